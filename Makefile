@@ -1,0 +1,57 @@
+# Everything a developer or a machine runs. `make` prints this list.
+SHELL := /bin/bash
+BUILD ?= build
+BROKER ?= embedded
+RATE ?= 2000
+# The private librdkafka of `make setup`, once it is there; until then the system's.
+RDKAFKA := $(if $(wildcard .cache/librdkafka/lib/librdkafka.so*),$(CURDIR)/.cache/librdkafka,)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup packages build run test test-quick bench lint images install clean
+
+help:
+	@echo "make run          a whole mesh on this machine, with simulated events (BROKER=kafka: on a real Apache Kafka; RATE=n events/s)"
+	@echo "make test         set up what the tests need, run all of them"
+	@echo "make test-quick   what needs no server, under a minute"
+	@echo "make build        the platform, the tools, and the services of domains/"
+	@echo "make setup        what 'make test' needs: packages, librdkafka, Apache Kafka, a MongoDB-compatible server"
+	@echo "make bench        measure, with ratios against a ceiling in the same run; writes $(BUILD)/bench/results.json"
+	@echo "make lint         warnings of gcc and clang as errors; shell scripts"
+	@echo "make images       a container image per domain, built and started"
+	@echo "make install      libmesh, headers, mesh.pc and meshgen (DESTDIR, PREFIX)"
+	@echo "make clean        remove $(BUILD)"
+
+packages:
+	@scripts/setup.sh minimal
+
+setup:
+	@scripts/setup.sh full
+
+build: packages
+	@scripts/build.sh $(BUILD) "$(RDKAFKA)"
+
+run: build
+	@exec $(BUILD)/bin/meshctl up --broker $(BROKER) --rate $(RATE) \
+	  --show 'top countries=sales_fraud:/sales/daily/by-country:country:total_eur' \
+	  --show 'alerts=sales_fraud:/alerts/by-rule:rule:n'
+
+test:
+	@scripts/test.sh all
+
+test-quick: build
+	@scripts/test.sh quick
+
+bench: build
+	@tests/bench/run.sh $(BUILD)
+
+lint:
+	@scripts/lint.sh
+
+images: build
+	@tests/images/run.sh $(BUILD)
+
+install: build
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD)

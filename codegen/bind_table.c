@@ -1,0 +1,356 @@
+/* The vocabulary. One row is one key; the order is the order of the documentation. */
+#include "codegen/bind_internal.h"
+
+#include "base/check.h"
+#include "base/text.h"
+
+#include <string.h>
+
+#define REQ MESH_BIND_REQUIRED
+#define KEY(path_, kind_, ...)                                                                                                     \
+    {                                                                                                                              \
+        .path = (path_), .kind = MESH_BIND_##kind_, __VA_ARGS__                                                                    \
+    }
+
+static const struct mesh_bind_key product_keys[] = {
+    KEY("apiVersion", ENUM, .flags = REQ, .values = "mesh/v1", .help = "Version of this vocabulary.", .example = "mesh/v1"),
+    KEY("kind", ENUM, .flags = REQ, .values = "DataProduct", .help = "What this file declares.", .example = "DataProduct"),
+    KEY("name", NAME, .flags = REQ, .help = "Name of the product, unique in the mesh.", .example = "sales_fraud"),
+    KEY("domain", NAME, .flags = REQ, .help = "The domain that owns it: the name of the folder.", .example = "sales_fraud"),
+    KEY("version", VERSION, .flags = REQ, .help = "Version of the product, MAJOR.MINOR.PATCH.", .example = "1.0.0"),
+    KEY("status", ENUM, .values = "proposed draft active deprecated retired", .fallback = "active",
+        .help = "Where the product is in its life.", .example = "active"),
+    KEY("type", ENUM, .values = "source-aligned aggregate consumer-aligned", .fallback = "aggregate",
+        .help = "Whether it repeats a source, joins sources, or serves one consumer.", .example = "aggregate"),
+    KEY("description", MAP, .flags = REQ, .help = "What people read before they use it.", .example = "{ purpose: ... }"),
+    KEY("description.purpose", TEXT, .flags = REQ, .help = "What it is for. Personal data may be used for this alone.",
+        .example = "Sales figures and fraud alerts in real time."),
+    KEY("description.limitations", TEXT, .help = "What it must not be used for.", .example = "Not for credit decisions."),
+    KEY("description.usage", TEXT, .help = "How it is used.", .example = "Read the figures over HTTP."),
+    KEY("team", MAP, .flags = REQ, .help = "Who answers for it.", .example = "{ name: ..., members: [...] }"),
+    KEY("team.name", TEXT, .flags = REQ, .help = "Name of the team.", .example = "payments"),
+    KEY("team.members", LIST, .flags = REQ, .help = "The people; at least one has the role owner.",
+        .example = "[{ username: ana@omnishop.example, role: owner }]"),
+    KEY("team.members[]", MAP, .help = "One person."),
+    KEY("team.members[].username", TEXT, .flags = REQ, .help = "How to reach the person.", .example = "ana@omnishop.example"),
+    KEY("team.members[].role", ENUM, .flags = REQ, .values = "owner steward engineer analyst support",
+        .help = "What the person does for the product.", .example = "owner"),
+    KEY("support", LIST, .help = "Where consumers ask."),
+    KEY("support[]", MAP, .help = "One channel."),
+    KEY("support[].channel", TEXT, .flags = REQ, .help = "Name or address of the channel.", .example = "\"#payments\""),
+    KEY("support[].tool", ENUM, .values = "email slack teams discord ticket other", .fallback = "other",
+        .help = "What kind of channel.", .example = "slack"),
+    KEY("support[].url", TEXT, .help = "Link to the channel.", .example = "https://chat.example/payments"),
+    KEY("slaProperties", MAP, .flags = REQ, .help = "What consumers may count on.",
+        .example = "{ latency: 5s, availability: 99.9%, retention: 730d }"),
+    KEY("slaProperties.latency", DURATION, .flags = REQ, .min = 1, .help = "From an event to its effect in the product.",
+        .example = "5s"),
+    KEY("slaProperties.availability", PERCENT, .flags = REQ, .help = "Share of the time that the product answers.",
+        .example = "99.9%"),
+    KEY("slaProperties.retention", DURATION, .flags = REQ, .min = 1,
+        .help = "How long the product keeps what it knows; no `keep` is longer.", .example = "730d"),
+    KEY("protect", MAP, .help = "What every output port does with labelled fields, unless the port says otherwise.",
+        .example = "{ personal: pseudonym, special: drop }"),
+    KEY("protect.personal", ENUM, .values = "pseudonym drop error", .fallback = "error",
+        .help = "Personal fields: replaced by a pseudonym, left out, or refused.", .example = "pseudonym"),
+    KEY("protect.special", ENUM, .values = "pseudonym drop error", .fallback = "error",
+        .help = "Special categories (health, belief, ...): likewise.", .example = "drop"),
+
+    KEY("inputPorts", NAMES, .flags = REQ, .help = "What comes in. Nothing else does."),
+    KEY("inputPorts.*", MAP, .help = "One topic, or the output port of another product."),
+    KEY("inputPorts.*.topic", TOPIC, .help = "The Kafka topic. Not with `product`.", .example = "omnishop.sales.card-payments"),
+    KEY("inputPorts.*.contract", CONTRACT, .help = "The contract of its values; the version is always pinned. Not with `product`.",
+        .example = "sales_fraud/payment@1"),
+    KEY("inputPorts.*.key", NAME, .help = "The field whose text is the message key. Not with `product`.", .example = "card_id"),
+    KEY("inputPorts.*.product", PRODUCT, .help = "An output port of another product, which gives topic, contract, key and labels.",
+        .example = "customer/profiles"),
+    KEY("inputPorts.*.eventTime", NAME, .flags = REQ, .help = "The timestamp field that says when it happened.",
+        .example = "paid_at"),
+    KEY("inputPorts.*.partitions", INTEGER, .min = 1, .max = 1000, .help = "Partitions of the topic; otherwise the mesh's default.",
+        .example = "4"),
+    KEY("inputPorts.*.delay", DURATION, .fallback = "0s",
+        .help = "How much later than its neighbours a record may come and still be on time.", .example = "2s"),
+    KEY("inputPorts.*.idle", DURATION, .fallback = "2s",
+        .help =
+            "A partition that is read to its end and silent for this long no longer holds back the others; 0s = it always does.",
+        .example = "30s"),
+    KEY("inputPorts.*.ahead", DURATION, .fallback = "1h",
+        .help = "An event time further than this past the record's Kafka time is refused.", .example = "1h"),
+    KEY("inputPorts.*.table", MAP, .help = "Keep the topic as a table that streams join.", .example = "{ by: currency }"),
+    KEY("inputPorts.*.table.by", NAME, .flags = REQ, .help = "The field that a join looks up.", .example = "currency"),
+    KEY("inputPorts.*.table.versioned", NAME,
+        .help = "The timestamp field from which a row holds: all versions are kept. Otherwise the newest row counts.",
+        .example = "valid_from"),
+    KEY("inputPorts.*.table.copy", ENUM, .values = "all partition", .fallback = "all",
+        .help = "Every task keeps the whole table, or its own partition of it.", .example = "all"),
+
+    KEY("streams", NAMES, .help = "Records on their way: each an ordered list of steps, or a pattern."),
+    KEY("streams.*", MAP, .help = "One stream."),
+    KEY("streams.*.from", FROM, .flags = REQ,
+        .help = "What it reads: an input port, another stream, a list of these with equal "
+                "members, or the changes of a view.",
+        .example = "[card_payments, shop_payments]"),
+    KEY("streams.*.steps", LIST, .flags = MESH_BIND_EMPTY_OK, .help = "What happens to each record, in order."),
+    KEY("streams.*.steps[]", CHOICE, .help = "One step."),
+    KEY("streams.*.steps[].where", EXPRESSION, .help = "Records for which it is false go no further.", .example = "amount > 0.0"),
+    KEY("streams.*.steps[].dedupe", MAP, .help = "A record whose key was seen goes no further.",
+        .example = "{ by: payment_id, within: 24h }"),
+    KEY("streams.*.steps[].dedupe.by", ONE_OR_LIST, .flags = REQ, .help = "The fields that make two records the same.",
+        .example = "payment_id"),
+    KEY("streams.*.steps[].dedupe.by[]", NAME, .help = "A field of the record; what is not one is computed with `set` before.",
+        .example = "payment_id"),
+    KEY("streams.*.steps[].dedupe.within", DURATION, .flags = REQ, .min = 1, .help = "How far apart their event times may be.",
+        .example = "24h"),
+    KEY("streams.*.steps[].join", MAP, .help = "Look a row up in a table; later steps read it under the table's name.",
+        .example = "{ table: rates, key: currency }"),
+    KEY("streams.*.steps[].join.table", NAME, .flags = REQ, .help = "An input port with `table`.", .example = "rates"),
+    KEY("streams.*.steps[].join.key", EXPRESSION, .flags = REQ, .help = "What is looked up.", .example = "currency"),
+    KEY("streams.*.steps[].join.asOf", EXPRESSION, .help = "Time of the version that counts; for versioned tables.",
+        .example = "paid_at"),
+    KEY("streams.*.steps[].join.missing", ENUM, .values = "dlq skip keep", .fallback = "dlq",
+        .help = "Without a row: the record goes to the dead letters, is left out, or goes on without.", .example = "dlq"),
+    KEY("streams.*.steps[].set", NAMES, .help = "Add members to the record, or replace them."),
+    KEY("streams.*.steps[].set.*", EXPRESSION, .help = "The member's value.", .example = "decimal(amount * rates.eur, 14, 2)"),
+    KEY("streams.*.steps[].select", NAMES, .help = "The record becomes these members and no others."),
+    KEY("streams.*.steps[].select.*", EXPRESSION, .help = "The member's value.", .example = "new.on_hand"),
+    KEY("streams.*.steps[].fold", MAP, .help = "Add what is known of a key's recent records, this one included, to each record."),
+    KEY("streams.*.steps[].fold.by", ONE_OR_LIST, .flags = REQ, .help = "The fields of the key.", .example = "card_id"),
+    KEY("streams.*.steps[].fold.by[]", NAME, .help = "A field of the record; what is not one is computed with `set` before.",
+        .example = "card_id"),
+    KEY("streams.*.steps[].fold.windows", NAMES, .flags = REQ,
+        .help = "The windows; a value `n` over window `d7` is the member `n_d7`.", .example = "{ d7: { sliding: 7d } }"),
+    KEY("streams.*.steps[].fold.windows.*", MAP, .help = "One window."),
+    KEY("streams.*.steps[].fold.windows.*.sliding", DURATION, .flags = REQ, .min = 1, .help = "Its length, back from the record.",
+        .example = "7d"),
+    KEY("streams.*.steps[].fold.windows.*.delay", DURATION, .fallback = "0s", .help = "It ends this long before the record.",
+        .example = "7d"),
+    KEY("streams.*.steps[].fold.let", NAMES, .flags = REQ, .help = "What is computed over each window."),
+    KEY("streams.*.steps[].fold.let.*", EXPRESSION, .help = "Aggregates of the window's records.", .example = "avg(amount_eur)"),
+    KEY("streams.*.steps[].rises", MAP, .help = "Pass the record at which a condition becomes true; for changes of a view."),
+    KEY("streams.*.steps[].rises.when", EXPRESSION, .flags = REQ, .help = "The condition.",
+        .example = "new.on_hand <= products.reorder_point"),
+    KEY("streams.*.steps[].rises.rearm", EXPRESSION,
+        .help = "What must hold before it can fire again; otherwise: that the condition is false.",
+        .example = "new.on_hand > products.reorder_point + 5"),
+    KEY("streams.*.pattern", MAP, .help = "Records of one key in a row, within a time."),
+    KEY("streams.*.pattern.by", ONE_OR_LIST, .flags = REQ, .help = "The fields of the key.", .example = "card_id"),
+    KEY("streams.*.pattern.by[]", NAME, .help = "A field of the record; what is not one is computed with `set` before.",
+        .example = "card_id"),
+    KEY("streams.*.pattern.within", DURATION, .flags = REQ, .min = 1, .help = "From the first record to the last.",
+        .example = "10m"),
+    KEY("streams.*.pattern.steps", LIST, .flags = REQ, .help = "What must come, in order; other records may lie between."),
+    KEY("streams.*.pattern.steps[]", CHOICE, .help = "One step: its name, and `where`."),
+    KEY("streams.*.pattern.steps[].*", MAP, .flags = MESH_BIND_EMPTY_OK,
+        .help = "The name under which `emit` reads its (last) record.", .example = "{ times: 3 }"),
+    KEY("streams.*.pattern.steps[].*.times", INTEGER, .min = 1, .max = 1000, .fallback = "1", .help = "How many records.",
+        .example = "3"),
+    KEY("streams.*.pattern.steps[].where", EXPRESSION, .flags = MESH_BIND_BESIDE, .help = "Which records count.",
+        .example = "amount_eur < 2.0"),
+    KEY("streams.*.emit", NAMES, .help = "The record that a complete pattern gives."),
+    KEY("streams.*.emit.*", EXPRESSION, .help = "The member's value.", .example = "large.card_id"),
+
+    KEY("views", NAMES, .help = "What is kept and served: keyed folds."),
+    KEY("views.*", MAP, .help = "One view."),
+    KEY("views.*.description", TEXT, .help = "What a row says, for its readers.", .example = "Sales of one country and minute."),
+    KEY("views.*.from", FROM, .flags = REQ, .help = "What it folds: streams and input ports. With several, fields are qualified.",
+        .example = "clean"),
+    KEY("views.*.by", ONE_OR_LIST, .flags = REQ, .help = "The fields of the key, which every source has.", .example = "country"),
+    KEY("views.*.by[]", NAME, .help = "A field of the sources; what is not one is computed with `set` before.",
+        .example = "country"),
+    KEY("views.*.window", MAP, .help = "A row per window of time; without it, one row per key.",
+        .example = "{ tumbling: 1m, grace: 10m }"),
+    KEY("views.*.window.tumbling", DURATION, .min = 1, .help = "Windows of this length, side by side.", .example = "1m"),
+    KEY("views.*.window.hopping", DURATION, .min = 1, .help = "Overlapping windows of this length; needs `every`.",
+        .example = "10m"),
+    KEY("views.*.window.every", DURATION, .min = 1, .help = "A hopping window begins this often; divides its length.",
+        .example = "1m"),
+    KEY("views.*.window.grace", DURATION, .fallback = "0s", .help = "How long after its end a window takes late records.",
+        .example = "10m"),
+    KEY("views.*.keep", DURATION, .min = 1, .help = "How long a row is kept after its last record, or its window's end.",
+        .example = "30d"),
+    KEY("views.*.let", NAMES, .help = "The columns: aggregates, and what is computed from columns above."),
+    KEY("views.*.let.*", EXPRESSION, .help = "The column's value.", .example = "sum(amount_eur)"),
+    KEY("views.*.state", NAMES, .help = "Instead of `let`: variables that `update` assigns, in event-time order."),
+    KEY("views.*.state.*", MAP, .help = "One variable, and a column of the row."),
+    KEY("views.*.state.*.type", TYPE, .flags = REQ,
+        .help = "bool, int, long, double, decimal(p,s), string, timestamp, date, duration; "
+                "with ? it may be null.",
+        .example = "long"),
+    KEY("views.*.state.*.init", EXPRESSION, .help = "Its first value; otherwise null, which the type must allow.", .example = "0"),
+    KEY("views.*.update", NAMES, .help = "Per source: what a record of it does to the variables."),
+    KEY("views.*.update.*", NAMES, .help = "The assignments for one source."),
+    KEY("views.*.update.*.*", EXPRESSION, .help = "The variable's new value; `self` is the row before.",
+        .example = "self.on_hand + movements.qty"),
+    KEY("views.*.remove", EXPRESSION, .help = "A record for which it is true removes the row.", .example = "records.deleted"),
+
+    KEY("outputPorts", NAMES, .flags = REQ, .help = "What leaves. Nothing else does."),
+    KEY("outputPorts.*", MAP, .help = "One port."),
+    KEY("outputPorts.*.kind", ENUM, .flags = REQ, .values = "kafka http mongo", .help = "How it is served.", .example = "kafka"),
+    KEY("outputPorts.*.description", TEXT, .help = "What it is for.", .example = "Every sale, once."),
+    KEY("outputPorts.*.from", NAME, .flags = REQ, .help = "A view; for kafka also a stream.", .example = "clean"),
+    KEY("outputPorts.*.topic", TOPIC, .flags = REQ, .only = "kafka", .help = "The topic that it writes, and nobody else.",
+        .example = "omnishop.sales.sales"),
+    KEY("outputPorts.*.contract", CONTRACT, .flags = REQ, .only = "kafka", .help = "The contract of its values.",
+        .example = "sales_fraud/sale@1"),
+    KEY("outputPorts.*.key", NAME, .flags = REQ, .only = "kafka", .help = "The member whose text is the message key.",
+        .example = "card_id"),
+    KEY("outputPorts.*.partitions", INTEGER, .only = "kafka", .min = 1, .max = 1000,
+        .help = "Partitions of the topic; otherwise the mesh's default.", .example = "4"),
+    KEY("outputPorts.*.cleanup", ENUM, .only = "kafka", .values = "delete compact", .fallback = "delete",
+        .help = "Old records are deleted by age, or all but the newest of a key.", .example = "compact"),
+    KEY("outputPorts.*.emit", ENUM, .only = "kafka", .values = "event change close",
+        .help = "Each record of a stream; each change of a row; a row once its window has closed.", .example = "change"),
+    KEY("outputPorts.*.delivery", ENUM, .only = "kafka", .values = "at_least_once exactly_once", .fallback = "at_least_once",
+        .help = "What readers outside the mesh may see. Products of the mesh see everything once in both.",
+        .example = "exactly_once"),
+    KEY("outputPorts.*.path", TEXT, .flags = REQ, .only = "http", .help = "Where the rows are read.",
+        .example = "/sales/by-country"),
+    KEY("outputPorts.*.collection", TEXT, .flags = REQ, .only = "mongo", .help = "The collection that holds the rows.",
+        .example = "sales_by_country"),
+    KEY("outputPorts.*.release", ONE_OR_LIST, .help = "Personal fields that leave this port as they are."),
+    KEY("outputPorts.*.release[]", MAP, .help = "Some fields, and why."),
+    KEY("outputPorts.*.release[].fields", LIST, .flags = REQ, .help = "The members.", .example = "[email]"),
+    KEY("outputPorts.*.release[].fields[]", NAME, .help = "A member."),
+    KEY("outputPorts.*.release[].purpose", TEXT, .flags = REQ, .help = "What they are released for.", .example = "service"),
+    KEY("outputPorts.*.release[].basis", ENUM, .flags = REQ,
+        .values = "consent contract legal_obligation vital_interests public_task legitimate_interests",
+        .help = "The legal basis (GDPR, Article 6).", .example = "contract"),
+};
+
+static const struct mesh_bind_key mesh_keys[] = {
+    KEY("apiVersion", ENUM, .flags = REQ, .values = "mesh/v1", .help = "Version of this vocabulary.", .example = "mesh/v1"),
+    KEY("kind", ENUM, .flags = REQ, .values = "Mesh", .help = "What this file declares.", .example = "Mesh"),
+    KEY("name", NAME, .flags = REQ, .help = "Name of the mesh.", .example = "omnishop"),
+    KEY("description", TEXT, .help = "What people read about it.", .example = "The data products of OmniShop."),
+    KEY("pseudonym", MAP, .help = "How personal fields become pseudonyms."),
+    KEY("pseudonym.keyRef", TEXT, .flags = REQ,
+        .help = "Where the secret key is: env:NAME, an environment variable. Never the key itself.",
+        .example = "env:MESH_PSEUDONYM_KEY"),
+    KEY("topics", MAP, .help = "Defaults of all topics."),
+    KEY("topics.partitions", INTEGER, .min = 1, .max = 1000, .fallback = "4", .help = "Partitions of a topic that does not say.",
+        .example = "4"),
+    KEY("services", NAMES, .help = "Ports of the domains' services on a developer's machine; a domain that is not listed gets the next one.",
+        .example = "{ customer: 8081, sales_fraud: 8083 }"),
+    KEY("services.*", INTEGER, .min = 1, .max = 65535, .help = "HTTP port of the domain's service.", .example = "8081"),
+};
+
+const struct mesh_bind_table mesh_bind_product = {"DataProduct", product_keys, MESH_LEN(product_keys)};
+const struct mesh_bind_table mesh_bind_mesh = {"Mesh", mesh_keys, MESH_LEN(mesh_keys)};
+
+/* ---- looking things up ---- */
+
+const struct mesh_bind_key *mesh_bind_find(const struct mesh_bind_table *table, const char *path)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        if (strcmp(table->keys[i].path, path) == 0)
+            return &table->keys[i];
+    }
+    return NULL;
+}
+
+const char *mesh_bind_child(const struct mesh_bind_key *key, const char *path)
+{
+    size_t n = strlen(path);
+    const char *rest = key->path;
+    if (n > 0) {
+        if (strncmp(rest, path, n) != 0 || rest[n] != '.')
+            return NULL;
+        rest += n + 1;
+    }
+    return strpbrk(rest, ".[") == NULL ? rest : NULL;
+}
+
+bool mesh_bind_word_in(const char *words, const char *word, int *ret_index)
+{
+    size_t n = strlen(word);
+    int index = 0;
+    for (const char *p = words; *p != '\0'; index++) {
+        size_t length = strcspn(p, " ");
+        if (length == n && strncmp(p, word, n) == 0) {
+            if (ret_index != NULL)
+                *ret_index = index;
+            return true;
+        }
+        p += length;
+        p += *p == ' ';
+    }
+    return false;
+}
+
+const char *mesh_bind_kind_text(enum mesh_bind_kind kind)
+{
+    static const char *const texts[MESH_BIND_KIND_COUNT] = {
+        [MESH_BIND_TEXT] = "text",
+        [MESH_BIND_NAME] = "a name",
+        [MESH_BIND_TOPIC] = "a topic",
+        [MESH_BIND_CONTRACT] = "a contract (domain/subject@1)",
+        [MESH_BIND_PRODUCT] = "an output port (product/port)",
+        [MESH_BIND_VERSION] = "a version (1.0.0)",
+        [MESH_BIND_DURATION] = "a duration (10s, 5m, 24h, 7d)",
+        [MESH_BIND_INTEGER] = "a whole number",
+        [MESH_BIND_BOOL] = "true or false",
+        [MESH_BIND_PERCENT] = "a percentage (99.9%)",
+        [MESH_BIND_ENUM] = "one word of a list",
+        [MESH_BIND_TYPE] = "a type (long, string?, decimal(12,2))",
+        [MESH_BIND_EXPRESSION] = "an expression",
+        [MESH_BIND_MAP] = "a map of keys",
+        [MESH_BIND_NAMES] = "a map of names of your own",
+        [MESH_BIND_CHOICE] = "a map with one key",
+        [MESH_BIND_LIST] = "a list",
+        [MESH_BIND_ONE_OR_LIST] = "one, or a list",
+        [MESH_BIND_FROM] = "a name, a list of names, or { changes: VIEW }",
+    };
+    return texts[kind];
+}
+
+const char *mesh_bind_synonym(const char *word, const char *const *names, size_t n)
+{
+    static const char *const words[][2] = {
+        {"filter", "where"},
+        {"map", "set"},
+        {"project", "select"},
+        {"deduplicate", "dedupe"},
+        {"distinct", "dedupe"},
+        {"lookup", "join"},
+        {"aggregate", "let"},
+        {"columns", "let"},
+        {"aggregates", "let"},
+        {"groupBy", "by"},
+        {"group_by", "by"},
+        {"keyBy", "by"},
+        {"source", "from"},
+        {"sources", "from"},
+        {"input", "from"},
+        {"ttl", "keep"},
+        {"retention", "keep"},
+        {"windows", "window"},
+        {"size", "tumbling"},
+        {"advance", "every"},
+        {"slide", "every"},
+        {"lateness", "grace"},
+        {"type", "kind"},
+        {"schema", "contract"},
+        {"event_time", "eventTime"},
+        {"timestamp", "eventTime"},
+        {"lateness", "delay"},
+        {"sla", "slaProperties"},
+        {"owner", "team"},
+        {"owners", "team"},
+        {"inputs", "inputPorts"},
+        {"outputs", "outputPorts"},
+        {"on", "key"},
+        {"url", "path"},
+        {"endpoint", "path"},
+        {"as_of", "asOf"},
+        {"privacy", "protect"},
+    };
+    for (size_t i = 0; i < MESH_LEN(words); i++) {
+        if (strcmp(words[i][0], word) != 0)
+            continue;
+        for (size_t k = 0; k < n; k++) {
+            if (strcmp(names[k], words[i][1]) == 0)
+                return names[k];
+        }
+    }
+    return NULL;
+}

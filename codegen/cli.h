@@ -1,0 +1,51 @@
+/* The commands of meshgen: what main.c dispatches to. Each returns the exit code: 0 ok, 1 findings, 2 usage or unreadable input. */
+#ifndef MESH_CODEGEN_CLI_H
+#define MESH_CODEGEN_CLI_H
+
+#include "base/diag.h"
+#include "codegen/model.h"
+
+enum mesh_cli_exit { MESH_CLI_OK, MESH_CLI_FINDINGS, MESH_CLI_USAGE, MESH_CLI_INTERNAL };
+
+struct mesh_cli {
+    struct mesh_arena arena;
+    struct mesh_diags diags;
+    const char *command;
+    const char *args[2]; /* behind the command, without options */
+    size_t n_args;
+    const char *mesh_dir; /* --mesh */
+    const char *out;      /* --out */
+    const char *domain;   /* --domain */
+    enum mesh_diag_format format;
+    bool check, dry_run;
+};
+
+/* Folder of the mesh.yaml that counts: --mesh, else the argument or the current folder and its parents. NULL after a message. */
+const char *mesh_cli_root(struct mesh_cli *cli, const char *start);
+/* Load and check that mesh. NULL after a message (the mesh could not be read at all). */
+struct mesh_model *mesh_cli_model(struct mesh_cli *cli, const char *start);
+/* Print the diagnostics: text to standard error, machine formats to standard output. The exit code they mean. */
+int mesh_cli_report(struct mesh_cli *cli);
+/* A message on standard error; returns MESH_CLI_USAGE. */
+int mesh_cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+int mesh_cli_init(struct mesh_cli *cli);
+int mesh_cli_check(struct mesh_cli *cli);
+int mesh_cli_generate(struct mesh_cli *cli);
+int mesh_cli_topics(struct mesh_cli *cli);
+int mesh_cli_services(struct mesh_cli *cli);
+int mesh_cli_new_domain(struct mesh_cli *cli);
+int mesh_cli_contract(struct mesh_cli *cli);
+int mesh_cli_json_schema(struct mesh_cli *cli);
+int mesh_cli_docs(struct mesh_cli *cli);
+int mesh_cli_explain(struct mesh_cli *cli);
+
+/* ---- explain.c: the codes ---- */
+struct mesh_code {
+    const char *code, *title, *why, *wrong, *right;
+};
+extern const struct mesh_code mesh_codes[];
+extern const size_t mesh_codes_n;
+const struct mesh_code *mesh_code_find(const char *code); /* letters in any case; NULL: none */
+
+#endif

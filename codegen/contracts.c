@@ -1,0 +1,146 @@
+/* Contracts are found by their name alone: `sales_fraud/payment@1` is contracts/sales_fraud/payment.v1.avsc. A name that leads
+ * nowhere is answered with what is there. */
+#include "base/fs.h"
+#include "codegen/bind_internal.h"
+#include "codegen/model_load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSIONS_SHOWN_MAX 20
+
+/* "payment.v12.avsc": true, and 12, when it is a version of the subject. */
+static bool is_version_of(const char *file, const char *subject, int *ret_version)
+{
+    size_t n = strlen(subject);
+    if (strncmp(file, subject, n) != 0 || strncmp(file + n, ".v", 2) != 0)
+        return false;
+    char *end = NULL;
+    long version = strtol(file + n + 2, &end, 10);
+    *ret_version = (int)version;
+    return end != file + n + 2 && strcmp(end, ".avsc") == 0;
+}
+
+/* The subjects of a folder of contracts, each once. */
+static size_t subjects(struct mesh_model *model, char **files, size_t n_files, const char ***ret)
+{
+    MESH_VEC(const char *) names = {0};
+    for (size_t i = 0; i < n_files; i++) {
+        const char *dot = strstr(files[i], ".v");
+        if (dot == NULL)
+            continue;
+        const char *subject = mesh_arena_printf(model->arena, "%.*s", (int)(dot - files[i]), files[i]);
+        if (names.n == 0 || strcmp(names.v[names.n - 1], subject) != 0)
+            *mesh_vec_push_in(model->arena, &names) = subject;
+    }
+    *ret = names.v;
+    return names.n;
+}
+
+static void report_domain(struct mesh_model *model, struct mesh_diag *diag, const char *domain)
+{
+    struct mesh_err err = {0};
+    char **folders = NULL;
+    size_t n = 0;
+    if (mesh_fs_list(model->arena, mesh_arena_printf(model->arena, "%s/contracts", model->root), &folders, &n, &err) != 0)
+        n = 0;
+    const char *near = mesh_did_you_mean(domain, (const char *const *)folders, n);
+    if (near != NULL)
+        mesh_diag_hint(model->diags, diag, "did you mean '%s'?", near);
+    mesh_diag_why(model->diags, diag, "there is no folder contracts/%s", domain);
+}
+
+static void report_missing(struct mesh_model *model, struct mesh_model_text name, const struct mesh_model_contract *contract)
+{
+    struct mesh_diag *diag =
+        mesh_diag_add(model->diags, MESH_ERROR, "MG011", name.at, "the contract '%s' does not exist", name.text);
+    mesh_diag_fix(model->diags, diag, "create %s, or name a contract that exists", contract->path);
+    struct mesh_err err = {0};
+    char **files = NULL;
+    size_t n = 0;
+    const char *folder = mesh_arena_printf(model->arena, "%s/contracts/%s", model->root, contract->domain);
+    if (!mesh_fs_is_dir(folder) || mesh_fs_list(model->arena, folder, &files, &n, &err) != 0) {
+        report_domain(model, diag, contract->domain);
+        return;
+    }
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf versions = MESH_BUF_NULL;
+    int newest = 0;
+    size_t shown = 0;
+    for (size_t i = 0; i < n; i++) {
+        int version = 0;
+        if (!is_version_of(files[i], contract->subject, &version))
+            continue;
+        newest = version > newest ? version : newest;
+        if (shown++ < VERSIONS_SHOWN_MAX)
+            mesh_buf_printf(&versions, "%s@%d", versions.n == 0 ? "" : ", ", version);
+    }
+    if (newest > 0) {
+        mesh_diag_hint(model->diags, diag, "the newest version is @%d", newest);
+        mesh_diag_why(model->diags, diag, "contracts/%s has these versions of '%s': %s", contract->domain, contract->subject,
+                      versions.p);
+        mesh_diag_fix(model->diags, diag, "write '%s/%s@%d', or create %s", contract->domain, contract->subject, newest,
+                      contract->path);
+        return;
+    }
+    const char **known = NULL;
+    size_t n_known = subjects(model, files, n, &known);
+    const char *near = mesh_did_you_mean(contract->subject, known, n_known);
+    if (near != NULL)
+        mesh_diag_hint(model->diags, diag, "did you mean '%s/%s'?", contract->domain, near);
+    for (size_t i = 0; i < n_known && i < VERSIONS_SHOWN_MAX; i++)
+        mesh_buf_printf(&versions, "%s%s", i == 0 ? "" : ", ", known[i]);
+    mesh_diag_why(model->diags, diag, "contracts/%s has: %s", contract->domain, versions.n == 0 ? "nothing" : versions.p);
+}
+
+static void load_schema(struct mesh_model *model, struct mesh_model_contract *contract, const struct mesh_buf *text)
+{
+    char *copy = mesh_arena_alloc(model->arena, text->n + 1);
+    if (text->n > 0)
+        memcpy(copy, text->p, text->n);
+    contract->source = mesh_source_new(model->arena, contract->path, copy, text->n);
+    struct mesh_schema *schema = mesh_schema_parse(model->arena, contract->source, model->diags);
+    if (schema == NULL)
+        return;
+    if (schema->kind != MESH_AVRO_RECORD) {
+        struct mesh_diag *diag = mesh_diag_add(model->diags, MESH_ERROR, "MG012", schema->at, "a contract must be a record");
+        mesh_diag_why(model->diags, diag,
+                      "the values of a topic are records: their fields are what a declaration reads and writes");
+        mesh_diag_fix(model->diags, diag, "wrap it: {\"type\": \"record\", \"name\": ..., \"fields\": [...]}");
+        return;
+    }
+    contract->schema = schema;
+    contract->local_id = mesh_schema_local_id(schema);
+    contract->fingerprint = mesh_schema_fingerprint(schema);
+}
+
+struct mesh_model_contract *mesh_model_contract(struct mesh_model *model, struct mesh_model_text name)
+{
+    if (name.text == NULL)
+        return NULL;
+    for (size_t i = 0; i < model->contracts.n; i++) {
+        if (strcmp(model->contracts.v[i]->name, name.text) == 0)
+            return model->contracts.v[i];
+    }
+    struct mesh_model_contract *contract = mesh_arena_new(model->arena, struct mesh_model_contract);
+    contract->name = name.text;
+    if (!mesh_bind_split_contract(model->arena, name.text, &contract->domain, &contract->subject, &contract->version))
+        return NULL;
+    contract->path =
+        mesh_arena_printf(model->arena, "contracts/%s/%s.v%d.avsc", contract->domain, contract->subject, contract->version);
+    const char *full = mesh_arena_printf(model->arena, "%s/%s", model->root, contract->path);
+    if (!mesh_fs_exists(full)) {
+        report_missing(model, name, contract);
+        return NULL;
+    }
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    struct mesh_err err = {0};
+    if (mesh_fs_read(full, MESH_JSON_BYTES_MAX, &text, &err) != 0) {
+        struct mesh_diag *diag = mesh_diag_add(model->diags, MESH_ERROR, "MG006", name.at, "%s", err.text);
+        mesh_diag_why(model->diags, diag, "'%s' is read from this file", name.text);
+        mesh_diag_fix(model->diags, diag, "make the file readable");
+        return NULL;
+    }
+    load_schema(model, contract, &text);
+    *mesh_vec_push_in(model->arena, &model->contracts) = contract;
+    return contract;
+}

@@ -1,0 +1,33 @@
+/* From a checked model to files.
+ *
+ * For every domain a folder <out>/<domain>/ that builds on its own: main.c, one set of files per product (<product>.h, _records.c,
+ * _streams.c, _views.c, _ports.c, _tables.c, _documents.c), meson.build, Dockerfile, documents. Bytes depend on the declaration alone: no dates, no paths of a
+ * machine, no tool version. A file is written only when it changes. `manifest` lists every file with its SHA-256; a listed file that
+ * is no longer made is removed; a listed file that was edited by hand is an error, and nothing is written.
+ */
+#ifndef MESH_CODEGEN_EMIT_H
+#define MESH_CODEGEN_EMIT_H
+
+#include "codegen/model.h"
+#include "codegen/plan.h"
+
+struct mesh_generate_options {
+    const char *out;     /* folder; one sub-folder per domain */
+    const char *domain;  /* NULL: all */
+    bool check;          /* write nothing; *ret_stale says whether anything would be written */
+};
+
+struct mesh_generate_result {
+    size_t written, unchanged, removed;
+    MESH_VEC(const char *) stale; /* with check: files that would change */
+};
+
+/* The model has no errors. 0; 1 = diagnostics were added (plan), nothing written; negative = err. */
+int mesh_generate(struct mesh_model *model, const struct mesh_generate_options *options, struct mesh_generate_result *ret,
+                  struct mesh_err *err);
+
+/* Lines "<topic> <partitions> <delete|compact>" of every topic that the mesh's products read or write, internal ones included, sorted,
+ * each once. */
+int mesh_emit_topics(struct mesh_model *model, struct mesh_buf *out);
+
+#endif

@@ -1,0 +1,92 @@
+/* Shared by the emitters: C names, types, member copies, field descriptors. Not for others. */
+#ifndef MESH_CODEGEN_EMIT_INT_H
+#define MESH_CODEGEN_EMIT_INT_H
+
+#include "codegen/data.h"
+#include "codegen/emit.h"
+#include "codegen/plan.h"
+#include "codegen/template.h"
+
+struct mesh_emit_struct {
+    const char *name;                       /* "payment_record" */
+    MESH_VEC(const struct mesh_gen_shape *) shapes; /* that it stands for */
+    MESH_VEC(const struct mesh_gen_member *) members; /* the used ones, each name once */
+};
+
+struct mesh_emitter {
+    struct mesh_arena *arena;
+    struct mesh_model_product *product;
+    struct mesh_plan *plan;
+    const char *p;                          /* prefix of external names: the product's name */
+    MESH_VEC(struct mesh_emit_struct *) structs;
+    MESH_VEC(const struct mesh_schema *) enums; /* whose symbols are emitted */
+};
+
+/* Text with a fixed indentation of four spaces a level. */
+void mesh_emit_line(struct mesh_buf *out, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void mesh_emit_blank(struct mesh_buf *out);
+/* Does the identifier occur in this C text? */
+bool mesh_emit_mentions(const char *code, const char *identifier);
+
+void mesh_emit_structs_make(struct mesh_emitter *e);
+const struct mesh_emit_struct *mesh_emit_struct_of(const struct mesh_emitter *e, const struct mesh_gen_shape *shape);
+const char *mesh_emit_struct_name(const struct mesh_emitter *e, const struct mesh_gen_shape *shape);
+
+bool mesh_emit_has_c_type(const struct mesh_gen_type *type);
+const char *mesh_emit_c_type(const struct mesh_gen_type *type);      /* "int64_t " / "struct mesh_str " with the space */
+const char *mesh_emit_field_type(const struct mesh_gen_type *type);  /* "MESH_DECIMAL" */
+const char *mesh_emit_symbols(struct mesh_emitter *e, const struct mesh_schema *schema); /* name of the symbols array */
+const char *mesh_emit_label(enum mesh_label label);
+const char *mesh_emit_protect(enum mesh_protect protect);
+
+/* "int64_t n;" and "bool n_set;" */
+void mesh_emit_member(struct mesh_buf *out, int level, const struct mesh_gen_member *member);
+/* One descriptor {.name = ...}, of `member` in `struct <owner>`. */
+void mesh_emit_field(struct mesh_emitter *e, struct mesh_buf *out, const char *owner, const struct mesh_gen_member *member,
+                     enum mesh_protect protect);
+/* key tuple: "mesh_key_begin(&key);" ... of C values; the record is rejected when a nullable one is missing. */
+void mesh_emit_key_part(struct mesh_buf *out, int level, const char *key, const struct mesh_gen_type *type, const char *value);
+/* C expression of the text that keys on Kafka are written as. */
+void mesh_emit_key_text(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_gen_type *type, const char *value);
+/* ".a = from->a, ..." for every member of `to` that is not in `except`, from `from`. */
+void mesh_emit_copy(const struct mesh_emitter *e, struct mesh_buf *out, int level, const struct mesh_gen_shape *to, const char *from,
+                    const struct mesh_model_assign *except, size_t n_except);
+void mesh_emit_copy_nullable(const struct mesh_emitter *e, struct mesh_buf *out, int level, const struct mesh_gen_shape *to,
+                             const struct mesh_gen_shape *from, const char *source);
+/* A site constant "(&(const struct mesh_site){...})" */
+void mesh_emit_site(const struct mesh_emitter *e, struct mesh_buf *out, struct mesh_srcref at, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+int mesh_emit_line_of(struct mesh_srcref at);
+/* "if (fault != MESH_FAULT_NONE) { mesh_reject(...); return; }" */
+void mesh_emit_fault_check(const struct mesh_emitter *e, struct mesh_buf *out, int level, struct mesh_srcref at, const char *what);
+
+/* What a pattern's `emit` reads of steps before the last: members of `struct <stream>_run`. */
+struct mesh_emit_capture {
+    size_t step;
+    const char *cname;                      /* "small_card_id" */
+    const struct mesh_gen_member *member;
+};
+size_t mesh_emit_captures(struct mesh_emitter *e, const struct mesh_plan_flow *flow, struct mesh_emit_capture **ret);
+
+/* Does an expression that is not NULL use `fault`? */
+bool mesh_emit_faulty(const struct mesh_expr *expr);
+/* Value converted to `to` where the language converts silently (int to decimal, decimal to a larger scale, int to double). */
+void mesh_emit_value_as(struct mesh_buf *out, const char *value, const struct mesh_gen_type *from, const struct mesh_gen_type *to);
+
+/* Cells of a fold's ring that an aggregate needs: what it adds or compares, and how often it did when not every record counts. */
+size_t mesh_emit_cells(const struct mesh_aggregate *aggregate);
+/* Text of everything that shapes state and topology, for its hash: nothing of ports, names of places, or prose. */
+void mesh_emit_shape(struct mesh_emitter *e, struct mesh_buf *out);
+/* A null value on a table's topic removes its row: when the message key is the table's key, as text. */
+bool mesh_emit_removes(const struct mesh_plan_input *input);
+
+/* One file each; they fill `data` for the templates. */
+void mesh_emit_records(struct mesh_emitter *e, struct mesh_data *data);
+void mesh_emit_flows(struct mesh_emitter *e, struct mesh_data *data);
+void mesh_emit_views(struct mesh_emitter *e, struct mesh_data *data);
+void mesh_emit_ports(struct mesh_emitter *e, struct mesh_data *data);
+void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data);
+void mesh_emit_document(struct mesh_emitter *e, struct mesh_buf *out); /* JSON of /.well-known/data-product */
+void mesh_emit_openapi(struct mesh_emitter *e, struct mesh_buf *out);
+
+#endif

@@ -1,0 +1,543 @@
+/* OpenAPI 3.1 of the HTTP ports: what http/answer.c does, said for clients. Rows become schemas from the same list of fields as the
+ * product's document; every example is made from the field's type, so that it fits its schema. Where the key of a port is protected
+ * there is no path for one row, as paths end in logs: its rows are looked up by POST. */
+#include "codegen/emit_int.h"
+
+#include "base/text.h"
+#include "codegen/json_out.h"
+#include "codegen/openapi_common.h"
+#include "codegen/port_fields.h"
+
+#include <string.h>
+
+#define EXAMPLE_TIME_US   INT64_C(1767225600000000) /* 2026-01-01T00:00:00Z, a Thursday: windows of days and weeks begin there */
+#define PSEUDONYM_EXAMPLE "9f86d081884c7d659a2feaa0c55ad015"
+
+struct openapi {
+    struct mesh_json_out json;
+    struct mesh_arena *arena;
+    const struct mesh_model_product *product;
+};
+
+struct rows {
+    const struct mesh_model_port *port;
+    const struct mesh_model_view *view;
+    struct mesh_port_fields fields;
+    bool windowed, key_protected;
+};
+
+static struct rows rows_of(struct mesh_arena *arena, const struct mesh_model_port *port)
+{
+    struct rows rows = {.port = port, .view = port->view, .windowed = port->view->window != MESH_WINDOW_NONE};
+    mesh_port_fields_of(arena, port, &rows.fields);
+    for (size_t i = 0; i < rows.fields.list.n; i++)
+        rows.key_protected = rows.key_protected || (rows.fields.list.v[i].key && rows.fields.list.v[i].protect != MESH_AS_IS);
+    return rows;
+}
+
+/* ---- values: type and example ---- */
+
+static const char *decimal_text(struct mesh_arena *arena, const struct mesh_gen_type *type)
+{
+    if (type->scale == 0)
+        return type->precision > 1 ? "12" : "1";
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    mesh_buf_puts(&text, type->precision - type->scale > 1 ? "12." : type->precision > type->scale ? "1." : "0.");
+    for (int i = 0; i < type->scale; i++)
+        mesh_buf_putc(&text, i == 0 ? '5' : '0');
+    return mesh_arena_strdup(arena, text.p);
+}
+
+/* A plausible value as text: times and enums by their meaning, strings by their name. */
+static const char *example_text(struct openapi *o, const struct rows *rows, const struct mesh_port_field *field)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    if (field->protect == MESH_PSEUDONYM)
+        return PSEUDONYM_EXAMPLE;
+    switch (field->type.kind) {
+    case MESH_GEN_DECIMAL:
+        return decimal_text(o->arena, &field->type);
+    case MESH_GEN_ENUM:
+        return field->type.schema->symbols[0];
+    case MESH_GEN_TIMESTAMP:
+        mesh_text_time(&text,
+                       EXAMPLE_TIME_US + (rows->windowed && strcmp(field->name, "window_end") == 0 ? rows->view->size_us : 0));
+        break;
+    case MESH_GEN_DATE:
+        mesh_text_date(&text, EXAMPLE_TIME_US);
+        break;
+    case MESH_GEN_DURATION:
+        return "1h30m";
+    case MESH_GEN_BYTES:
+        return "AQID";
+    case MESH_GEN_STRING:
+    case MESH_GEN_BOOL:
+    case MESH_GEN_INT:
+    case MESH_GEN_DOUBLE:
+    case MESH_GEN_ERROR:
+    case MESH_GEN_NULL:
+    case MESH_GEN_LIST:
+    case MESH_GEN_RECORD:
+        mesh_buf_printf(&text, "%s-1", field->name);
+        break;
+    }
+    return mesh_arena_strdup(o->arena, text.p);
+}
+
+static void example(struct openapi *o, const char *key, const struct rows *rows, const struct mesh_port_field *field)
+{
+    struct mesh_json_out *json = &o->json;
+    enum mesh_gen_kind kind = field->protect == MESH_PSEUDONYM ? MESH_GEN_STRING : field->type.kind;
+    if (kind == MESH_GEN_BOOL)
+        mesh_json_out_bool(json, key, true);
+    else if (kind == MESH_GEN_INT)
+        mesh_json_out_long(json, key, 3);
+    else if (kind == MESH_GEN_DOUBLE)
+        mesh_json_out_double(json, key, 0.25);
+    else
+        mesh_json_out_text(json, key, example_text(o, rows, field));
+}
+
+static void type_words(struct mesh_json_out *json, const char *word, bool nullable)
+{
+    if (!nullable) {
+        mesh_json_out_text(json, "type", word);
+        return;
+    }
+    mesh_json_out_array_line(json, "type");
+    mesh_json_out_text(json, NULL, word);
+    mesh_json_out_text(json, NULL, "null");
+    mesh_json_out_end(json);
+}
+
+static void enum_words(struct mesh_json_out *json, const struct mesh_gen_type *type)
+{
+    mesh_json_out_array_line(json, "enum");
+    for (size_t i = 0; i < type->schema->n_symbols; i++)
+        mesh_json_out_text(json, NULL, type->schema->symbols[i]);
+    if (type->nullable)
+        mesh_json_out_null(json, NULL);
+    mesh_json_out_end(json);
+}
+
+/* type, format, pattern: the members of a schema, without what it means. */
+static void type_members(struct mesh_json_out *json, const struct mesh_port_field *field)
+{
+    const struct mesh_gen_type *type = &field->type;
+    if (field->protect == MESH_PSEUDONYM) {
+        type_words(json, "string", type->nullable);
+        mesh_json_out_text(json, "pattern", "^[0-9a-f]{32}$");
+        return;
+    }
+    switch (type->kind) {
+    case MESH_GEN_BOOL:
+        type_words(json, "boolean", type->nullable);
+        break;
+    case MESH_GEN_INT:
+        type_words(json, "integer", type->nullable);
+        mesh_json_out_text(json, "format", type->int32 ? "int32" : "int64");
+        break;
+    case MESH_GEN_DOUBLE:
+        type_words(json, "number", type->nullable);
+        mesh_json_out_text(json, "format", "double");
+        break;
+    case MESH_GEN_DECIMAL:
+        type_words(json, "string", type->nullable);
+        mesh_json_out_text(json, "format", "decimal");
+        if (type->scale > 0)
+            mesh_json_out_format(json, "pattern", "^-?[0-9]+\\.[0-9]{%d}$", type->scale);
+        else
+            mesh_json_out_text(json, "pattern", "^-?[0-9]+$");
+        break;
+    case MESH_GEN_BYTES:
+        type_words(json, "string", type->nullable);
+        mesh_json_out_text(json, "contentEncoding", "base64");
+        break;
+    case MESH_GEN_ENUM:
+        type_words(json, "string", type->nullable);
+        enum_words(json, type);
+        break;
+    case MESH_GEN_TIMESTAMP:
+    case MESH_GEN_DATE:
+        type_words(json, "string", type->nullable);
+        mesh_json_out_text(json, "format", type->kind == MESH_GEN_DATE ? "date" : "date-time");
+        break;
+    case MESH_GEN_DURATION:
+        type_words(json, "string", type->nullable);
+        mesh_json_out_text(json, "pattern", "^-?([0-9]+(d|h|m|s|ms|us))+$");
+        break;
+    case MESH_GEN_STRING:
+    case MESH_GEN_ERROR:
+    case MESH_GEN_NULL:
+    case MESH_GEN_LIST:
+    case MESH_GEN_RECORD:
+        type_words(json, "string", type->nullable);
+        break;
+    }
+}
+
+static void description(struct mesh_json_out *json, const struct mesh_port_field *field)
+{
+    if (field->protect != MESH_PSEUDONYM)
+        mesh_json_out_text(json, "description", field->doc);
+    else if (field->doc == NULL)
+        mesh_json_out_text(json, "description", "A pseudonym.");
+    else
+        mesh_json_out_format(json, "description", "%s (as a pseudonym)", field->doc);
+}
+
+static void property(struct openapi *o, const struct rows *rows, const struct mesh_port_field *field)
+{
+    struct mesh_json_out *json = &o->json;
+    mesh_json_out_object(json, field->name);
+    type_members(json, field);
+    description(json, field);
+    mesh_json_out_array_line(json, "examples");
+    example(o, NULL, rows, field);
+    mesh_json_out_end(json);
+    mesh_json_out_text(json, "x-mesh-classification", mesh_port_label_word(field->label));
+    mesh_json_out_end(json);
+}
+
+/* ---- rows: schemas and their examples ---- */
+
+static void row_schema(struct openapi *o, const struct rows *rows)
+{
+    struct mesh_json_out *json = &o->json;
+    const struct mesh_port_fields *fields = &rows->fields;
+    mesh_json_out_object(json, rows->port->name);
+    mesh_json_out_text(json, "type", "object");
+    const char *doc = mesh_port_doc(rows->port);
+    if (doc != NULL)
+        mesh_json_out_text(json, "description", doc);
+    else
+        mesh_json_out_format(json, "description", "One row of the view %s.", rows->view->name);
+    mesh_json_out_array_line(json, "required");
+    for (size_t i = 0; i < fields->list.n; i++)
+        mesh_json_out_text(json, NULL, fields->list.v[i].protect == MESH_DROP ? NULL : fields->list.v[i].name);
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "properties");
+    for (size_t i = 0; i < fields->list.n; i++)
+        if (fields->list.v[i].protect != MESH_DROP)
+            property(o, rows, &fields->list.v[i]);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+static void list_schema(struct openapi *o, const struct rows *rows)
+{
+    struct mesh_json_out *json = &o->json;
+    mesh_json_out_object(json, mesh_arena_printf(o->arena, "%s.list", rows->port->name));
+    mesh_json_out_text(json, "type", "object");
+    mesh_json_out_array_line(json, "required");
+    mesh_json_out_text(json, NULL, "items");
+    mesh_json_out_text(json, NULL, "count");
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "properties");
+    mesh_json_out_object(json, "items");
+    mesh_json_out_text(json, "type", "array");
+    mesh_openapi_ref(json, "items", "schemas", rows->port->name);
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "count");
+    mesh_json_out_text(json, "type", "integer");
+    mesh_json_out_long(json, "minimum", 0);
+    mesh_json_out_text(json, "description", "Rows that there are in all, on this page and others.");
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "next");
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_text(json, "description", "Pass it as after to read on. It is absent at the end.");
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+static void row_example(struct openapi *o, const char *key, const struct rows *rows)
+{
+    mesh_json_out_object(&o->json, key);
+    for (size_t i = 0; i < rows->fields.list.n; i++)
+        if (rows->fields.list.v[i].protect != MESH_DROP)
+            example(o, rows->fields.list.v[i].name, rows, &rows->fields.list.v[i]);
+    mesh_json_out_end(&o->json);
+}
+
+static void list_example(struct openapi *o, const char *key, const struct rows *rows)
+{
+    mesh_json_out_object(&o->json, key);
+    mesh_json_out_array(&o->json, "items");
+    row_example(o, NULL, rows);
+    mesh_json_out_end(&o->json);
+    mesh_json_out_long(&o->json, "count", 1);
+    mesh_json_out_end(&o->json);
+}
+
+/* ---- operations ---- */
+
+static void ok_response(struct openapi *o, const struct rows *rows, bool list)
+{
+    static const char *const headers[][2] = {{"ETag", "etag"},
+                                             {"Mesh-Product", "product"},
+                                             {"Mesh-As-Of", "asOf"},
+                                             {"Mesh-Position", "position"},
+                                             {"Mesh-Durable", "durable"}};
+    struct mesh_json_out *json = &o->json;
+    const char *name = rows->port->name;
+    mesh_json_out_object(json, "200");
+    mesh_json_out_text(json, "description", list ? "Rows." : "The row.");
+    mesh_json_out_object(json, "headers");
+    for (size_t i = 0; i < MESH_LEN(headers); i++)
+        mesh_openapi_ref(json, headers[i][0], "headers", headers[i][1]);
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "content");
+    mesh_json_out_object(json, "application/json");
+    mesh_openapi_ref(json, "schema", "schemas", list ? mesh_arena_printf(o->arena, "%s.list", name) : name);
+    if (list)
+        list_example(o, "example", rows);
+    else
+        row_example(o, "example", rows);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+static void responses(struct openapi *o, const struct rows *rows, bool list, bool cached, bool missing)
+{
+    struct mesh_json_out *json = &o->json;
+    mesh_json_out_object(json, "responses");
+    ok_response(o, rows, list);
+    if (cached)
+        mesh_openapi_ref(json, "304", "responses", "notModified");
+    mesh_openapi_ref(json, "400", "responses", "badRequest");
+    if (missing)
+        mesh_openapi_ref(json, "404", "responses", "notFound");
+    mesh_openapi_ref(json, "503", "responses", "unavailable");
+    mesh_json_out_end(json);
+}
+
+static void begin_operation(struct openapi *o, const char *method, const char *verb, const struct rows *rows, const char *summary)
+{
+    struct mesh_json_out *json = &o->json;
+    mesh_json_out_object(json, method);
+    mesh_json_out_format(json, "operationId", "%s_%s", verb, rows->port->name);
+    mesh_json_out_text(json, "summary", summary);
+    mesh_json_out_text(json, "description", mesh_port_doc(rows->port));
+    mesh_json_out_array_line(json, "tags");
+    mesh_json_out_text(json, NULL, "rows");
+    mesh_json_out_end(json);
+}
+
+static void window_parameters(struct openapi *o, const struct rows *rows, const char *window)
+{
+    if (!rows->windowed)
+        return;
+    mesh_openapi_ref(&o->json, NULL, "parameters", window);
+    mesh_openapi_ref(&o->json, NULL, "parameters", "from");
+    mesh_openapi_ref(&o->json, NULL, "parameters", "to");
+}
+
+static void list_operation(struct openapi *o, const struct rows *rows)
+{
+    struct mesh_json_out *json = &o->json;
+    begin_operation(o, "get", "list", rows,
+                    rows->windowed ? mesh_arena_printf(o->arena, "Rows of %s by window and key", rows->port->name)
+                                   : mesh_arena_printf(o->arena, "Rows of %s by key", rows->port->name));
+    mesh_json_out_array(json, "parameters");
+    mesh_openapi_ref(json, NULL, "parameters", "limit");
+    mesh_openapi_ref(json, NULL, "parameters", "after");
+    window_parameters(o, rows, "windowOfList");
+    mesh_openapi_ref(json, NULL, "parameters", "ifNoneMatch");
+    mesh_json_out_end(json);
+    responses(o, rows, true, true, false);
+    mesh_json_out_end(json);
+}
+
+static void key_parameter(struct openapi *o, const struct rows *rows, const struct mesh_port_field *field)
+{
+    struct mesh_json_out *json = &o->json;
+    mesh_json_out_object(json, NULL);
+    mesh_json_out_text(json, "name", field->name);
+    mesh_json_out_text(json, "in", "path");
+    mesh_json_out_bool(json, "required", true);
+    mesh_json_out_text(json, "description", field->doc);
+    mesh_json_out_object(json, "schema");
+    type_members(json, field);
+    mesh_json_out_end(json);
+    example(o, "example", rows, field);
+    mesh_json_out_end(json);
+}
+
+static void point_operation(struct openapi *o, const struct rows *rows)
+{
+    struct mesh_json_out *json = &o->json;
+    begin_operation(o, "get", "get", rows,
+                    rows->windowed ? mesh_arena_printf(o->arena, "The windows of one key of %s, the newest last", rows->port->name)
+                                   : mesh_arena_printf(o->arena, "One row of %s", rows->port->name));
+    mesh_json_out_array(json, "parameters");
+    for (size_t i = 0; i < rows->fields.list.n; i++)
+        if (rows->fields.list.v[i].key)
+            key_parameter(o, rows, &rows->fields.list.v[i]);
+    window_parameters(o, rows, "windowOfKey");
+    mesh_openapi_ref(json, NULL, "parameters", "ifNoneMatch");
+    mesh_json_out_end(json);
+    responses(o, rows, rows->windowed, true, true);
+    mesh_json_out_end(json);
+}
+
+/* {"key": {"customer_id": "..."}}: the raw values. */
+static void lookup_body(struct openapi *o, const struct rows *rows)
+{
+    struct mesh_json_out *json = &o->json;
+    mesh_json_out_object(json, "requestBody");
+    mesh_json_out_bool(json, "required", true);
+    mesh_json_out_object(json, "content");
+    mesh_json_out_object(json, "application/json");
+    mesh_json_out_object(json, "schema");
+    mesh_json_out_text(json, "type", "object");
+    mesh_json_out_array_line(json, "required");
+    mesh_json_out_text(json, NULL, "key");
+    mesh_json_out_end(json);
+    mesh_json_out_bool(json, "additionalProperties", false);
+    mesh_json_out_object(json, "properties");
+    mesh_json_out_object(json, "key");
+    mesh_json_out_text(json, "type", "object");
+    mesh_json_out_array_line(json, "required");
+    for (size_t i = 0; i < rows->view->by.n; i++)
+        mesh_json_out_text(json, NULL, rows->view->by.v[i]);
+    mesh_json_out_end(json);
+    mesh_json_out_bool(json, "additionalProperties", false);
+    mesh_json_out_object(json, "properties");
+    for (size_t i = 0; i < rows->fields.list.n; i++) {
+        struct mesh_port_field raw = rows->fields.list.v[i];
+        raw.protect = MESH_AS_IS;
+        if (!raw.key)
+            continue;
+        mesh_json_out_object(json, raw.name);
+        type_members(json, &raw);
+        mesh_json_out_text(json, "description", raw.doc);
+        mesh_json_out_end(json);
+    }
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "example");
+    mesh_json_out_object(json, "key");
+    for (size_t i = 0; i < rows->fields.list.n; i++) {
+        struct mesh_port_field raw = rows->fields.list.v[i];
+        raw.protect = MESH_AS_IS;
+        if (raw.key)
+            example(o, raw.name, rows, &raw);
+    }
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+static void lookup_operation(struct openapi *o, const struct rows *rows)
+{
+    struct mesh_json_out *json = &o->json;
+    begin_operation(
+        o, "post", "lookup", rows,
+        mesh_arena_printf(o->arena, "Look %s up by the key itself, which is protected and stands in no path", rows->port->name));
+    mesh_json_out_array(json, "parameters");
+    window_parameters(o, rows, "windowOfKey");
+    mesh_json_out_end(json);
+    lookup_body(o, rows);
+    responses(o, rows, rows->windowed, false, true);
+    mesh_json_out_end(json);
+}
+
+static void port_paths(struct openapi *o, const struct mesh_model_port *port)
+{
+    struct mesh_json_out *json = &o->json;
+    struct rows rows = rows_of(o->arena, port);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf path = MESH_BUF_NULL;
+    mesh_buf_puts(&path, port->path.text);
+    mesh_json_out_object(json, path.p);
+    list_operation(o, &rows);
+    mesh_json_out_end(json);
+    if (rows.key_protected) {
+        mesh_buf_puts(&path, "/lookup");
+        mesh_json_out_object(json, path.p);
+        lookup_operation(o, &rows);
+    } else {
+        for (size_t i = 0; i < rows.view->by.n; i++)
+            mesh_buf_printf(&path, "/{%s}", rows.view->by.v[i]);
+        mesh_json_out_object(json, path.p);
+        point_operation(o, &rows);
+    }
+    mesh_json_out_end(json);
+}
+
+/* ---- components ---- */
+
+static void components(struct openapi *o)
+{
+    mesh_json_out_object(&o->json, "components");
+    mesh_json_out_object(&o->json, "schemas");
+    for (size_t i = 0; i < o->product->ports.n; i++) {
+        if (o->product->ports.v[i]->kind != MESH_MODEL_HTTP)
+            continue;
+        struct rows rows = rows_of(o->arena, o->product->ports.v[i]);
+        row_schema(o, &rows);
+        list_schema(o, &rows);
+    }
+    mesh_openapi_problem_schema(&o->json);
+    mesh_json_out_end(&o->json);
+    mesh_openapi_components(&o->json);
+    mesh_json_out_end(&o->json);
+}
+
+/* ---- the document ---- */
+
+static void info(struct openapi *o)
+{
+    const struct mesh_model_product *m = o->product;
+    const char *const texts[] = {m->purpose.text, m->limitations.text, m->usage.text};
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf all = MESH_BUF_NULL;
+    for (size_t i = 0; i < MESH_LEN(texts); i++)
+        if (texts[i] != NULL)
+            mesh_buf_printf(&all, "%s%s", all.n > 0 ? "\n\n" : "", texts[i]);
+    mesh_json_out_object(&o->json, "info");
+    mesh_json_out_text(&o->json, "title", m->name.text);
+    mesh_json_out_text(&o->json, "version", m->version.text);
+    mesh_json_out_text(&o->json, "description", all.p);
+    mesh_json_out_object_line(&o->json, "contact");
+    mesh_json_out_text(&o->json, "name", m->team.text);
+    mesh_json_out_end(&o->json);
+    mesh_json_out_end(&o->json);
+}
+
+static void tag(struct openapi *o, const char *name, const char *text)
+{
+    mesh_json_out_object_line(&o->json, NULL);
+    mesh_json_out_text(&o->json, "name", name);
+    mesh_json_out_text(&o->json, "description", text);
+    mesh_json_out_end(&o->json);
+}
+
+void mesh_emit_openapi(struct mesh_emitter *e, struct mesh_buf *out)
+{
+    struct openapi o = {.json = {.out = out}, .arena = e->arena, .product = e->product};
+    mesh_json_out_object(&o.json, NULL);
+    mesh_json_out_text(&o.json, "openapi", "3.1.0");
+    info(&o);
+    mesh_json_out_array_line(&o.json, "servers");
+    mesh_json_out_object(&o.json, NULL);
+    mesh_json_out_text(&o.json, "url", "/");
+    mesh_json_out_end(&o.json);
+    mesh_json_out_end(&o.json);
+    mesh_json_out_array(&o.json, "tags");
+    tag(&o, "rows", "The output ports.");
+    tag(&o, "service", "The service itself.");
+    mesh_json_out_end(&o.json);
+    mesh_json_out_object(&o.json, "paths");
+    for (size_t i = 0; i < e->product->ports.n; i++)
+        if (e->product->ports.v[i]->kind == MESH_MODEL_HTTP)
+            port_paths(&o, e->product->ports.v[i]);
+    mesh_openapi_paths(&o.json);
+    mesh_json_out_end(&o.json);
+    components(&o);
+    mesh_json_out_end(&o.json);
+}

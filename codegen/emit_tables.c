@@ -1,0 +1,634 @@
+/* The constant tables of a product: inputs, states, views, ports, topologies, in designated initialisers. */
+#include "codegen/emit_int.h"
+
+#include <string.h>
+
+struct table_emit {
+    struct mesh_emitter *e;
+    struct mesh_buf *out;
+};
+
+static const char *cstr(struct mesh_emitter *e, const char *text)
+{
+    if (text == NULL)
+        return "NULL";
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf escaped = MESH_BUF_NULL;
+    mesh_escape_cstr(&escaped, text);
+    return mesh_arena_printf(e->arena, "\"%s\"", escaped.p == NULL ? "" : escaped.p);
+}
+
+static void site(struct table_emit *t, struct mesh_srcref at, const char *what)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    mesh_emit_site(t->e, &text, at, "%s", what);
+    mesh_emit_line(t->out, 2, ".site = %s,", text.p);
+}
+
+/* ---- contracts ---- */
+
+static void contract_initialiser(struct table_emit *t, const struct mesh_model_contract *contract, const char *topic, int level)
+{
+    struct mesh_emitter *e = t->e;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf json = MESH_BUF_NULL;
+    mesh_schema_normal(contract->schema, &json);
+    mesh_emit_line(t->out, level, ".name = %s,", cstr(e, contract->name));
+    mesh_emit_line(t->out, level, ".subject = %s,", cstr(e, mesh_arena_printf(e->arena, "%s-value", topic)));
+    mesh_emit_line(t->out, level, ".local_id = %uu,", contract->local_id);
+    mesh_emit_line(t->out, level, ".fingerprint = UINT64_C(0x%016llx),", (unsigned long long)contract->fingerprint);
+    mesh_emit_line(t->out, level, ".json = %s,", cstr(e, json.p));
+}
+
+static void contracts(struct table_emit *t)
+{
+    struct mesh_emitter *e = t->e;
+    for (size_t i = 0; i < e->plan->inputs.n; i++) {
+        const struct mesh_model_input *input = e->plan->inputs.v[i]->model;
+        if (input == NULL)
+            continue;
+        mesh_emit_line(t->out, 0, "static const struct mesh_contract contracts_of_%s[] = {{", input->name);
+        contract_initialiser(t, input->contract, input->topic.text, 1);
+        mesh_emit_line(t->out, 0, "}};");
+        if (input->product != NULL)
+            mesh_emit_line(t->out, 0, "static const char *const upstreams_of_%s[] = {%s};", input->name, cstr(e, input->product));
+        mesh_emit_blank(t->out);
+    }
+    for (size_t i = 0; i < e->product->ports.n; i++) {
+        const struct mesh_model_port *port = e->product->ports.v[i];
+        if (port->kind != MESH_MODEL_KAFKA)
+            continue;
+        mesh_emit_line(t->out, 0, "static const struct mesh_contract contract_of_%s = {", port->name);
+        contract_initialiser(t, port->contract, port->topic.text, 1);
+        mesh_emit_line(t->out, 0, "};");
+        mesh_emit_blank(t->out);
+    }
+}
+
+/* ---- fields ---- */
+
+/* A shape's members as descriptors of `struct <owner>`. */
+static void struct_fields(struct table_emit *t, const char *name, const struct mesh_emit_struct *s)
+{
+    mesh_emit_line(t->out, 0, "static const struct mesh_field %s[] = {", name);
+    for (size_t i = 0; i < s->members.n; i++)
+        mesh_emit_field(t->e, t->out, s->name, s->members.v[i], MESH_AS_IS);
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+static void plain_field(struct table_emit *t, const char *name, const char *type, const char *owner, const char *extra)
+{
+    mesh_emit_line(t->out, 1, "{.name = \"%s\", .doc = \"\", .type = %s, .offset = offsetof(struct %s, %s), .label = MESH_INTERNAL%s},", name,
+                   type, owner, name, extra);
+}
+
+/* The accumulators of a view's row, as checkpoints store them. */
+static void row_fields(struct table_emit *t, const struct mesh_model_view *m)
+{
+    struct mesh_emitter *e = t->e;
+    const char *owner = mesh_arena_printf(e->arena, "%s_row", m->name);
+    if (m->aggregates.list.n == 0 && m->state.n == 0)
+        return;
+    mesh_emit_line(t->out, 0, "static const struct mesh_field fields_of_%s[] = {", owner);
+    for (size_t i = 0; i < m->aggregates.list.n; i++) {
+        const struct mesh_aggregate *a = &m->aggregates.list.v[i];
+        const char *extra_n = mesh_arena_printf(e->arena, "%s_n", a->cname);
+        switch (a->fn) {
+        case MESH_AGG_COUNT:
+            plain_field(t, a->cname, "MESH_LONG", owner, "");
+            break;
+        case MESH_AGG_SUM:
+        case MESH_AGG_AVG:
+            if (a->arg_type.kind == MESH_GEN_DOUBLE)
+                plain_field(t, a->cname, "MESH_DOUBLE", owner, "");
+            else
+                plain_field(t, a->cname, "MESH_DECIMAL", owner,
+                            mesh_arena_printf(e->arena, ", .precision = MESH_DEC_DIGITS_MAX, .scale = %d", a->arg_type.scale));
+            if (a->fn == MESH_AGG_AVG)
+                plain_field(t, extra_n, "MESH_LONG", owner, "");
+            break;
+        case MESH_AGG_VARIANCE:
+            plain_field(t, a->cname, "MESH_DOUBLE", owner, "");
+            plain_field(t, mesh_arena_printf(e->arena, "%s_m2", a->cname), "MESH_DOUBLE", owner, "");
+            plain_field(t, extra_n, "MESH_LONG", owner, "");
+            break;
+        case MESH_AGG_MIN:
+        case MESH_AGG_MAX:
+        case MESH_AGG_FIRST:
+        case MESH_AGG_LAST: {
+            const char *symbols = a->arg_type.kind == MESH_GEN_ENUM
+                                      ? mesh_arena_printf(e->arena, ", .symbols = %s", mesh_emit_symbols(e, a->arg_type.schema))
+                                      : "";
+            const char *digits = a->arg_type.kind == MESH_GEN_DECIMAL
+                                     ? mesh_arena_printf(e->arena, ", .precision = %d, .scale = %d", a->arg_type.precision, a->arg_type.scale)
+                                     : "";
+            plain_field(t, a->cname, mesh_emit_field_type(&a->arg_type), owner,
+                        mesh_arena_printf(e->arena, "%s%s, .nullable = true, .present = offsetof(struct %s, %s_set)", symbols, digits, owner,
+                                          a->cname));
+            break;
+        }
+        case MESH_AGG_FN_COUNT:
+            break;
+        }
+    }
+    for (size_t i = 0; i < m->state.n; i++) {
+        const struct mesh_model_state *s = &m->state.v[i];
+        const char *digits = s->type.kind == MESH_GEN_DECIMAL
+                                 ? mesh_arena_printf(e->arena, ", .precision = %d, .scale = %d", s->type.precision, s->type.scale)
+                                 : "";
+        const char *there = s->type.nullable
+                                ? mesh_arena_printf(e->arena, ", .nullable = true, .present = offsetof(struct %s, %s_set)", owner, s->name)
+                                : "";
+        const char *symbols =
+            s->type.kind == MESH_GEN_ENUM ? mesh_arena_printf(e->arena, ", .symbols = %s", mesh_emit_symbols(e, s->type.schema)) : "";
+        plain_field(t, s->name, mesh_emit_field_type(&s->type), owner, mesh_arena_printf(e->arena, "%s%s%s", digits, symbols, there));
+    }
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+static void out_fields(struct table_emit *t, const struct mesh_model_view *m)
+{
+    const char *owner = mesh_arena_printf(t->e->arena, "%s_out", m->name);
+    mesh_emit_line(t->out, 0, "static const struct mesh_field fields_of_%s[] = {", owner);
+    for (size_t i = 0; i < m->by.n; i++)
+        mesh_emit_field(t->e, t->out, owner, &m->shape->members.v[i], MESH_AS_IS);
+    if (m->window != MESH_WINDOW_NONE) {
+        plain_field(t, "window_start", "MESH_TIMESTAMP", owner, "");
+        plain_field(t, "window_end", "MESH_TIMESTAMP", owner, "");
+        plain_field(t, "final", "MESH_BOOL", owner, "");
+    }
+    plain_field(t, "revision", "MESH_LONG", owner, "");
+    for (size_t i = m->by.n; i < m->shape->members.n; i++)
+        mesh_emit_field(t->e, t->out, owner, &m->shape->members.v[i], MESH_AS_IS);
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+static void run_fields(struct table_emit *t, const struct mesh_plan_flow *flow)
+{
+    struct mesh_emitter *e = t->e;
+    struct mesh_emit_capture *captures = NULL;
+    size_t n = mesh_emit_captures(e, flow, &captures);
+    if (n == 0)
+        return;
+    const char *owner = mesh_arena_printf(e->arena, "%s_run", flow->stream->name);
+    mesh_emit_line(t->out, 0, "static const struct mesh_field fields_of_%s[] = {", owner);
+    for (size_t i = 0; i < n; i++) {
+        struct mesh_gen_member member = *captures[i].member;
+        member.name = member.cname = captures[i].cname;
+        mesh_emit_field(e, t->out, owner, &member, MESH_AS_IS);
+    }
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+/* ---- inputs ---- */
+
+static void inputs(struct table_emit *t)
+{
+    struct mesh_emitter *e = t->e;
+    for (size_t i = 0; i < e->plan->inputs.n; i++) {
+        const struct mesh_plan_input *input = e->plan->inputs.v[i];
+        if (input->kind == MESH_INPUT_PARTIALS)
+            continue;
+        const char *record = input->model == NULL ? mesh_arena_printf(e->arena, "%s_regrouped", input->cname)
+                                                  : mesh_emit_struct_name(e, input->model->shape);
+        mesh_emit_line(t->out, 0, "_Static_assert(sizeof(struct %s) <= MESH_RECORD_BYTES_MAX, \"%s: too many used fields\");", record,
+                       input->cname);
+    }
+    mesh_emit_line(t->out, 0, "static const struct mesh_input inputs[] = {");
+    for (size_t i = 0; i < e->plan->inputs.n; i++) {
+        const struct mesh_plan_input *input = e->plan->inputs.v[i];
+        const struct mesh_model_input *m = input->model;
+        static const char *const kinds[] = {
+            [MESH_INPUT_STREAM] = "MESH_INPUT_STREAM", [MESH_INPUT_TABLE] = "MESH_INPUT_TABLE",
+            [MESH_INPUT_RECORDS] = "MESH_INPUT_RECORDS", [MESH_INPUT_PARTIALS] = "MESH_INPUT_PARTIALS"};
+        mesh_emit_line(t->out, 1, "{");
+        mesh_emit_line(t->out, 2, ".name = \"%s\",", input->cname);
+        mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, input->topic));
+        mesh_emit_line(t->out, 2, ".kind = %s,", kinds[input->kind]);
+        if (m == NULL) {
+            site(t, input->flow == NULL ? (struct mesh_srcref){0} : input->flow->stream->at,
+                 mesh_arena_printf(e->arena, "internal topic %s", input->cname));
+            mesh_emit_line(t->out, 2, ".partitions = %d,", e->product->mesh->default_partitions);
+            if (input->kind == MESH_INPUT_RECORDS) {
+                mesh_emit_line(t->out, 2, ".record_size = sizeof(struct %s_regrouped),", input->cname);
+                mesh_emit_line(t->out, 2, ".decode = %s_decode_%s,", e->p, input->cname);
+                mesh_emit_line(t->out, 2, ".event_time = %s_time_of_%s,", e->p, input->cname);
+                mesh_emit_line(t->out, 2, ".process = %s_input_%s,", e->p, input->cname);
+            }
+            mesh_emit_line(t->out, 1, "},");
+            continue;
+        }
+        site(t, m->at, mesh_arena_printf(e->arena, "inputPorts.%s", m->name));
+        if (m->partitions > 0)
+            mesh_emit_line(t->out, 2, ".partitions = %d,", m->partitions);
+        if (m->copy_all)
+            mesh_emit_line(t->out, 2, ".copy_all = true,");
+        mesh_emit_line(t->out, 2, ".contracts = contracts_of_%s,", m->name);
+        mesh_emit_line(t->out, 2, ".n_contracts = 1,");
+        if (m->product != NULL) {
+            mesh_emit_line(t->out, 2, ".upstreams = upstreams_of_%s,", m->name);
+            mesh_emit_line(t->out, 2, ".n_upstreams = 1,");
+        }
+        const char *record = mesh_emit_struct_name(e, m->shape);
+        mesh_emit_line(t->out, 2, ".record_size = sizeof(struct %s),", record);
+        mesh_emit_line(t->out, 2, ".decode = %s_decode_%s,", e->p, record);
+        mesh_emit_line(t->out, 2, ".event_time = %s_time_of_%s,", e->p, input->cname);
+        if (m->key.text != NULL && m->product_port == NULL)
+            mesh_emit_line(t->out, 2, ".key = %s_key_of_%s,", e->p, input->cname);
+        mesh_emit_line(t->out, 2, ".process = %s_input_%s,", e->p, input->cname);
+        if (mesh_emit_removes(input))
+            mesh_emit_line(t->out, 2, ".removed = %s_removed_%s,", e->p, input->cname);
+        mesh_emit_line(t->out, 2, ".delay_us = INT64_C(%lld),", (long long)m->delay_us);
+        mesh_emit_line(t->out, 2, ".idle_us = INT64_C(%lld),", (long long)m->idle_us);
+        mesh_emit_line(t->out, 2, ".ahead_us = INT64_C(%lld),", (long long)m->ahead_us);
+        bool personal = false;
+        for (size_t k = 0; k < m->shape->members.n; k++)
+            personal = personal || m->shape->members.v[k].label == MESH_PERSONAL || m->shape->members.v[k].label == MESH_SPECIAL;
+        if (personal)
+            mesh_emit_line(t->out, 2, ".personal = true,");
+        mesh_emit_line(t->out, 1, "},");
+    }
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+/* ---- states ---- */
+
+static void ring_cells(struct table_emit *t, const struct mesh_plan_state *state)
+{
+    const struct mesh_aggregates *aggregates = &state->step->aggregates;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf cells = MESH_BUF_NULL;
+    for (size_t i = 0; i < aggregates->list.n; i++) {
+        const struct mesh_aggregate *a = &aggregates->list.v[i];
+        if (mesh_emit_cells(a) == 0)
+            continue;
+        const char *type = a->fn == MESH_AGG_COUNT || a->arg_type.kind == MESH_GEN_INT ? "MESH_LONG"
+                           : a->arg_type.kind == MESH_GEN_DOUBLE                        ? "MESH_DOUBLE"
+                                                                                        : "MESH_DECIMAL";
+        mesh_buf_printf(&cells, "%s%s%s", cells.n > 0 ? ", " : "", type, mesh_emit_cells(a) == 2 ? ", MESH_LONG" : "");
+    }
+    if (cells.n > 0) {
+        mesh_emit_line(t->out, 0, "static const enum mesh_type cells_of_%s[] = {%s};", state->cname, cells.p);
+        mesh_emit_blank(t->out);
+    }
+}
+
+static void pattern_times(struct table_emit *t, const struct mesh_plan_state *state)
+{
+    const struct mesh_model_stream *s = state->flow->stream;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf times = MESH_BUF_NULL;
+    for (size_t i = 0; i < s->pattern.n; i++)
+        mesh_buf_printf(&times, "%s%d", i > 0 ? ", " : "", s->pattern.v[i].times);
+    mesh_emit_line(t->out, 0, "static const uint16_t times_of_%s[] = {%s};", state->cname, times.p);
+    mesh_emit_blank(t->out);
+}
+
+static void fields_line(struct table_emit *t, const char *fields, const char *row)
+{
+    mesh_emit_line(t->out, 2, ".fields = %s,", fields);
+    mesh_emit_line(t->out, 2, ".n_fields = sizeof %s / sizeof %s[0],", fields, fields);
+    mesh_emit_line(t->out, 2, ".row_size = sizeof(struct %s),", row);
+}
+
+static void state_view(struct table_emit *t, const struct mesh_plan_state *state)
+{
+    struct mesh_emitter *e = t->e;
+    const struct mesh_model_view *m = state->view->model;
+    mesh_emit_line(t->out, 2, ".kind = MESH_STATE_VIEW,");
+    site(t, m->at, mesh_arena_printf(e->arena, "views.%s", m->name));
+    if (m->aggregates.list.n > 0 || m->state.n > 0)
+        fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s_row", m->name), mesh_arena_printf(e->arena, "%s_row", m->name));
+    else
+        mesh_emit_line(t->out, 2, ".row_size = sizeof(struct %s_row),", m->name);
+    mesh_emit_line(t->out, 2, ".keep_us = INT64_C(%lld),", (long long)m->keep_us);
+    size_t index = 0;
+    for (size_t i = 0; i < e->plan->views.n; i++)
+        if (e->plan->views.v[i] == state->view)
+            index = i;
+    mesh_emit_line(t->out, 2, ".view = &views[%zu],", index);
+    if (state->partial) {
+        mesh_emit_line(t->out, 2, ".partial = true,");
+        mesh_emit_line(t->out, 2, ".partial_of = %s_STATE_%s,", e->p, state->view->state->cname);
+    }
+}
+
+static void state_step(struct table_emit *t, const struct mesh_plan_state *state)
+{
+    struct mesh_emitter *e = t->e;
+    const char *stream = state->flow->stream->name;
+    if (state->kind == MESH_STATE_DEDUPE) {
+        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_DEDUPE,");
+        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s dedupe", stream));
+        mesh_emit_line(t->out, 2, ".within_us = INT64_C(%lld),", (long long)state->step->within_us);
+    } else if (state->kind == MESH_STATE_LATCH) {
+        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_LATCH,");
+        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s rises", stream));
+    } else if (state->kind == MESH_STATE_RING) {
+        int64_t longest = 0;
+        size_t cells = 0;
+        for (size_t i = 0; i < state->step->windows.n; i++) {
+            int64_t reach = state->step->windows.v[i].size_us + state->step->windows.v[i].delay_us;
+            longest = reach > longest ? reach : longest;
+        }
+        for (size_t i = 0; i < state->step->aggregates.list.n; i++)
+            cells += mesh_emit_cells(&state->step->aggregates.list.v[i]);
+        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_RING,");
+        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s fold", stream));
+        mesh_emit_line(t->out, 2, ".keep_us = INT64_C(%lld),", (long long)longest);
+        if (cells > 0)
+            mesh_emit_line(t->out, 2, ".cells = cells_of_%s,", state->cname);
+        mesh_emit_line(t->out, 2, ".n_cells = %zu,", cells);
+    } else {
+        struct mesh_emit_capture *captures = NULL;
+        size_t n = mesh_emit_captures(e, state->flow, &captures);
+        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_PATTERN,");
+        site(t, state->flow->stream->at, mesh_arena_printf(e->arena, "streams.%s pattern", stream));
+        if (n > 0) {
+            fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s_run", stream), mesh_arena_printf(e->arena, "%s_run", stream));
+            mesh_emit_line(t->out, 2, ".capture = %s_capture_%s,", e->p, stream);
+        }
+        mesh_emit_line(t->out, 2, ".within_us = INT64_C(%lld),", (long long)state->flow->stream->pattern_within_us);
+        mesh_emit_line(t->out, 2, ".times = times_of_%s,", state->cname);
+        mesh_emit_line(t->out, 2, ".n_steps = %zu,", state->flow->stream->pattern.n);
+    }
+}
+
+static void states(struct table_emit *t)
+{
+    struct mesh_emitter *e = t->e;
+    for (size_t i = 0; i < e->plan->states.n; i++) {
+        const struct mesh_plan_state *state = e->plan->states.v[i];
+        if (state->kind == MESH_STATE_RING)
+            ring_cells(t, state);
+        else if (state->kind == MESH_STATE_PATTERN)
+            pattern_times(t, state);
+    }
+    if (e->plan->views.n > 0)
+        mesh_emit_line(t->out, 0, "static const struct mesh_view views[%zu];", e->plan->views.n);
+    mesh_emit_blank(t->out);
+    mesh_emit_line(t->out, 0, "static const struct mesh_state states[] = {");
+    for (size_t i = 0; i < e->plan->states.n; i++) {
+        const struct mesh_plan_state *state = e->plan->states.v[i];
+        mesh_emit_line(t->out, 1, "[%s_STATE_%s] = {", e->p, state->cname);
+        mesh_emit_line(t->out, 2, ".name = \"%s\",", state->cname);
+        if (state->kind == MESH_STATE_VIEW) {
+            state_view(t, state);
+        } else if (state->table != NULL) {
+            const char *row = mesh_emit_struct_name(e, state->table->model->shape);
+            mesh_emit_line(t->out, 2, state->kind == MESH_STATE_VERSIONS ? ".kind = MESH_STATE_VERSIONS," : ".kind = MESH_STATE_TABLE,");
+            site(t, state->table->model->at, mesh_arena_printf(e->arena, "inputPorts.%s", state->cname));
+            fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname), row);
+        } else {
+            state_step(t, state);
+        }
+        mesh_emit_line(t->out, 1, "},");
+    }
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+/* ---- views and ports ---- */
+
+static void views(struct table_emit *t)
+{
+    struct mesh_emitter *e = t->e;
+    mesh_emit_line(t->out, 0, "static const struct mesh_view views[] = {");
+    for (size_t i = 0; i < e->plan->views.n; i++) {
+        const struct mesh_plan_view *view = e->plan->views.v[i];
+        const struct mesh_model_view *m = view->model;
+        const char *out_name = mesh_arena_printf(e->arena, "%s_out", m->name);
+        mesh_emit_line(t->out, 1, "[%s_VIEW_%s] = {", e->p, m->name);
+        mesh_emit_line(t->out, 2, ".name = \"%s\",", m->name);
+        mesh_emit_line(t->out, 2, ".doc = %s,", cstr(e, m->doc == NULL ? "" : m->doc));
+        site(t, m->at, mesh_arena_printf(e->arena, "views.%s", m->name));
+        mesh_emit_line(t->out, 2, ".state = %s_STATE_%s,", e->p, view->state->cname);
+        mesh_emit_line(t->out, 2, ".out = fields_of_%s,", out_name);
+        mesh_emit_line(t->out, 2, ".n_out = sizeof fields_of_%s / sizeof fields_of_%s[0],", out_name, out_name);
+        mesh_emit_line(t->out, 2, ".n_key = %zu,", m->by.n);
+        mesh_emit_line(t->out, 2, ".out_size = sizeof(struct %s),", out_name);
+        if (m->window != MESH_WINDOW_NONE) {
+            mesh_emit_line(t->out, 2, m->window == MESH_WINDOW_HOPPING ? ".window = MESH_WINDOW_HOPPING," : ".window = MESH_WINDOW_TUMBLING,");
+            mesh_emit_line(t->out, 2, ".size_us = INT64_C(%lld),", (long long)m->size_us);
+            mesh_emit_line(t->out, 2, ".advance_us = INT64_C(%lld),", (long long)(m->advance_us > 0 ? m->advance_us : m->size_us));
+            mesh_emit_line(t->out, 2, ".grace_us = INT64_C(%lld),", (long long)m->grace_us);
+            mesh_emit_line(t->out, 2, ".window_start = offsetof(struct %s, window_start),", out_name);
+            mesh_emit_line(t->out, 2, ".window_end = offsetof(struct %s, window_end),", out_name);
+            mesh_emit_line(t->out, 2, ".final = offsetof(struct %s, final),", out_name);
+        }
+        mesh_emit_line(t->out, 2, ".revision = offsetof(struct %s, revision),", out_name);
+        if (m->state.n > 0)
+            mesh_emit_line(t->out, 2, ".init = %s_init_%s,", e->p, m->name);
+        mesh_emit_line(t->out, 2, ".finish = %s_finish_%s,", e->p, m->name);
+        if (view->partial != NULL)
+            mesh_emit_line(t->out, 2, ".merge = %s_merge_%s,", e->p, m->name);
+        if (view->changes.n > 0)
+            mesh_emit_line(t->out, 2, ".changed = %s_changed_%s,", e->p, m->name);
+        mesh_emit_line(t->out, 1, "},");
+    }
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+/* A port's protection, per member of the out struct (window and revision members stand between key and let). */
+static void port_protect(struct table_emit *t, const struct mesh_model_port *port)
+{
+    if (port->view == NULL || port->kind == MESH_MODEL_KAFKA)
+        return;
+    const struct mesh_model_view *m = port->view;
+    size_t extra = m->window != MESH_WINDOW_NONE ? 4 : 1;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf list = MESH_BUF_NULL;
+    for (size_t i = 0; i < m->shape->members.n + extra; i++) {
+        enum mesh_protect protect = MESH_AS_IS;
+        if (i < m->by.n)
+            protect = i < port->protect.n ? port->protect.v[i] : MESH_AS_IS;
+        else if (i >= m->by.n + extra)
+            protect = i - extra < port->protect.n ? port->protect.v[i - extra] : MESH_AS_IS;
+        mesh_buf_printf(&list, "%s%s", i > 0 ? ", " : "", mesh_emit_protect(protect));
+    }
+    mesh_emit_line(t->out, 0, "static const enum mesh_protect protect_of_%s[] = {%s};", port->name, list.p);
+    mesh_emit_blank(t->out);
+}
+
+static void ports(struct table_emit *t)
+{
+    struct mesh_emitter *e = t->e;
+    static const char *const emits[] = {
+        [MESH_EMIT_EVENT] = "MESH_EMIT_EVENT", [MESH_EMIT_CHANGE] = "MESH_EMIT_CHANGE", [MESH_EMIT_CLOSE] = "MESH_EMIT_CLOSE"};
+    for (size_t i = 0; i < e->product->ports.n; i++)
+        port_protect(t, e->product->ports.v[i]);
+    mesh_emit_line(t->out, 0, "static const struct mesh_port ports[] = {");
+    for (size_t i = 0; i < e->product->ports.n; i++) {
+        const struct mesh_model_port *port = e->product->ports.v[i];
+        mesh_emit_line(t->out, 1, "[%s_PORT_%s] = {", e->p, port->name);
+        mesh_emit_line(t->out, 2, ".name = \"%s\",", port->name);
+        mesh_emit_line(t->out, 2, ".doc = %s,", cstr(e, port->doc == NULL ? "" : port->doc));
+        static const char *const kinds[] = {
+            [MESH_MODEL_KAFKA] = "MESH_PORT_KAFKA", [MESH_MODEL_HTTP] = "MESH_PORT_HTTP", [MESH_MODEL_MONGO] = "MESH_PORT_MONGO"};
+        mesh_emit_line(t->out, 2, ".kind = %s,", kinds[port->kind]);
+        site(t, port->at, mesh_arena_printf(e->arena, "outputPorts.%s", port->name));
+        if (port->kind == MESH_MODEL_KAFKA) {
+            mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, port->topic.text));
+            mesh_emit_line(t->out, 2, ".partitions = %d,", port->partitions > 0 ? port->partitions : e->product->mesh->default_partitions);
+            if (port->compact)
+                mesh_emit_line(t->out, 2, ".compact = true,");
+            mesh_emit_line(t->out, 2, ".contract = &contract_of_%s,", port->name);
+            mesh_emit_line(t->out, 2, port->delivery == MESH_EXACTLY_ONCE ? ".delivery = MESH_EXACTLY_ONCE," : ".delivery = MESH_AT_LEAST_ONCE,");
+            mesh_emit_line(t->out, 2, ".emit = %s,", emits[port->emit]);
+            if (port->view != NULL)
+                mesh_emit_line(t->out, 2, ".encode = %s_encode_%s,", e->p, port->name);
+        } else if (port->kind == MESH_MODEL_HTTP) {
+            mesh_emit_line(t->out, 2, ".path = %s,", cstr(e, port->path.text));
+        } else {
+            mesh_emit_line(t->out, 2, ".collection = %s,", cstr(e, port->collection.text));
+        }
+        if (port->view != NULL) {
+            mesh_emit_line(t->out, 2, ".view = %s_VIEW_%s,", e->p, port->view->name);
+            if (port->kind != MESH_MODEL_KAFKA)
+                mesh_emit_line(t->out, 2, ".protect = protect_of_%s,", port->name);
+        }
+        mesh_emit_line(t->out, 1, "},");
+    }
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+/* ---- topologies and internal topics ---- */
+
+static size_t topology_of_root(const struct mesh_plan *plan, uint32_t root)
+{
+    for (size_t i = 0; i < plan->topologies.n; i++)
+        if (plan->topologies.v[i]->root == mesh_plan_root(plan, root))
+            return i;
+    mesh_assert(!"planned");
+    return 0;
+}
+
+static void internals(struct table_emit *t)
+{
+    struct mesh_emitter *e = t->e;
+    const struct mesh_plan *plan = e->plan;
+    if (plan->internals.n == 0)
+        return;
+    for (size_t i = 0; i < plan->internals.n; i++) {
+        const struct mesh_plan_internal *internal = plan->internals.v[i];
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf list = MESH_BUF_NULL;
+        MESH_VEC(size_t) seen = {0};
+        for (size_t k = 0; k < internal->from_roots.n; k++) {
+            size_t topology = topology_of_root(plan, internal->from_roots.v[k]);
+            bool known = false;
+            for (size_t s = 0; s < seen.n; s++)
+                known = known || seen.v[s] == topology;
+            if (known)
+                continue;
+            *mesh_vec_push_in(e->arena, &seen) = topology;
+            mesh_buf_printf(&list, "%s%zu", list.n > 0 ? ", " : "", topology);
+        }
+        mesh_emit_line(t->out, 0, "static const uint32_t writers_of_%s[] = {%s};", internal->cname, list.p);
+    }
+    mesh_emit_blank(t->out);
+    mesh_emit_line(t->out, 0, "static const struct mesh_internal internals[] = {");
+    for (size_t i = 0; i < plan->internals.n; i++) {
+        const struct mesh_plan_internal *internal = plan->internals.v[i];
+        mesh_emit_line(t->out, 1, "[%s_INTERNAL_%s] = {", e->p, internal->cname);
+        mesh_emit_line(t->out, 2, ".name = \"%s\",", internal->cname);
+        mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, internal->topic));
+        mesh_emit_line(t->out, 2, ".partitions = %d,", e->product->mesh->default_partitions);
+        mesh_emit_line(t->out, 2, ".input = %zu,", mesh_plan_index_input(plan, internal->input));
+        mesh_emit_line(t->out, 2, ".from_topologies = writers_of_%s,", internal->cname);
+        mesh_emit_line(t->out, 2, ".n_from = sizeof writers_of_%s / sizeof writers_of_%s[0],", internal->cname, internal->cname);
+        mesh_emit_line(t->out, 1, "},");
+    }
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+static void topologies(struct table_emit *t)
+{
+    struct mesh_emitter *e = t->e;
+    const struct mesh_plan *plan = e->plan;
+    for (size_t i = 0; i < plan->topologies.n; i++) {
+        const struct mesh_plan_topology *topology = plan->topologies.v[i];
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf in = MESH_BUF_NULL;
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf kept = MESH_BUF_NULL;
+        for (size_t k = 0; k < topology->inputs.n; k++)
+            mesh_buf_printf(&in, "%s%zu", k > 0 ? ", " : "", mesh_plan_index_input(plan, topology->inputs.v[k]));
+        for (size_t k = 0; k < topology->states.n; k++)
+            mesh_buf_printf(&kept, "%s%s_STATE_%s", k > 0 ? ", " : "", e->p, topology->states.v[k]->cname);
+        mesh_emit_line(t->out, 0, "static const uint32_t inputs_of_%s[] = {%s};", topology->cname, in.p);
+        if (kept.n > 0)
+            mesh_emit_line(t->out, 0, "static const uint32_t states_of_%s[] = {%s};", topology->cname, kept.p);
+    }
+    mesh_emit_blank(t->out);
+    mesh_emit_line(t->out, 0, "static const struct mesh_topology topologies[] = {");
+    for (size_t i = 0; i < plan->topologies.n; i++) {
+        const struct mesh_plan_topology *topology = plan->topologies.v[i];
+        mesh_emit_line(t->out, 1, "{");
+        mesh_emit_line(t->out, 2, ".name = \"%s\",", topology->cname);
+        mesh_emit_line(t->out, 2, ".inputs = inputs_of_%s,", topology->cname);
+        mesh_emit_line(t->out, 2, ".n_inputs = %zu,", topology->inputs.n);
+        if (topology->states.n > 0)
+            mesh_emit_line(t->out, 2, ".states = states_of_%s,", topology->cname);
+        mesh_emit_line(t->out, 2, ".n_states = %zu,", topology->states.n);
+        mesh_emit_line(t->out, 2, ".ordered = %s,", topology->ordered ? "true" : "false");
+        mesh_emit_line(t->out, 1, "},");
+    }
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_blank(t->out);
+}
+
+static void enumeration(struct mesh_emitter *e, struct mesh_buf *out, const char *what, const char *(*name)(const struct mesh_emitter *, size_t),
+                        size_t n)
+{
+    if (n == 0)
+        return;
+    mesh_emit_line(out, 0, "enum %s_%s {", e->p, what);
+    for (size_t i = 0; i < n; i++)
+        mesh_emit_line(out, 1, "%s_%s_%s,", e->p, what, name(e, i));
+    mesh_emit_line(out, 0, "};");
+    mesh_emit_blank(out);
+}
+
+static const char *state_name(const struct mesh_emitter *e, size_t i) { return e->plan->states.v[i]->cname; }
+static const char *view_name(const struct mesh_emitter *e, size_t i) { return e->plan->views.v[i]->model->name; }
+static const char *port_name(const struct mesh_emitter *e, size_t i) { return e->product->ports.v[i]->name; }
+static const char *internal_name(const struct mesh_emitter *e, size_t i) { return e->plan->internals.v[i]->cname; }
+
+void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf tables = MESH_BUF_NULL;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf enums = MESH_BUF_NULL;
+    struct table_emit t = {e, &tables};
+    enumeration(e, &enums, "STATE", state_name, e->plan->states.n);
+    enumeration(e, &enums, "VIEW", view_name, e->plan->views.n);
+    enumeration(e, &enums, "PORT", port_name, e->product->ports.n);
+    enumeration(e, &enums, "INTERNAL", internal_name, e->plan->internals.n);
+    contracts(&t);
+    for (size_t i = 0; i < e->plan->states.n; i++) {
+        const struct mesh_plan_state *state = e->plan->states.v[i];
+        if (state->table != NULL)
+            struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname), mesh_emit_struct_of(e, state->table->model->shape));
+        else if (state->kind == MESH_STATE_PATTERN)
+            run_fields(&t, state->flow);
+    }
+    for (size_t i = 0; i < e->plan->views.n; i++) {
+        row_fields(&t, e->plan->views.v[i]->model);
+        out_fields(&t, e->plan->views.v[i]->model);
+    }
+    inputs(&t);
+    if (e->plan->states.n > 0)
+        states(&t);
+    if (e->plan->views.n > 0)
+        views(&t);
+    if (e->product->ports.n > 0)
+        ports(&t);
+    internals(&t);
+    topologies(&t);
+    mesh_data_code(e->arena, data, "tables", "%s", tables.p);
+    mesh_data_code(e->arena, data, "enums", "%s", enums.p == NULL ? "" : enums.p);
+    mesh_data_flag(e->arena, data, "has_views", e->plan->views.n > 0);
+    mesh_data_flag(e->arena, data, "has_states", e->plan->states.n > 0);
+    mesh_data_flag(e->arena, data, "has_ports", e->product->ports.n > 0);
+    mesh_data_flag(e->arena, data, "has_internals", e->plan->internals.n > 0);
+}

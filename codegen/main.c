@@ -1,0 +1,160 @@
+/* meshgen: from declarations to services.
+ *
+ * What happens to a mesh, in order: yaml -> bind -> model -> contracts -> names -> expressions -> check -> privacy -> plan -> emit.
+ * All mistakes are reported; nothing is written if there is one. */
+#include "codegen/cli.h"
+#include "mesh/version.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name, *args, *help;
+    size_t args_min, args_max;
+    int (*run)(struct mesh_cli *cli);
+} commands[] = {
+    {"init", "[DIR]", "make an empty mesh", 0, 1, mesh_cli_init},
+    {"new-domain", "NAME", "make a domain that checks clean, to begin from", 1, 1, mesh_cli_new_domain},
+    {"check", "[DIR]", "check every declaration and contract of the mesh", 0, 1, mesh_cli_check},
+    {"generate", "[DIR]", "check, then write the C services", 0, 1, mesh_cli_generate},
+    {"topics", "[DIR]", "list the topics: name, partitions, delete or compact", 0, 1, mesh_cli_topics},
+    {"services", "[DIR]", "list the services: domain and HTTP port", 0, 1, mesh_cli_services},
+    {"contract", "PRODUCT/VIEW", "print an Avro contract for the rows of a view", 1, 1, mesh_cli_contract},
+    {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
+    {"json-schema", "[mesh]", "print the JSON Schema of product.yaml, or of mesh.yaml, for editors", 0, 1, mesh_cli_json_schema},
+    {"docs", "", "print the reference of keys and codes as Markdown", 0, 0, mesh_cli_docs},
+};
+
+static void help(FILE *out)
+{
+    fprintf(out, "Usage: meshgen COMMAND [ARGUMENTS] [OPTIONS]\n\nFrom declarations (YAML) and contracts (Avro) to services "
+                 "(C).\n\nCommands:\n");
+    for (size_t i = 0; i < MESH_LEN(commands); i++) {
+        int width = fprintf(out, "  %s %s", commands[i].name, commands[i].args);
+        fprintf(out, "%*s%s\n", width < 28 ? 28 - width : 1, "", commands[i].help);
+    }
+    fprintf(out, "\nOptions:\n"
+                 "  --mesh DIR                the folder of mesh.yaml (otherwise: this folder or one above it)\n"
+                 "  --format FORMAT           of messages: text, json, junit, github, sarif\n"
+                 "  -o, --out DIR             generate: where to (otherwise: build/gen in the mesh)\n"
+                 "  --domain NAME             generate: this domain only\n"
+                 "  --check                   generate: write nothing; exit 1 when something would change\n"
+                 "  --dry-run                 new-domain, init: show what would be written\n"
+                 "  -h, --help                this text\n"
+                 "  --version                 the version\n"
+                 "\nExit: 0 ok, 1 findings, 2 usage or unreadable input, 3 internal error.\n");
+}
+
+static bool parse_format(const char *text, enum mesh_diag_format *ret)
+{
+    static const char *const names[] = {[MESH_DIAG_TEXT] = "text",
+                                        [MESH_DIAG_JSON] = "json",
+                                        [MESH_DIAG_JUNIT] = "junit",
+                                        [MESH_DIAG_GITHUB] = "github",
+                                        [MESH_DIAG_SARIF] = "sarif"};
+    for (size_t i = 0; i < MESH_LEN(names); i++) {
+        if (strcmp(names[i], text) == 0) {
+            *ret = (enum mesh_diag_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int run(struct mesh_cli *cli)
+{
+    const char *names[MESH_LEN(commands)];
+    for (size_t i = 0; i < MESH_LEN(commands); i++) {
+        names[i] = commands[i].name;
+        if (strcmp(commands[i].name, cli->command) != 0)
+            continue;
+        if (cli->n_args < commands[i].args_min || cli->n_args > commands[i].args_max)
+            return mesh_cli_fail("usage: meshgen %s %s", commands[i].name, commands[i].args);
+        return commands[i].run(cli);
+    }
+    const char *near = mesh_did_you_mean(cli->command, names, MESH_LEN(commands));
+    return near != NULL ? mesh_cli_fail("there is no command '%s'; did you mean '%s'?", cli->command, near)
+                        : mesh_cli_fail("there is no command '%s'; 'meshgen --help' lists them", cli->command);
+}
+
+/* A broken assumption of ours: never the fault of the input. */
+static void aborted(int signal_number)
+{
+    (void)signal_number;
+    static const char text[] =
+        "meshgen: this is a mistake in meshgen, not in your files; please report it with the message above\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+    _exit(MESH_CLI_INTERNAL);
+}
+
+enum cli_option { OPT_MESH = 256, OPT_FORMAT, OPT_DOMAIN, OPT_CHECK, OPT_DRY_RUN, OPT_VERSION };
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"mesh", required_argument, NULL, OPT_MESH},
+        {"format", required_argument, NULL, OPT_FORMAT},
+        {"out", required_argument, NULL, 'o'},
+        {"domain", required_argument, NULL, OPT_DOMAIN},
+        {"check", no_argument, NULL, OPT_CHECK},
+        {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, OPT_VERSION},
+        {NULL, 0, NULL, 0},
+    };
+    signal(SIGABRT, aborted);
+    struct mesh_cli cli = {.format = MESH_DIAG_TEXT};
+    cli.diags.arena = &cli.arena;
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "o:h", options, NULL)) != -1;) {
+        switch (option) {
+        case OPT_MESH:
+            cli.mesh_dir = optarg;
+            break;
+        case OPT_FORMAT:
+            if (!parse_format(optarg, &cli.format))
+                return mesh_cli_fail("--format is text, json, junit, github or sarif, not '%s'", optarg);
+            break;
+        case 'o':
+            cli.out = optarg;
+            break;
+        case OPT_DOMAIN:
+            cli.domain = optarg;
+            break;
+        case OPT_CHECK:
+            cli.check = true;
+            break;
+        case OPT_DRY_RUN:
+            cli.dry_run = true;
+            break;
+        case 'h':
+            help(stdout);
+            return MESH_CLI_OK;
+        case OPT_VERSION:
+            printf("meshgen %s (abi %d)\n", MESH_VERSION, MESH_ABI);
+            return MESH_CLI_OK;
+        default:
+            return mesh_cli_fail("unknown option, or an option without its value: '%s'; 'meshgen --help' lists them",
+                                 argv[optind - 1]);
+        }
+    }
+    if (optind == argc) {
+        help(stderr);
+        return MESH_CLI_USAGE;
+    }
+    cli.command = argv[optind++];
+    for (; optind < argc; optind++) {
+        if (cli.n_args == MESH_LEN(cli.args))
+            return mesh_cli_fail("too many arguments: '%s'", argv[optind]);
+        cli.args[cli.n_args++] = argv[optind];
+    }
+    int code = run(&cli);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return mesh_cli_fail("cannot write to standard output");
+    mesh_arena_deinit(&cli.arena);
+    return code;
+}

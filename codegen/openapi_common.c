@@ -1,0 +1,212 @@
+/* Written by hand to say what http/answer.c and http/query.c do; the limits are theirs. */
+#include "codegen/openapi_common.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+#define LIMIT_DEFAULT 100  /* MESH_HTTP_LIMIT_DEFAULT */
+#define LIMIT_MAX     1000 /* MESH_HTTP_LIMIT_MAX */
+
+void mesh_openapi_ref(struct mesh_json_out *json, const char *key, const char *kind, const char *name)
+{
+    mesh_json_out_object_line(json, key);
+    mesh_json_out_format(json, "$ref", "#/components/%s/%s", kind, name);
+    mesh_json_out_end(json);
+}
+
+/* ---- the platform's own paths ---- */
+
+static void own_path(struct mesh_json_out *json, const char *path, const char *name, const char *summary, const char *type,
+                     bool fails)
+{
+    bool text = strncmp(type, "text/", 5) == 0;
+    mesh_json_out_object(json, path);
+    mesh_json_out_object(json, "get");
+    mesh_json_out_text(json, "operationId", name);
+    mesh_json_out_text(json, "summary", summary);
+    mesh_json_out_array_line(json, "tags");
+    mesh_json_out_text(json, NULL, "service");
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "responses");
+    for (int i = 0; i < (fails ? 2 : 1); i++) {
+        mesh_json_out_object(json, i == 0 ? "200" : "503");
+        mesh_json_out_text(json, "description", i == 0 ? (fails ? "Yes." : summary) : "No; the body says why.");
+        mesh_json_out_object(json, "content");
+        mesh_json_out_object(json, type);
+        mesh_json_out_object_line(json, "schema");
+        mesh_json_out_text(json, "type", text ? "string" : "object");
+        mesh_json_out_end(json);
+        mesh_json_out_end(json);
+        mesh_json_out_end(json);
+        mesh_json_out_end(json);
+    }
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+void mesh_openapi_paths(struct mesh_json_out *json)
+{
+    static const char type[] = "application/json";
+    own_path(json, "/livez", "livez", "Does the process make progress?", type, true);
+    own_path(json, "/readyz", "readyz", "Does it answer with current state?", type, true);
+    own_path(json, "/startupz", "startupz", "Has it loaded its state?", type, true);
+    own_path(json, "/metrics", "metrics", "Metrics in the text format of Prometheus.", "text/plain", false);
+    own_path(json, "/openapi.json", "openapi",
+             "OpenAPI of the domain's first product; /products/{name}/openapi.json has that of each.", type, false);
+    own_path(json, "/.well-known/data-product", "data_product",
+             "Document of the domain's first product; /products/{name}/data-product has that of each.", type, false);
+}
+
+/* ---- components ---- */
+
+static void begin_parameter(struct mesh_json_out *json, const char *name, const char *shown, const char *in, const char *text)
+{
+    mesh_json_out_object(json, name);
+    mesh_json_out_text(json, "name", shown);
+    mesh_json_out_text(json, "in", in);
+    mesh_json_out_text(json, "description", text);
+    mesh_json_out_object(json, "schema");
+}
+
+static void end_parameter(struct mesh_json_out *json)
+{
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+static void window_parameter(struct mesh_json_out *json, const char *name, const char *text)
+{
+    static const char *const words[] = {"latest", "open", "closed", "all"};
+    begin_parameter(json, name, "window", "query", text);
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_array_line(json, "enum");
+    for (size_t i = 0; i < MESH_LEN(words); i++)
+        mesh_json_out_text(json, NULL, words[i]);
+    mesh_json_out_end(json);
+    end_parameter(json);
+}
+
+static void plain_parameter(struct mesh_json_out *json, const char *name, const char *shown, const char *in, const char *format,
+                            const char *text)
+{
+    begin_parameter(json, name, shown, in, text);
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_text(json, "format", format);
+    end_parameter(json);
+}
+
+static void parameters(struct mesh_json_out *json)
+{
+    mesh_json_out_object(json, "parameters");
+    begin_parameter(json, "limit", "limit", "query", "How many rows at most; more than the maximum is the maximum.");
+    mesh_json_out_text(json, "type", "integer");
+    mesh_json_out_long(json, "minimum", 1);
+    mesh_json_out_long(json, "maximum", LIMIT_MAX);
+    mesh_json_out_long(json, "default", LIMIT_DEFAULT);
+    end_parameter(json);
+    plain_parameter(json, "after", "after", "query", NULL, "The next of the page before; the other parameters must be the same.");
+    window_parameter(json, "windowOfList", "Which windows; the latest of each key, unless from or to is given: then all.");
+    window_parameter(json, "windowOfKey", "Which windows; all unless given.");
+    plain_parameter(json, "from", "from", "query", "date-time",
+                    "Windows that begin at this time or later. A day, as 2026-01-01, is taken too.");
+    plain_parameter(json, "to", "to", "query", "date-time",
+                    "Windows that begin before this time. A day, as 2026-01-01, is taken too.");
+    plain_parameter(json, "ifNoneMatch", "If-None-Match", "header", NULL,
+                    "The ETag of an answer that you have: 304 when it is still the same.");
+    mesh_json_out_end(json);
+}
+
+static void header(struct mesh_json_out *json, const char *name, const char *text)
+{
+    mesh_json_out_object(json, name);
+    mesh_json_out_text(json, "description", text);
+    mesh_json_out_object_line(json, "schema");
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+static void headers(struct mesh_json_out *json)
+{
+    mesh_json_out_object(json, "headers");
+    header(json, "etag", "Of the body; strong.");
+    header(json, "product", "name@version of the product that answers.");
+    header(json, "asOf", "The watermark that the answer holds for, RFC 3339; none before the first event.");
+    header(json, "position", "Commits processed.");
+    header(json, "durable", "Commits on disk; as many as processed when nothing is pending.");
+    mesh_json_out_end(json);
+}
+
+static void problem_response(struct mesh_json_out *json, const char *name, const char *text)
+{
+    mesh_json_out_object(json, name);
+    mesh_json_out_text(json, "description", text);
+    mesh_json_out_object(json, "content");
+    mesh_json_out_object(json, "application/problem+json");
+    mesh_openapi_ref(json, "schema", "schemas", "mesh.problem");
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+static void problem_responses(struct mesh_json_out *json)
+{
+    mesh_json_out_object(json, "responses");
+    mesh_json_out_object(json, "notModified");
+    mesh_json_out_text(json, "description", "It is what you have.");
+    mesh_json_out_end(json);
+    problem_response(json, "badRequest", "The key or a parameter is not one that this port understands; errors says which.");
+    problem_response(json, "notFound", "There is no row of this key.");
+    problem_response(json, "unavailable", "The state is not loaded, or the product is busy; try again after Retry-After.");
+    mesh_json_out_end(json);
+}
+
+static void string_property(struct mesh_json_out *json, const char *name, const char *text)
+{
+    mesh_json_out_object_line(json, name);
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_text(json, "description", text);
+    mesh_json_out_end(json);
+}
+
+void mesh_openapi_problem_schema(struct mesh_json_out *json)
+{
+    static const char *const required[] = {"type", "title", "status", "detail"};
+    mesh_json_out_object(json, "mesh.problem");
+    mesh_json_out_text(json, "type", "object");
+    mesh_json_out_text(json, "description", "What went wrong, as RFC 9457 says it.");
+    mesh_json_out_array_line(json, "required");
+    for (size_t i = 0; i < MESH_LEN(required); i++)
+        mesh_json_out_text(json, NULL, required[i]);
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "properties");
+    string_property(json, "type", "about:blank: the status says it all.");
+    string_property(json, "title", "The status in words.");
+    mesh_json_out_object(json, "status");
+    mesh_json_out_text(json, "type", "integer");
+    mesh_json_out_end(json);
+    string_property(json, "detail", "What happened, and what to do about it.");
+    string_property(json, "instance", "The path that was asked for.");
+    string_property(json, "trace_id", "Under which the service logged it.");
+    mesh_json_out_object(json, "errors");
+    mesh_json_out_text(json, "type", "array");
+    mesh_json_out_object(json, "items");
+    mesh_json_out_text(json, "type", "object");
+    mesh_json_out_object(json, "properties");
+    string_property(json, "detail", "What is wrong there.");
+    string_property(json, "pointer", "The part of the request: /query/limit, /path/0, /body/key.");
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+void mesh_openapi_components(struct mesh_json_out *json)
+{
+    parameters(json);
+    headers(json);
+    problem_responses(json);
+}

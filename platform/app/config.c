@@ -1,0 +1,315 @@
+/* A setting is found by its environment name everywhere: the option is made from it. */
+#include "app/config.h"
+
+#include "base/check.h"
+#include "base/diag.h"
+#include "base/text.h"
+#include "io/border.h"
+#include "mesh/version.h"
+
+#include <ctype.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_BYTES_MIN 16
+
+enum kind { TEXT, BOOLEAN, NUMBER, LEVEL };
+
+struct setting {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    const char *standard;
+    int64_t min, max; /* NUMBER */
+    bool secret;
+    const char *help;
+};
+
+#define AT(member) offsetof(struct mesh_config, member)
+
+static const struct setting settings[] = {
+    {"MESH_KAFKA_BROKERS", TEXT, AT(kafka_brokers), "127.0.0.1:9092", 0, 0, false,
+     "brokers to begin with, host:port, commas between"},
+    {"MESH_KAFKA_EMBEDDED", BOOLEAN, AT(kafka_embedded), "0", 0, 0, false,
+     "the broker lives in memory: state of an earlier one is set aside"},
+    {"MESH_KAFKA_SESSION_TIMEOUT_MS", NUMBER, AT(kafka_session_timeout_ms), "", 1000, 300000, false,
+     "how long the group waits for a dead instance (6000; embedded 3000)"},
+    {"MESH_KAFKA_FETCH_WAIT_MS", NUMBER, AT(kafka_fetch_wait_ms), "10", 1, 10000, false,
+     "how long a broker may hold back an empty answer"},
+    {"MESH_KAFKA_FETCH_MB", NUMBER, AT(kafka_fetch_mb), "64", 1, 65536, false, "memory for prefetched records of one product"},
+    {"MESH_KAFKA_LINGER_MS", NUMBER, AT(kafka_linger_ms), "5", 0, 10000, false, "how long outgoing records are collected"},
+    {"MESH_MONGO_URI", TEXT, AT(mongo_uri), "", 0, 0, true, "MongoDB for the mongo ports; none: those ports are off"},
+    {"MESH_MONGO_DATABASE", TEXT, AT(mongo_database), "mesh", 0, 0, false, "database when the URI names none"},
+    {"MESH_HTTP_LISTEN", TEXT, AT(http_listen), "", 0, 0, false, "address:port; port 0: a free one"},
+    {"MESH_HTTP_INSECURE", BOOLEAN, AT(http_insecure), "0", 0, 0, false, "allow plain HTTP on other addresses than loopback"},
+    {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
+    {"MESH_STATE_RESET", BOOLEAN, AT(state_reset), "0", 0, 0, false,
+     "set the state aside and begin anew from the earliest records"},
+    {"MESH_STATE_FSYNC", BOOLEAN, AT(state_fsync), "1", 0, 0, false,
+     "0: commits survive a crash of the process, not of the machine"},
+    {"MESH_COMMIT_INTERVAL_MS", NUMBER, AT(commit_interval_ms), "200", 1, 60000, false, "longest time between commits of state"},
+    {"MESH_LOG_LEVEL", LEVEL, AT(log_level), "info", 0, 0, false, "debug, info, warn or error"},
+};
+
+struct loading {
+    const struct mesh_service *service;
+    const char *(*environment)(const char *name);
+    struct mesh_config *config;
+    FILE *problems;
+    bool wrong;
+};
+
+static void option_of(const char *name, char ret[64])
+{
+    size_t n = 0;
+    for (const char *p = name + strlen("MESH_"); *p != '\0' && n < 63; p++)
+        ret[n++] = *p == '_' ? '-' : (char)tolower((unsigned char)*p);
+    ret[n] = '\0';
+}
+
+static void problem(struct loading *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void problem(struct loading *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(l->problems, "%s: ", l->service->domain);
+    vfprintf(l->problems, format, args);
+    fputc('\n', l->problems);
+    va_end(args);
+    l->wrong = true;
+}
+
+static bool parse_bool(const char *text, bool *ret)
+{
+    static const char *const yes[] = {"1", "true", "yes", "on"};
+    static const char *const no[] = {"0", "false", "no", "off", ""};
+    for (size_t i = 0; i < MESH_LEN(yes); i++)
+        if (strcmp(text, yes[i]) == 0)
+            return *ret = true;
+    *ret = false;
+    for (size_t i = 0; i < MESH_LEN(no); i++)
+        if (strcmp(text, no[i]) == 0)
+            return true;
+    return false;
+}
+
+static void set(struct loading *l, const struct setting *s, const char *value)
+{
+    char *to = (char *)l->config + s->offset;
+    switch (s->kind) {
+    case TEXT:
+        *(const char **)(void *)to = mesh_arena_strdup(&l->config->arena, value);
+        break;
+    case BOOLEAN:
+        if (!parse_bool(value, (bool *)to))
+            problem(l, "%s must be 1 or 0, not '%s'", s->name, value);
+        break;
+    case NUMBER: {
+        int64_t n = 0;
+        if (mesh_text_parse_long(mesh_str_of(value), &n) != 0 || n < s->min || n > s->max)
+            problem(l, "%s must be a number from %lld to %lld, not '%s'", s->name, (long long)s->min, (long long)s->max, value);
+        *(int64_t *)(void *)to = n;
+        break;
+    }
+    case LEVEL:
+        if (mesh_log_parse_level(value, (enum mesh_log_level *)(void *)to) != 0)
+            problem(l, "%s must be debug, info, warn or error, not '%s'", s->name, value);
+        break;
+    }
+}
+
+/* Defaults that depend on the service or on other settings. */
+static const char *standard_of(struct loading *l, const struct setting *s)
+{
+    struct mesh_arena *arena = &l->config->arena;
+    if (s->offset == AT(http_listen))
+        return mesh_arena_printf(arena, "127.0.0.1:%d", l->service->http_port);
+    if (s->offset == AT(state_dir))
+        return mesh_arena_printf(arena, "state/%s", l->service->domain);
+    if (s->offset == AT(kafka_session_timeout_ms))
+        return l->config->kafka_embedded ? "3000" : "6000";
+    return s->standard;
+}
+
+static void print_help(const struct mesh_service *service, FILE *out)
+{
+    fprintf(out,
+            "%s: serves the data products of the domain.\n\n"
+            "  --help           this text\n"
+            "  --version        version of the platform\n"
+            "  --print-config   the settings as they are, secrets masked\n"
+            "  --health         ask the running service whether it is ready; exit 0 or 1\n\n"
+            "Settings, from the environment or as options:\n",
+            service->domain);
+    for (size_t i = 0; i < MESH_LEN(settings); i++) {
+        const struct setting *s = &settings[i];
+        char option[64];
+        option_of(s->name, option);
+        if (s->secret)
+            fprintf(out, "  %-30s %s\n", s->name, s->help);
+        else
+            fprintf(out, "  %-30s --%s\n  %-30s %s\n", s->name, option, "", s->help);
+    }
+    for (uint32_t i = 0; i < service->n_products; i++)
+        if (service->products[i]->pseudonym_key_env != NULL)
+            fprintf(out, "  %-30s key of pseudonyms, at least %d bytes (%s)\n", service->products[i]->pseudonym_key_env,
+                    KEY_BYTES_MIN, service->products[i]->name);
+}
+
+/* "mongodb://user:secret@host/" without the part that must not be shown. */
+static void print_masked(const char *value, FILE *out)
+{
+    const char *at = strrchr(value, '@');
+    const char *scheme = strstr(value, "://");
+    if (at == NULL || scheme == NULL || at < scheme)
+        fprintf(out, "%s\n", value);
+    else
+        fprintf(out, "%.*s****%s\n", (int)(scheme + 3 - value), value, at);
+}
+
+static void print_config(const struct mesh_service *service, const struct mesh_config *config, FILE *out)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    for (size_t i = 0; i < MESH_LEN(settings); i++) {
+        const struct setting *s = &settings[i];
+        const char *at = (const char *)config + s->offset;
+        fprintf(out, "%s=", s->name);
+        switch (s->kind) {
+        case TEXT:
+            print_masked(*(const char *const *)(const void *)at, out);
+            break;
+        case BOOLEAN:
+            fprintf(out, "%d\n", *(const bool *)at ? 1 : 0);
+            break;
+        case NUMBER:
+            fprintf(out, "%lld\n", (long long)*(const int64_t *)(const void *)at);
+            break;
+        case LEVEL:
+            fprintf(out, "%s\n", levels[config->log_level]);
+            break;
+        }
+    }
+    for (uint32_t i = 0; i < service->n_products; i++)
+        if (service->products[i]->pseudonym_key_env != NULL)
+            fprintf(out, "%s=%s\n", service->products[i]->pseudonym_key_env, config->pseudonym_keys[i].n > 0 ? "****" : "");
+}
+
+static const struct setting *find_option(struct loading *l, const char *text, size_t n)
+{
+    const char *names[MESH_LEN(settings) + 4] = {"help", "version", "print-config", "health"};
+    size_t n_names = 4;
+    char *word = mesh_arena_str(&l->config->arena, (struct mesh_str){text, (uint32_t)n});
+    for (size_t i = 0; i < MESH_LEN(settings); i++) {
+        char *option = mesh_arena_alloc(&l->config->arena, 64);
+        option_of(settings[i].name, option);
+        if (strcmp(option, word) != 0) {
+            names[n_names++] = option;
+            continue;
+        }
+        if (!settings[i].secret)
+            return &settings[i];
+        problem(l, "--%s does not exist: secrets are not for the command line; set %s", word, settings[i].name);
+        return NULL;
+    }
+    const char *meant = mesh_did_you_mean(word, names, n_names);
+    if (meant != NULL)
+        problem(l, "unknown option --%s, did you mean --%s?", word, meant);
+    else
+        problem(l, "unknown option --%s; --help lists what there is", word);
+    return NULL;
+}
+
+static enum mesh_config_action read_options(struct loading *l, int argc, char *const *argv, const char **values, bool *print)
+{
+    enum mesh_config_action action = MESH_CONFIG_RUN;
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+        if (strncmp(arg, "--", 2) != 0) {
+            problem(l, "'%s' is not an option", arg);
+            continue;
+        }
+        arg += 2;
+        size_t n = strcspn(arg, "=");
+        if (strcmp(arg, "help") == 0 || strcmp(arg, "version") == 0) {
+            action = MESH_CONFIG_DONE;
+            values[MESH_LEN(settings)] = arg;
+        } else if (strcmp(arg, "print-config") == 0) {
+            *print = true;
+        } else if (strcmp(arg, "health") == 0) {
+            action = MESH_CONFIG_HEALTH;
+        } else {
+            const struct setting *s = find_option(l, arg, n);
+            const char *value = arg[n] == '=' ? arg + n + 1 : i + 1 < argc ? argv[++i] : NULL;
+            if (s != NULL && value == NULL)
+                problem(l, "--%s needs a value", arg);
+            else if (s != NULL)
+                values[s - settings] = value;
+        }
+    }
+    return action;
+}
+
+static void read_keys(struct loading *l)
+{
+    const struct mesh_service *service = l->service;
+    l->config->pseudonym_keys = mesh_arena_alloc(&l->config->arena, (service->n_products + 1) * sizeof(struct mesh_str));
+    for (uint32_t i = 0; i < service->n_products; i++) {
+        const struct mesh_product *product = service->products[i];
+        const char *name = product->pseudonym_key_env;
+        const char *value = name == NULL ? NULL : l->environment(name);
+        size_t n = value == NULL ? 0 : strlen(value);
+        if (n > 0 && n < KEY_BYTES_MIN)
+            problem(l,
+                    "%s must have at least %d bytes: a short key makes pseudonyms that can be "
+                    "guessed",
+                    name, KEY_BYTES_MIN);
+        else if (n == 0 && mesh_border_needs_key(product))
+            problem(l,
+                    "%s is not set, and '%s' shows pseudonyms; set it to a secret of at least %d "
+                    "bytes, the same for all products of the mesh",
+                    name == NULL ? "the pseudonym key" : name, product->name, KEY_BYTES_MIN);
+        if (n > 0)
+            l->config->pseudonym_keys[i] = mesh_str_of(mesh_arena_strdup(&l->config->arena, value));
+    }
+}
+
+enum mesh_config_action mesh_config_load(const struct mesh_service *service, int argc, char *const *argv,
+                                         const char *(*environment)(const char *name), FILE *out, FILE *problems,
+                                         struct mesh_config *ret)
+{
+    *ret = (struct mesh_config){0};
+    struct loading l = {service, environment, ret, problems, false};
+    const char *values[MESH_LEN(settings) + 1] = {NULL};
+    bool print = false;
+    enum mesh_config_action action = read_options(&l, argc, argv, values, &print);
+    if (action == MESH_CONFIG_DONE && !l.wrong) {
+        if (strcmp(values[MESH_LEN(settings)], "version") == 0)
+            fprintf(out, "mesh %s (abi %d)\n", MESH_VERSION, MESH_ABI);
+        else
+            print_help(service, out);
+        return action;
+    }
+    for (size_t i = 0; i < MESH_LEN(settings); i++) {
+        const char *value = values[i] != NULL ? values[i] : environment(settings[i].name);
+        /* An empty variable is an unset one: that is how containers unset them. */
+        if (value == NULL || (value[0] == '\0' && values[i] == NULL))
+            value = standard_of(&l, &settings[i]);
+        set(&l, &settings[i], value);
+    }
+    if (action == MESH_CONFIG_HEALTH)
+        return l.wrong ? MESH_CONFIG_WRONG : action;
+    read_keys(&l);
+    if (l.wrong)
+        return MESH_CONFIG_WRONG;
+    if (print) {
+        print_config(service, ret, out);
+        return MESH_CONFIG_DONE;
+    }
+    return action;
+}
+
+void mesh_config_deinit(struct mesh_config *config)
+{
+    mesh_arena_deinit(&config->arena);
+}

@@ -1,0 +1,53 @@
+/* Settings of a service: one table gives environment names, options, defaults, --help and
+ * --print-config.
+ *
+ *     MESH_KAFKA_BROKERS=...  or  --kafka-brokers ...  or  --kafka-brokers=...
+ *
+ * The option wins over the environment. A value that is not understood stops the start; all such
+ * values are reported at once. Secrets have no option (arguments show in process lists) and are
+ * masked by --print-config.
+ */
+#ifndef MESH_APP_CONFIG_H
+#define MESH_APP_CONFIG_H
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "mesh/product.h"
+
+#include <stdio.h>
+
+struct mesh_config {
+    const char *kafka_brokers;
+    bool kafka_embedded;
+    int64_t kafka_session_timeout_ms;
+    int64_t kafka_fetch_wait_ms;
+    int64_t kafka_fetch_mb;
+    int64_t kafka_linger_ms;
+    const char *mongo_uri; /* "": none */
+    const char *mongo_database;
+    const char *http_listen;
+    bool http_insecure;
+    const char *state_dir;
+    bool state_reset;
+    bool state_fsync;
+    int64_t commit_interval_ms;
+    enum mesh_log_level log_level;
+    struct mesh_str *pseudonym_keys; /* per product; empty: none */
+
+    struct mesh_arena arena;
+};
+
+enum mesh_config_action {
+    MESH_CONFIG_RUN,
+    MESH_CONFIG_DONE,   /* --help, --version, --print-config: printed; exit 0 */
+    MESH_CONFIG_HEALTH, /* --health */
+    MESH_CONFIG_WRONG,  /* printed to `problems`; exit 2 */
+};
+
+/* `environment`: how to look a variable up (getenv). */
+enum mesh_config_action mesh_config_load(const struct mesh_service *service, int argc, char *const *argv,
+                                         const char *(*environment)(const char *name), FILE *out, FILE *problems,
+                                         struct mesh_config *ret);
+void mesh_config_deinit(struct mesh_config *config);
+
+#endif

@@ -1,0 +1,271 @@
+/* A service from its start to its end: settings, state, HTTP, workers, signals.
+ *
+ * The order of the start is the promise of /readyz: state first (milliseconds), then HTTP, and only
+ * then the broker, which may be away. Everything a thread tells the main thread comes through one
+ * eventfd, everything the operator tells it through one signalfd. */
+#include "app/config.h"
+#include "app/worker.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "http/server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define EXIT_WRONG 2
+#define STOP_US    INT64_C(9500000) /* a stop takes at most ten seconds, whatever hangs */
+
+struct service {
+    const struct mesh_service *declared;
+    struct mesh_config config;
+    struct mesh_metrics *metrics;
+    struct mesh_worker **workers;
+    struct mesh_http_site *site;
+    struct mesh_http_server *server;
+    int events;  /* eventfd */
+    int signals; /* signalfd */
+};
+
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
+/* ---- what HTTP asks ---- */
+static int on_read(void *context, uint32_t product, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err)
+{
+    struct service *s = context;
+    return mesh_worker_read(s->workers[product], read, ret, err);
+}
+
+static bool on_health(void *context, enum mesh_http_health which, struct mesh_buf *out)
+{
+    struct service *s = context;
+    if (which == MESH_HTTP_LIVE) {
+        bool alive = true;
+        for (uint32_t i = 0; i < s->declared->n_products; i++)
+            alive = alive && mesh_worker_alive(s->workers[i]);
+        mesh_buf_printf(out, "{\"live\":%s}\n", alive ? "true" : "false");
+        return alive;
+    }
+    bool ready = true, degraded = false;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf products = MESH_BUF_NULL;
+    for (uint32_t i = 0; i < s->declared->n_products; i++) {
+        if (i > 0)
+            mesh_buf_putc(&products, ',');
+        bool one = mesh_worker_ready(s->workers[i], &products, &degraded);
+        ready = ready && one;
+    }
+    if (which == MESH_HTTP_STARTED) {
+        mesh_buf_puts(out, "{\"started\":true}\n");
+        return true;
+    }
+    mesh_buf_printf(out, "{\"ready\":%s,\"status\":\"%s\",\"products\":[%s]}\n", ready ? "true" : "false",
+                    !ready     ? "unavailable"
+                    : degraded ? "degraded"
+                               : "ok",
+                    products.p == NULL ? "" : products.p);
+    return ready;
+}
+
+static void on_metrics(void *context, struct mesh_buf *out)
+{
+    struct service *s = context;
+    mesh_metrics_render(s->metrics, out);
+}
+
+/* ---- start and stop ---- */
+static void on_ended(void *context)
+{
+    struct service *s = context;
+    uint64_t one = 1;
+    (void)!write(s->events, &one, sizeof one);
+}
+
+static int block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    mesh_assert(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int start(struct service *s, struct mesh_err *err)
+{
+    const struct mesh_service *declared = s->declared;
+    s->workers = mesh_xcalloc(declared->n_products, sizeof(struct mesh_worker *));
+    for (uint32_t i = 0; i < declared->n_products; i++)
+        if (mesh_worker_new(declared->products[i], &s->config, s->config.pseudonym_keys[i], s->metrics, &s->workers[i], err) < 0)
+            return mesh_err_prefix(err, "%s", declared->products[i]->name);
+    struct mesh_http_backend backend = {s, on_read, on_health, on_metrics};
+    if (mesh_http_site_new(declared, s->config.pseudonym_keys, &backend, &s->site, err) < 0 ||
+        mesh_http_server_start(s->config.http_listen, s->config.http_insecure, s->site, s->metrics, &s->server, err) < 0)
+        return -1;
+    for (uint32_t i = 0; i < declared->n_products; i++)
+        mesh_worker_start(s->workers[i], on_ended, s);
+    return 0;
+}
+
+static bool all_ended(const struct service *s)
+{
+    for (uint32_t i = 0; i < s->declared->n_products; i++)
+        if (mesh_worker_phase(s->workers[i]) < MESH_WORKER_STOPPED)
+            return false;
+    return true;
+}
+
+static bool any_failed(const struct service *s)
+{
+    for (uint32_t i = 0; i < s->declared->n_products; i++)
+        if (mesh_worker_phase(s->workers[i]) == MESH_WORKER_FAILED)
+            return true;
+    return false;
+}
+
+/* Waits for a signal or for the workers; true when there was a signal. */
+static bool wait_event(const struct service *s, int64_t timeout_us)
+{
+    struct pollfd fds[] = {{s->events, POLLIN, 0}, {s->signals, POLLIN, 0}};
+    (void)poll(fds, MESH_LEN(fds), timeout_us < 0 ? -1 : (int)(timeout_us / 1000) + 1);
+    uint64_t count = 0;
+    struct signalfd_siginfo info;
+    if ((fds[0].revents & POLLIN) != 0)
+        (void)!read(s->events, &count, sizeof count);
+    return (fds[1].revents & POLLIN) != 0 && read(s->signals, &info, sizeof info) > 0;
+}
+
+static void stop_workers(const struct service *s)
+{
+    for (uint32_t i = 0; i < s->declared->n_products; i++)
+        mesh_worker_stop(s->workers[i]);
+    int64_t until_us = mesh_clock_mono_us() + STOP_US;
+    while (!all_ended(s)) {
+        int64_t left_us = until_us - mesh_clock_mono_us();
+        if (left_us <= 0)
+            return;
+        (void)wait_event(s, left_us);
+    }
+}
+
+static void free_service(struct service *s)
+{
+    s->server = mesh_http_server_stop(s->server);
+    for (uint32_t i = 0; s->workers != NULL && i < s->declared->n_products; i++)
+        mesh_worker_free(s->workers[i]);
+    free(s->workers);
+    mesh_http_site_free(s->site);
+    mesh_metrics_free(s->metrics);
+    mesh_config_deinit(&s->config);
+    close(s->events);
+    close(s->signals);
+}
+
+static int run(struct service *s)
+{
+    struct mesh_err err = {0};
+    int64_t begun_us = mesh_clock_mono_us();
+    mesh_log_set_level(s->config.log_level);
+    mesh_log_set_context("service", s->declared->domain);
+    s->metrics = mesh_metrics_new();
+    mesh_metric_set(mesh_metric_gauge(s->metrics, "mesh_build_info", "Version of the platform", "version", MESH_VERSION, "service",
+                                      s->declared->domain, NULL),
+                    1);
+    s->events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->signals = block_signals();
+    mesh_assert(s->events >= 0 && s->signals >= 0);
+    if (start(s, &err) < 0) {
+        mesh_log_err(MESH_LOG_ERROR, "cannot start", &err);
+        free_service(s);
+        return EXIT_WRONG;
+    }
+    char port[16], ms[32];
+    snprintf(port, sizeof port, "%u", mesh_http_server_port(s->server));
+    snprintf(ms, sizeof ms, "%.1f", (double)(mesh_clock_mono_us() - begun_us) / 1000);
+    mesh_log(MESH_LOG_INFO, "ready", "port", port, "listen", s->config.http_listen, "ms", ms, NULL);
+
+    while (!wait_event(s, -1) && !any_failed(s))
+        ;
+    bool failed = any_failed(s);
+    mesh_log(MESH_LOG_INFO, failed ? "stops" : "stops: drains and commits", NULL);
+    stop_workers(s);
+    failed = failed || any_failed(s);
+    if (!all_ended(s)) {
+        mesh_log(MESH_LOG_WARN,
+                 "something hangs; ends without waiting for it (what was durable "
+                 "stays so)",
+                 NULL);
+        _exit(failed ? EXIT_WRONG : 0);
+    }
+    free_service(s);
+    mesh_log(MESH_LOG_INFO, "stopped", NULL);
+    return failed ? EXIT_WRONG : 0;
+}
+
+/* ---- --health ---- */
+static int ask_health(const char *listen_text)
+{
+    char host[64];
+    uint16_t port = 0;
+    if (mesh_http_parse_listen(listen_text, host, &port, NULL) != 0)
+        return EXIT_WRONG;
+    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+        snprintf(host, sizeof host, host[0] == ':' ? "::1" : "127.0.0.1");
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    bool is_six = inet_pton(AF_INET6, host, &six.sin6_addr) == 1;
+    if (!is_six && inet_pton(AF_INET, host, &four.sin_addr) != 1)
+        return EXIT_WRONG;
+    mesh_cleanup(mesh_closep) int fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    struct timeval patience = {.tv_sec = 3};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const struct sockaddr *to = is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four;
+    static const char request[] = "GET /readyz HTTP/1.0\r\n\r\n";
+    char answer[64] = "";
+    if (connect(fd, to, is_six ? sizeof six : sizeof four) != 0 || write(fd, request, sizeof request - 1) < 0)
+        return 1;
+    ssize_t n = recv(fd, answer, sizeof answer - 1, MSG_WAITALL);
+    return n > 12 && strncmp(answer, "HTTP/1.", 7) == 0 && strncmp(answer + 8, " 200", 4) == 0 ? 0 : 1;
+}
+
+int mesh_main(int argc, char **argv, const struct mesh_service *service)
+{
+    struct service s = {.declared = service, .events = -1, .signals = -1};
+    for (uint32_t i = 0; i < service->n_products; i++) {
+        if (service->products[i]->abi == MESH_ABI)
+            continue;
+        fprintf(stderr, "%s: generated for abi %d, this platform has %d: run meshgen generate and build\n",
+                service->products[i]->name, service->products[i]->abi, MESH_ABI);
+        return EXIT_WRONG;
+    }
+    switch (mesh_config_load(service, argc, argv, environment, stdout, stderr, &s.config)) {
+    case MESH_CONFIG_DONE:
+        mesh_config_deinit(&s.config);
+        return 0;
+    case MESH_CONFIG_WRONG:
+        mesh_config_deinit(&s.config);
+        return EXIT_WRONG;
+    case MESH_CONFIG_HEALTH: {
+        int result = ask_health(s.config.http_listen);
+        mesh_config_deinit(&s.config);
+        return result;
+    }
+    case MESH_CONFIG_RUN:
+        break;
+    }
+    return run(&s);
+}

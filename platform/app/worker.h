@@ -1,0 +1,57 @@
+/* One product at work: a thread that owns its engine, and everything around it.
+ *
+ *     main thread             the worker's thread                       other threads
+ *     -----------             -------------------                       -------------
+ *     mesh_worker_new()       open and restore happened in new()
+ *     mesh_worker_start() --> source, link                              link: broker, topics
+ *                             broker known: check, (build,) claim, join
+ *     mesh_worker_read() ---> between two batches                       HTTP threads wait in there
+ *                             records -> engine -> commit ------------> committer: fdatasync
+ *                             durable: messages, documents -----------> librdkafka, MongoDB writer
+ *     mesh_worker_stop() ---> drain, final commit, leave
+ *
+ * The thread never blocks on disk, Kafka or MongoDB; with nothing to do it sleeps until something
+ * rings. Reads are answered as soon as a state is loaded, whether or not there is a broker.
+ */
+#ifndef MESH_APP_WORKER_H
+#define MESH_APP_WORKER_H
+
+#include "app/config.h"
+#include "flow/engine.h"
+
+#define MESH_WORKER_READ_US  INT64_C(2000000)
+#define MESH_WORKER_DRAIN_US INT64_C(8000000)
+
+enum mesh_worker_phase {
+    MESH_WORKER_LOADING, /* the state is being restored */
+    MESH_WORKER_WAITING, /* nothing to restore; the engine is made when the broker answers */
+    MESH_WORKER_LOADED,  /* restored, the broker has not answered yet */
+    MESH_WORKER_RUNNING,
+    MESH_WORKER_DRAINING,
+    MESH_WORKER_STOPPED,
+    MESH_WORKER_FAILED,
+};
+
+struct mesh_worker;
+
+/* Opens and restores the state. An error here is for the operator: exit 2. */
+int mesh_worker_new(const struct mesh_product *product, const struct mesh_config *config, struct mesh_str pseudonym_key,
+                    struct mesh_metrics *metrics, struct mesh_worker **ret, struct mesh_err *err);
+/* `ended` is called on the worker's thread when it has stopped or failed. */
+void mesh_worker_start(struct mesh_worker *worker, void (*ended)(void *context), void *context);
+/* Ask it to drain and stop; returns at once. */
+void mesh_worker_stop(struct mesh_worker *worker);
+enum mesh_worker_phase mesh_worker_phase(struct mesh_worker *worker);
+/* Why it failed. */
+void mesh_worker_error(struct mesh_worker *worker, struct mesh_err *ret);
+/* Any thread: rows, copied. 0, mesh_http_read_result, or negative. */
+int mesh_worker_read(struct mesh_worker *worker, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
+/* Any thread: append this product's part of /readyz (a JSON object). True: ready. `degraded` is set
+ * when something outside is away or a part has stopped. */
+bool mesh_worker_ready(struct mesh_worker *worker, struct mesh_buf *out, bool *degraded);
+/* Whether the thread has gone round its loop within the last seconds. */
+bool mesh_worker_alive(struct mesh_worker *worker);
+/* After it has ended. Takes NULL. */
+struct mesh_worker *mesh_worker_free(struct mesh_worker *worker);
+
+#endif

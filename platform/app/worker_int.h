@@ -1,0 +1,130 @@
+/* What the worker's files share. Private to app/.
+ *
+ *     worker.c         the thread and its loop
+ *     worker_state.c   the state's folder: open, restore, set aside, begin anew; the engine
+ *     worker_topics.c  which topics the product has; what the link found
+ *     worker_in.c      records from the source into the engine
+ *     worker_out.c     commits, messages, documents
+ *     worker_ready.c   what /readyz shows
+ */
+#ifndef MESH_APP_WORKER_INT_H
+#define MESH_APP_WORKER_INT_H
+
+#include "app/committer.h"
+#include "app/known.h"
+#include "app/mailbox.h"
+#include "app/worker.h"
+#include "base/check.h"
+#include "base/vec.h"
+#include "io/kafka_link.h"
+#include "io/kafka_sink.h"
+#include "io/kafka_source.h"
+#include "io/mongo.h"
+#include "store/log.h"
+
+/* A copy of what the thread knows, for others; under `lock`. */
+struct mesh_worker_status {
+    enum mesh_worker_phase phase;
+    struct mesh_err err;
+    struct mesh_link_info link;
+    enum mesh_kafka_source_state group;
+    bool has_group;
+    bool tables_loaded;
+    uint64_t generation;
+    uint64_t commits;
+    char stopped[512]; /* the engine's own words */
+    struct mesh_mongo_info mongo;
+    bool has_mongo;
+    MESH_VEC(struct mesh_source_info) sources;
+    MESH_VEC(char *) dest_stopped; /* per destination, NULL or text; owned */
+};
+
+struct mesh_worker {
+    const struct mesh_product *product;
+    const struct mesh_config *config;
+    struct mesh_str pseudonym_key;
+    struct mesh_metrics *metrics;
+    char *name;  /* "sales_fraud/sales_fraud" */
+    char *group; /* "mesh.sales_fraud.sales_fraud" */
+    char *dir;
+    pthread_t thread;
+    bool started;
+    void (*ended)(void *context);
+    void *ended_context;
+    atomic_bool stop;
+    _Atomic(int64_t) round_us;
+    struct mesh_wake wake;
+    struct mesh_mailbox mailbox;
+
+    pthread_mutex_t lock;
+    struct mesh_worker_status status;
+    int64_t status_us;
+
+    /* state */
+    struct mesh_known known;
+    struct mesh_store_log *log;
+    struct mesh_engine *engine;
+    bool reset; /* MESH_STATE_RESET set something aside, or asks to start anew */
+    bool running;
+
+    /* topics: what the link looks at; the first n_reads are read, in the order of the source */
+    struct mesh_link_topic *topics;
+    uint32_t n_topics, n_reads;
+    struct mesh_kafka_source_topic *reads;
+    uint32_t *topic_of_input;
+
+    /* broker */
+    struct mesh_kafka_conf kafka;
+    struct mesh_kafka_source *source;
+    struct mesh_kafka_link *link;
+    struct mesh_link_info link_info;
+    bool link_done, said_away;
+    int64_t back_us;   /* wall clock before which an outage still has its effects; 0: there was none */
+    char said_waiting[320];
+    MESH_VEC(struct mesh_record) records;
+    MESH_VEC(struct mesh_header) headers;
+
+    /* out */
+    struct mesh_committer *committer;
+    struct mesh_buf frames;
+    uint64_t log_bytes, segment, commits;
+    bool commit_in_flight, cut_in_flight;
+    struct mesh_kafka_sink *sink;
+    struct mesh_message message; /* could not be sent yet */
+    bool has_message;
+    struct mesh_mongo *mongo;
+    bool mongo_said_away;
+    struct mesh_metric *m_commit_seconds, *m_broker_up, *m_mongo_up;
+};
+
+/* worker_state.c */
+int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err);
+/* The broker is known: the state it belongs to, checked, or a new one; claimed. */
+int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err);
+/* The embedded broker is another one: set the state aside. Engine and outputs are gone after it. */
+int mesh_worker_set_aside(struct mesh_worker *worker, const char *why, struct mesh_err *err);
+
+/* worker_topics.c */
+void mesh_worker_list_topics(struct mesh_worker *worker);
+bool mesh_worker_embedded(const struct mesh_worker *worker);
+const char *mesh_worker_dest_topic(const struct mesh_product *product, uint32_t dest);
+/* Per input, and per destination, from what is known; false: not all of it is known. */
+bool mesh_worker_partitions(const struct mesh_worker *worker, int32_t *inputs, int32_t *dests);
+
+/* worker_in.c */
+extern const struct mesh_kafka_source_ops mesh_worker_source_ops;
+
+/* worker_out.c */
+int mesh_worker_commit(struct mesh_worker *worker, int64_t now_us, struct mesh_err *err);
+/* Returns whether something moved; negative: fatal. */
+int mesh_worker_send(struct mesh_worker *worker, struct mesh_err *err);
+/* Everything is durable, sent, acknowledged and stored. */
+bool mesh_worker_is_drained(struct mesh_worker *worker, int64_t now_us);
+void mesh_worker_drop_outputs(struct mesh_worker *worker);
+
+/* worker_ready.c */
+void mesh_worker_set_phase(struct mesh_worker *worker, enum mesh_worker_phase phase);
+void mesh_worker_show(struct mesh_worker *worker, bool now);
+void mesh_worker_status_deinit(struct mesh_worker_status *status);
+
+#endif

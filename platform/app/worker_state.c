@@ -1,0 +1,255 @@
+/* The folder of a product's state: <MESH_STATE_DIR>/<product>. Nothing in it is ever deleted here:
+ * what must make room is renamed beside it, and a line says where to. */
+#include "app/worker_int.h"
+
+#include "base/clock.h"
+#include "base/fs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool has_state(const struct mesh_worker *worker)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf path = MESH_BUF_NULL;
+    mesh_buf_printf(&path, "%s/IDENTITY", worker->dir);
+    return mesh_fs_exists(path.p);
+}
+
+static int make_writable(const struct mesh_worker *worker, struct mesh_err *err)
+{
+    if (mesh_fs_mkdirs(worker->dir, err) < 0)
+        return mesh_err_prefix(err, "MESH_STATE_DIR");
+    if (access(worker->dir, W_OK | X_OK) != 0)
+        return mesh_err_set(err, MESH_ERR_FATAL, "state.unwritable",
+                            "%s cannot be written to: %s; set MESH_STATE_DIR to a folder of this user", worker->dir,
+                            strerror(errno));
+    return 0;
+}
+
+/* MESH_STATE_RESET: rename the folder. */
+static int reset_state(struct mesh_worker *worker, struct mesh_err *err)
+{
+    worker->reset = true;
+    if (!has_state(worker))
+        return 0;
+    struct mesh_store_log *lock = NULL; /* whose lock it is owns the state: a running service keeps its own */
+    if (mesh_store_log_lock(worker->dir, &lock, err) < 0)
+        return -1;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf aside = MESH_BUF_NULL;
+    mesh_buf_printf(&aside, "%s.before-reset-%lld", worker->dir, (long long)(mesh_clock_wall_us() / 1000000));
+    int moved = rename(worker->dir, aside.p);
+    int reason = errno;
+    mesh_store_log_close(lock);
+    if (moved != 0)
+        return mesh_err_set(err, MESH_ERR_FATAL, "state.unwritable", "cannot rename %s to %s: %s", worker->dir, aside.p, strerror(reason));
+    mesh_log(MESH_LOG_WARN,
+             "MESH_STATE_RESET: the state is set aside; begins from the earliest "
+             "records. Unset it before the next start",
+             "product", worker->name, "kept_in", aside.p, NULL);
+    return 0;
+}
+
+static int open_log(struct mesh_worker *worker, struct mesh_err *err)
+{
+    struct mesh_store_identity identity = {worker->name, worker->known.cluster_id};
+    int result = mesh_store_log_open(worker->dir, &identity, worker->config->state_fsync, &worker->log, err);
+    return result == 0 ? 0 : -1;
+}
+
+static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
+{
+    const struct mesh_product *product = worker->product;
+    struct mesh_arena arena = MESH_ARENA_NULL;
+    int32_t *inputs = mesh_arena_alloc(&arena, (product->n_inputs + 1) * sizeof *inputs);
+    int32_t *dests = mesh_arena_alloc(&arena, (mesh_engine_n_dests(product) + 1) * sizeof *dests);
+    mesh_assert(mesh_worker_partitions(worker, inputs, dests));
+    const uint32_t **wire = mesh_arena_alloc(&arena, (product->n_inputs + 1) * sizeof(const uint32_t *));
+    for (uint32_t i = 0; i < product->n_inputs; i++) {
+        uint32_t *ids = mesh_arena_alloc(&arena, (product->inputs[i].n_contracts + 1) * sizeof *ids);
+        for (uint32_t c = 0; c < product->inputs[i].n_contracts; c++)
+            ids[c] = product->inputs[i].contracts[c].local_id;
+        wire[i] = ids;
+    }
+    uint32_t *port_ids = mesh_arena_alloc(&arena, (product->n_ports + 1) * sizeof *port_ids);
+    for (uint32_t p = 0; p < product->n_ports; p++)
+        if (product->ports[p].contract != NULL)
+            port_ids[p] = product->ports[p].contract->local_id;
+    struct mesh_engine_conf conf = {
+        .product = product,
+        .input_partitions = inputs,
+        .port_partitions = dests,
+        .pseudonym_key = worker->pseudonym_key,
+        .wire_ids = wire,
+        .port_ids = port_ids,
+        .mongo = worker->config->mongo_uri[0] != '\0',
+        .generation = (uint64_t)(mesh_clock_wall_us() / 1000000),
+        .commit_interval_us = worker->config->commit_interval_ms * 1000,
+        .metrics = worker->metrics,
+    };
+    int result = mesh_engine_new(&conf, &worker->engine, err);
+    mesh_arena_deinit(&arena);
+    return result;
+}
+
+static int restore_frame(void *context, struct mesh_str frame, struct mesh_err *err)
+{
+    struct mesh_worker *worker = context;
+    return mesh_engine_restore(worker->engine, frame, err);
+}
+
+static int restore(struct mesh_worker *worker, struct mesh_err *err)
+{
+    int64_t begun_us = mesh_clock_mono_us();
+    if (build_engine(worker, err) < 0 || mesh_store_log_read(worker->log, restore_frame, worker, err) < 0 ||
+        mesh_engine_restored(worker->engine, err) < 0)
+        return -1;
+    worker->log_bytes = mesh_store_log_bytes(worker->log);
+    if (mesh_store_log_torn(worker->log) > 0)
+        mesh_log(MESH_LOG_WARN, "the last commit was cut by a crash; it is left out", "product", worker->name, NULL);
+    if (!mesh_store_log_empty(worker->log)) {
+        char ms[32], bytes[32];
+        snprintf(ms, sizeof ms, "%lld", (long long)(mesh_clock_mono_us() - begun_us) / 1000);
+        snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)worker->log_bytes);
+        mesh_log(MESH_LOG_INFO, "state loaded", "product", worker->name, "ms", ms, "bytes", bytes, NULL);
+    }
+    return 0;
+}
+
+int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err)
+{
+    if (worker->config->state_reset && reset_state(worker, err) < 0)
+        return -1;
+    if (make_writable(worker, err) < 0)
+        return -1;
+    if (!has_state(worker) || mesh_known_read(worker->dir, &worker->known) != 0)
+        return 0;
+    const struct mesh_product *product = worker->product;
+    int32_t *inputs = mesh_xcalloc(product->n_inputs + 1, sizeof *inputs);
+    int32_t *dests = mesh_xcalloc(mesh_engine_n_dests(product) + 1, sizeof *dests);
+    bool known = mesh_worker_partitions(worker, inputs, dests);
+    free(inputs);
+    free(dests);
+    if (open_log(worker, err) < 0)
+        return -1;
+    if (known)
+        return restore(worker, err);
+    /* The declaration has topics now that the last run did not know: the broker must tell. */
+    worker->log = mesh_store_log_close(worker->log);
+    return 0;
+}
+
+static void close_state(struct mesh_worker *worker)
+{
+    mesh_worker_drop_outputs(worker);
+    worker->committer = mesh_committer_free(worker->committer);
+    worker->engine = mesh_engine_free(worker->engine);
+    worker->log = mesh_store_log_close(worker->log);
+    worker->log_bytes = 0;
+    worker->cut_in_flight = false;
+    worker->segment = 0;
+}
+
+int mesh_worker_set_aside(struct mesh_worker *worker, const char *why, struct mesh_err *err)
+{
+    close_state(worker);
+    mesh_cleanup(mesh_freep) char *where = NULL;
+    if (mesh_store_log_set_aside(worker->dir, &where, err) < 0)
+        return -1;
+    mesh_log(MESH_LOG_INFO, why, "product", worker->name, "kept_in", where, NULL);
+    mesh_known_deinit(&worker->known);
+    return 0;
+}
+
+static bool is_mock(const char *cluster_id)
+{
+    return strncmp(cluster_id, MESH_KAFKA_MOCK_PREFIX, strlen(MESH_KAFKA_MOCK_PREFIX)) == 0;
+}
+
+/* The state belongs to another cluster than the broker's. */
+static int other_cluster(struct mesh_worker *worker, const char *old, struct mesh_err *err)
+{
+    if (mesh_worker_embedded(worker) && (is_mock(old) || worker->config->kafka_embedded))
+        return mesh_worker_set_aside(worker, "the embedded broker is a new one, so the state of the old one is set aside", err);
+    return mesh_err_set(err, MESH_ERR_FATAL, "state.other_cluster",
+                        "%s belongs to cluster '%s', the broker is of cluster '%s': offsets of one "
+                        "mean nothing in the other. Point MESH_KAFKA_BROKERS at the right cluster, "
+                        "give this one another MESH_STATE_DIR, or begin anew with "
+                        "MESH_STATE_RESET=1 (the old state is kept beside)",
+                        worker->dir, old, worker->link_info.cluster_id);
+}
+
+/* A restored engine was built for these numbers. */
+static int check_partitions(struct mesh_worker *worker, struct mesh_err *err)
+{
+    bool changed = false;
+    for (uint32_t i = 0; i < worker->n_topics; i++) {
+        const struct mesh_link_topic *t = &worker->topics[i];
+        int32_t was = mesh_known_partitions(&worker->known, t->topic);
+        if (was == t->found)
+            continue;
+        if (t->read)
+            return mesh_err_set(err, MESH_ERR_FATAL, "partitions.changed",
+                                "%s has %d partitions now and had %d: its keys have moved between "
+                                "partitions, and the state is kept by partition. Begin anew with "
+                                "MESH_STATE_RESET=1 (the old state is kept beside)",
+                                t->topic, t->found, was);
+        mesh_log(MESH_LOG_WARN,
+                 "an output topic has another number of partitions; this run keeps "
+                 "to the old one, the next start takes it up",
+                 "product", worker->name, "topic", t->topic, NULL);
+        changed = true;
+    }
+    if (!changed)
+        return 0;
+    mesh_known_set(&worker->known, worker->link_info.cluster_id, worker->topics, worker->n_topics);
+    return mesh_known_write(worker->dir, &worker->known, err);
+}
+
+static int begin_state(struct mesh_worker *worker, struct mesh_err *err)
+{
+    struct mesh_known old;
+    if (has_state(worker) && mesh_known_read(worker->dir, &old) == 0) {
+        bool same = strcmp(old.cluster_id, worker->link_info.cluster_id) == 0;
+        int result = same ? 0 : other_cluster(worker, old.cluster_id, err);
+        mesh_known_deinit(&old);
+        if (result < 0)
+            return -1;
+    }
+    mesh_known_set(&worker->known, worker->link_info.cluster_id, worker->topics, worker->n_topics);
+    if (make_writable(worker, err) < 0 || mesh_known_write(worker->dir, &worker->known, err) < 0)
+        return -1;
+    if (open_log(worker, err) < 0)
+        return -1;
+    return restore(worker, err);
+}
+
+int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err)
+{
+    if (worker->engine != NULL && strcmp(worker->known.cluster_id, worker->link_info.cluster_id) != 0 &&
+        other_cluster(worker, worker->known.cluster_id, err) < 0)
+        return -1;
+    if (worker->engine != NULL) {
+        if (check_partitions(worker, err) < 0)
+            return -1;
+    } else if (begin_state(worker, err) < 0) {
+        return -1;
+    }
+    if (mesh_store_log_empty(worker->log) && worker->link_info.group_has_offsets && !worker->reset)
+        return mesh_err_set(err, MESH_ERR_FATAL, "state.lost",
+                            "group '%s' has committed offsets on this cluster, but %s is empty: the "
+                            "state is lost or elsewhere, and going on without it would give wrong "
+                            "answers. Restore the folder, point MESH_STATE_DIR at it, or begin anew "
+                            "from the earliest records with MESH_STATE_RESET=1",
+                            worker->group, worker->dir);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf claim = MESH_BUF_NULL;
+    mesh_engine_claim(worker->engine, &claim);
+    struct mesh_str frames = {claim.p, (uint32_t)claim.n};
+    if (mesh_store_log_append(worker->log, frames, err) < 0 ||
+        (worker->config->state_fsync && mesh_store_log_sync(worker->log, err) < 0))
+        return -1;
+    worker->log_bytes = mesh_store_log_bytes(worker->log);
+    worker->committer = mesh_committer_new(worker->log, worker->config->state_fsync, &worker->wake);
+    return 0;
+}

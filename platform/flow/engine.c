@@ -1,0 +1,478 @@
+/* The engine: its tasks, which of them a record concerns, what may be read now, and what it shows of itself. */
+#include "flow/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PUBLISH_INTERVAL_US INT64_C(100000)
+
+uint32_t mesh_engine_dest_internal(const struct mesh_product *product, uint32_t internal)
+{
+    return product->n_ports + internal;
+}
+
+uint32_t mesh_engine_dest_dlq(const struct mesh_product *product)
+{
+    return product->n_ports + product->n_internals;
+}
+
+uint32_t mesh_engine_dest_late(const struct mesh_product *product)
+{
+    return product->n_ports + product->n_internals + 1;
+}
+
+uint32_t mesh_engine_n_dests(const struct mesh_product *product)
+{
+    return product->n_ports + product->n_internals + 2;
+}
+
+/* ---- making ---- */
+static int set_partitions(struct mesh_engine *engine, struct mesh_err *err)
+{
+    const struct mesh_product *product = engine->product;
+    for (uint32_t t = 0; t < product->n_topologies; t++) {
+        const struct mesh_topology *topology = &product->topologies[t];
+        uint32_t first = topology->inputs[0];
+        int32_t n = engine->input_partitions[first];
+        if (n <= 0)
+            return mesh_err_set(err, MESH_ERR_FATAL, "partitions.none", "topic %s has no partitions", product->inputs[first].topic);
+        for (uint32_t i = 1; i < topology->n_inputs; i++) {
+            const struct mesh_input *input = &product->inputs[topology->inputs[i]];
+            int32_t other = engine->input_partitions[topology->inputs[i]];
+            if (!input->copy_all && other != n)
+                return mesh_err_set(err, MESH_ERR_FATAL, "partitions.differ",
+                                    "topics %s and %s are read together by key, but have %d and %d partitions: the same key would lie in "
+                                    "different ones. Give them the same number",
+                                    product->inputs[first].topic, input->topic, (int)n, (int)other);
+        }
+        engine->topology_first[t] = engine->n_tasks;
+        engine->topology_partitions[t] = n;
+        engine->n_tasks += (uint32_t)n;
+    }
+    return 0;
+}
+
+static void set_dests(struct mesh_engine *engine)
+{
+    engine->n_dests = mesh_engine_n_dests(engine->product);
+    engine->dest_partitions = mesh_xcalloc(engine->n_dests, sizeof *engine->dest_partitions);
+    engine->dest_first = mesh_xcalloc(engine->n_dests, sizeof *engine->dest_first);
+    for (uint32_t i = 0; i < engine->n_dests; i++) {
+        engine->dest_partitions[i] = engine->conf.port_partitions[i];
+        if (engine->dest_partitions[i] < 0)
+            engine->dest_partitions[i] = 0;
+        engine->dest_first[i] = engine->n_sequences;
+        engine->n_sequences += (uint32_t)engine->dest_partitions[i];
+    }
+}
+
+static void set_metrics(struct mesh_engine *engine)
+{
+    const struct mesh_product *product = engine->product;
+    engine->metrics = engine->conf.metrics;
+    if (engine->metrics == NULL)
+        engine->metrics = engine->own_metrics = mesh_metrics_new();
+    struct mesh_metrics *m = engine->metrics;
+    engine->m_records = mesh_xcalloc(product->n_inputs + 1, sizeof *engine->m_records);
+    engine->m_rejected = mesh_xcalloc((size_t)product->n_inputs * MESH_FLOW_CODE_COUNT + 1, sizeof *engine->m_rejected);
+    for (uint32_t i = 0; i < product->n_inputs; i++) {
+        bool internal = product->inputs[i].kind == MESH_INPUT_RECORDS || product->inputs[i].kind == MESH_INPUT_PARTIALS;
+        engine->m_records[i] = internal ? mesh_metric_counter(m, "mesh_internal_records_total", "Messages read from internal topics", "input",
+                                                              product->inputs[i].name, NULL)
+                                        : mesh_metric_counter(m, "mesh_records_total", "Records read", "input", product->inputs[i].name, NULL);
+    }
+    engine->m_state_rows = mesh_xcalloc(product->n_states + 1, sizeof *engine->m_state_rows);
+    for (uint32_t i = 0; i < product->n_states; i++)
+        engine->m_state_rows[i] = mesh_metric_gauge(m, "mesh_state_rows", "Rows of a state", "state", product->states[i].name, NULL);
+    engine->m_idle_late = mesh_metric_counter(m, "mesh_idle_late_total",
+                                              "Records behind a close that an idle source allowed: corrections of what was shown", NULL);
+    engine->m_commits = mesh_metric_counter(m, "mesh_commits_total", "Commits", NULL);
+    engine->m_commit_bytes = mesh_metric_counter(m, "mesh_commit_bytes_total", "Bytes written to the commit log", NULL);
+    engine->m_outbox = mesh_metric_gauge(m, "mesh_outbox_messages", "Messages that are not acknowledged yet", NULL);
+    engine->m_held = mesh_metric_gauge(m, "mesh_order_buffer_records", "Records that wait for their turn", NULL);
+    engine->m_state_bytes = mesh_metric_gauge(m, "mesh_state_bytes", "Memory of all states", NULL);
+    engine->m_runs_dropped = mesh_metric_counter(m, "mesh_pattern_runs_dropped_total", "Pattern runs dropped at the limit per key", NULL);
+    engine->m_generation_skipped =
+        mesh_metric_counter(m, "mesh_other_generation_total", "Records of another generation on internal topics, skipped", NULL);
+    engine->m_upstream_duplicates =
+        mesh_metric_counter(m, "mesh_upstream_duplicates_total", "Messages of upstream tasks that were here before", NULL);
+    engine->m_unsequenced =
+        mesh_metric_counter(m, "mesh_unsequenced_total", "Messages on product inputs without the header of a known product", NULL);
+}
+
+/* The schema ids on the wire: the caller's tables need not outlive mesh_engine_new(). */
+static void copy_ids(struct mesh_engine *engine, const struct mesh_engine_conf *conf)
+{
+    const struct mesh_product *product = conf->product;
+    const uint32_t **wire = mesh_arena_alloc(&engine->conf_memory, (product->n_inputs + 1) * sizeof(const uint32_t *));
+    for (uint32_t i = 0; i < product->n_inputs; i++) {
+        size_t bytes = product->inputs[i].n_contracts * sizeof(uint32_t);
+        uint32_t *ids = mesh_arena_alloc(&engine->conf_memory, bytes + 1);
+        if (bytes > 0)
+            memcpy(ids, conf->wire_ids[i], bytes);
+        wire[i] = ids;
+    }
+    uint32_t *ports = mesh_arena_alloc(&engine->conf_memory, product->n_ports * sizeof *ports + 1);
+    if (product->n_ports > 0)
+        memcpy(ports, conf->port_ids, product->n_ports * sizeof *ports);
+    engine->conf.wire_ids = wire;
+    engine->conf.port_ids = ports;
+}
+
+static void init_engine(struct mesh_engine *engine, const struct mesh_engine_conf *conf)
+{
+    const struct mesh_product *product = conf->product;
+    engine->conf = *conf;
+    copy_ids(engine, conf);
+    if (engine->conf.round_log_bytes == 0)
+        engine->conf.round_log_bytes = MESH_FLOW_ROUND_LOG_BYTES;
+    if (engine->conf.round_sweep_bytes == 0)
+        engine->conf.round_sweep_bytes = MESH_FLOW_ROUND_SWEEP_BYTES;
+    engine->product = product;
+    engine->generation = conf->generation;
+    engine->dirty_since_us = INT64_MAX;
+    engine->topology_first = mesh_xcalloc(product->n_topologies + 1, sizeof *engine->topology_first);
+    engine->topology_partitions = mesh_xcalloc(product->n_topologies + 1, sizeof *engine->topology_partitions);
+    engine->input_partitions = mesh_xcalloc(product->n_inputs + 1, sizeof *engine->input_partitions);
+    memcpy(engine->input_partitions, conf->input_partitions, product->n_inputs * sizeof *engine->input_partitions);
+    struct mesh_buf name = MESH_BUF_NULL;
+    mesh_buf_printf(&name, "%s/%s", product->domain, product->name);
+    engine->product_name = mesh_buf_take(&name);
+    engine->pseudonym_key = mesh_xmalloc((size_t)conf->pseudonym_key.n + 1);
+    engine->pseudonym_key_n = conf->pseudonym_key.n;
+    if (conf->pseudonym_key.n > 0)
+        memcpy(engine->pseudonym_key, conf->pseudonym_key.p, conf->pseudonym_key.n);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct mesh_flow_source *x = *(struct mesh_flow_source *const *)a;
+    const struct mesh_flow_source *y = *(struct mesh_flow_source *const *)b;
+    if (x->input != y->input)
+        return x->input < y->input ? -1 : 1;
+    if (x->partition != y->partition)
+        return x->partition < y->partition ? -1 : 1;
+    return x->task->index < y->task->index ? -1 : x->task->index > y->task->index;
+}
+
+/* Which sources read a partition, without looking at all of them. */
+static void index_sources(struct mesh_engine *engine)
+{
+    uint32_t n_inputs = engine->product->n_inputs;
+    engine->place_first = mesh_xcalloc(n_inputs + 1, sizeof *engine->place_first);
+    uint32_t n_places = 0;
+    for (uint32_t i = 0; i < n_inputs; i++) {
+        engine->place_first[i] = n_places;
+        n_places += engine->input_partitions[i] > 0 ? (uint32_t)engine->input_partitions[i] : 0;
+    }
+    engine->by_place = mesh_xcalloc(engine->n_sources + 1, sizeof *engine->by_place);
+    memcpy(engine->by_place, engine->sources, engine->n_sources * sizeof *engine->by_place);
+    qsort(engine->by_place, engine->n_sources, sizeof *engine->by_place, by_place);
+    engine->place_sources = mesh_xcalloc(n_places + 1, sizeof *engine->place_sources);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < n_inputs; i++) {
+        for (int32_t p = 0; p < engine->input_partitions[i]; p++) {
+            engine->place_sources[engine->place_first[i] + (uint32_t)p] = at;
+            while (at < engine->n_sources && engine->by_place[at]->input == i && engine->by_place[at]->partition == p)
+                at++;
+        }
+    }
+    engine->place_sources[n_places] = at;
+}
+
+static void watch_sources(struct mesh_engine *engine)
+{
+    engine->m_watermarks = mesh_xcalloc(engine->n_sources + 1, sizeof *engine->m_watermarks);
+    for (uint32_t i = 0; i < engine->n_sources; i++) {
+        if (engine->sources[i]->n_lanes == 0)
+            continue;
+        char partition[16];
+        snprintf(partition, sizeof partition, "%d", (int)engine->sources[i]->partition);
+        engine->m_watermarks[i] =
+            mesh_metric_gauge(engine->metrics, "mesh_watermark_seconds", "Event time up to which a source is complete", "input",
+                              engine->sources[i]->decl->name, "partition", partition, NULL);
+    }
+}
+
+int mesh_engine_new(const struct mesh_engine_conf *conf, struct mesh_engine **ret, struct mesh_err *err)
+{
+    struct mesh_engine *engine = mesh_xcalloc(1, sizeof *engine);
+    init_engine(engine, conf);
+    int r = set_partitions(engine, err);
+    if (r < 0) {
+        mesh_engine_free(engine);
+        return r;
+    }
+    set_dests(engine);
+    set_metrics(engine);
+    engine->tasks = mesh_xcalloc(engine->n_tasks + 1, sizeof *engine->tasks);
+    uint32_t n = 0;
+    for (uint32_t t = 0; t < conf->product->n_topologies; t++)
+        for (int32_t p = 0; p < engine->topology_partitions[t]; p++, n++)
+            engine->tasks[n] = mesh_flow_task_new(engine, t, p, n);
+    for (uint32_t i = 0; i < engine->n_tasks; i++)
+        engine->n_sources += engine->tasks[i]->n_sources;
+    engine->sources = mesh_xcalloc(engine->n_sources + 1, sizeof *engine->sources);
+    n = 0;
+    for (uint32_t i = 0; i < engine->n_tasks; i++)
+        for (uint32_t k = 0; k < engine->tasks[i]->n_sources; k++)
+            engine->sources[n++] = &engine->tasks[i]->sources[k];
+    index_sources(engine);
+    watch_sources(engine);
+    *ret = engine;
+    return 0;
+}
+
+struct mesh_engine *mesh_engine_free(struct mesh_engine *engine)
+{
+    if (engine == NULL)
+        return NULL;
+    for (uint32_t i = 0; engine->tasks != NULL && i < engine->n_tasks; i++)
+        mesh_flow_task_free(engine->tasks[i]);
+    mesh_flow_pending_free(engine);
+    free(engine->tasks);
+    free(engine->topology_first);
+    free(engine->topology_partitions);
+    free(engine->input_partitions);
+    free(engine->dest_partitions);
+    free(engine->dest_first);
+    free(engine->product_name);
+    free(engine->pseudonym_key);
+    free(engine->sources);
+    free(engine->by_place);
+    free(engine->place_first);
+    free(engine->place_sources);
+    free(engine->m_watermarks);
+    free(engine->stopped);
+    free(engine->m_records);
+    free(engine->m_rejected);
+    free(engine->m_state_rows);
+    mesh_vec_deinit(&engine->skips);
+    mesh_arena_deinit(&engine->conf_memory);
+    mesh_buf_deinit(&engine->out);
+    mesh_buf_deinit(&engine->envelope);
+    mesh_metrics_free(engine->own_metrics);
+    free(engine);
+    return NULL;
+}
+
+void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source, const char *format, ...)
+{
+    source->stopped = true;
+    if (engine->stopped != NULL)
+        return; /* the first reason is the one to mend */
+    struct mesh_buf text = MESH_BUF_NULL;
+    va_list args;
+    va_start(args, format);
+    mesh_buf_vprintf(&text, format, args);
+    va_end(args);
+    engine->stopped = mesh_buf_take(&text);
+}
+
+void mesh_flow_mark_dirty(struct mesh_task *task)
+{
+    struct mesh_engine *engine = task->engine;
+    task->dirty = true;
+    if (engine->dirty_since_us == INT64_MAX)
+        engine->dirty_since_us = engine->now_us;
+}
+
+/* ---- input ---- */
+/* Sources of this partition, one per task that reads it: calls of next_source() go over them; *at begins as 0. */
+static struct mesh_flow_source *next_source(const struct mesh_engine *engine, uint32_t input, int32_t partition, uint32_t *at)
+{
+    mesh_assert(input < engine->product->n_inputs);
+    if (partition < 0 || partition >= engine->input_partitions[input])
+        return NULL;
+    uint32_t place = engine->place_first[input] + (uint32_t)partition;
+    uint32_t i = engine->place_sources[place] + *at;
+    if (i >= engine->place_sources[place + 1])
+        return NULL;
+    (*at)++;
+    return engine->by_place[i];
+}
+
+int64_t mesh_engine_position(const struct mesh_engine *engine, uint32_t input, int32_t partition)
+{
+    int64_t position = INT64_MAX;
+    uint32_t at = 0;
+    for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;)
+        position = s->position < position ? s->position : position;
+    return position == INT64_MAX ? -1 : position;
+}
+
+bool mesh_engine_tables_loaded(const struct mesh_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->n_sources; i++)
+        if (engine->sources[i]->decl->kind == MESH_INPUT_TABLE && !engine->sources[i]->loaded)
+            return false;
+    return true;
+}
+
+static bool behind(const struct mesh_flow_source *source)
+{
+    for (uint32_t i = 0; i < source->n_lanes; i++)
+        if (source->lanes[i].wm_us <= source->task->wm_us)
+            return true;
+    return source->n_lanes == 0;
+}
+
+bool mesh_engine_wants(const struct mesh_engine *engine, uint32_t input, int32_t partition)
+{
+    uint32_t at = 0;
+    bool any = false;
+    bool full = engine->held_bytes > MESH_FLOW_ORDER_BYTES_MAX;
+    for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;)
+        any |= !s->stopped && (!full || behind(s));
+    if (!any)
+        return false;
+    if (engine->product->inputs[input].kind == MESH_INPUT_TABLE)
+        return true;
+    return engine->outbox_bytes <= MESH_FLOW_OUTBOX_BYTES_MAX && engine->documents <= MESH_FLOW_DOCUMENTS_MAX &&
+           mesh_engine_tables_loaded(engine);
+}
+
+int mesh_engine_feed(struct mesh_engine *engine, uint32_t input, int32_t partition, const struct mesh_record *records, size_t n,
+                     int64_t now_us, struct mesh_err *err)
+{
+    uint32_t at = 0;
+    bool any = false;
+    engine->now_us = now_us;
+    for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;) {
+        any = true;
+        int r = s->stopped ? 0 : mesh_flow_feed_task(s, records, n);
+        if (r < 0)
+            return r;
+    }
+    if (!any)
+        return mesh_err_set(err, MESH_ERR_FATAL, "flow.partition", "no task reads partition %d of %s: did the topic get more partitions?",
+                            (int)partition, engine->product->inputs[input].topic);
+    return 0;
+}
+
+void mesh_engine_at_end(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t end, int64_t now_us)
+{
+    uint32_t at = 0;
+    engine->now_us = now_us;
+    for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;)
+        if (!s->stopped && mesh_flow_source_at_end(s, end, now_us))
+            mesh_flow_mark_dirty(s->task);
+}
+
+void mesh_engine_trimmed(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t from, int64_t to)
+{
+    uint32_t at = 0;
+    for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;) {
+        int64_t begin = s->position > from ? s->position : from;
+        if (to <= begin)
+            continue;
+        s->trimmed += (uint64_t)(to - begin);
+        s->position = to;
+        for (uint32_t i = 0; i < s->n_lanes; i++)
+            s->lanes[i].resync = true;
+        for (size_t i = 0; i < s->upstreams.n; i++)
+            s->upstreams.v[i].resync = true;
+        char number[16];
+        snprintf(number, sizeof number, "%d", (int)partition);
+        mesh_metric_add(mesh_metric_counter(engine->metrics, "mesh_trimmed_records_total",
+                                            "Records that the broker deleted before they were read", "input", s->decl->name, "partition",
+                                            number, NULL),
+                        (uint64_t)(to - begin));
+        mesh_flow_mark_dirty(s->task);
+    }
+}
+
+void mesh_engine_was_away(struct mesh_engine *engine, int64_t now_us)
+{
+    for (size_t i = 0; i < engine->n_sources; i++)
+        if (engine->sources[i]->quiet_since_us != MESH_FLOW_NEVER)
+            engine->sources[i]->quiet_since_us = now_us;
+}
+
+void mesh_engine_tick(struct mesh_engine *engine, int64_t now_us)
+{
+    engine->now_us = now_us;
+    for (uint32_t i = 0; i < engine->n_tasks; i++) {
+        struct mesh_task *task = engine->tasks[i];
+        bool changed = false;
+        for (uint32_t k = 0; k < task->n_sources; k++)
+            changed |= mesh_flow_source_tick(&task->sources[k], now_us);
+        if (!changed)
+            continue;
+        mesh_flow_watermark(task);
+        mesh_flow_settle(task);
+        mesh_flow_mark_dirty(task);
+    }
+    if (now_us - engine->published_us >= PUBLISH_INTERVAL_US) { /* acknowledgements come without a commit behind them */
+        engine->published_us = now_us;
+        mesh_flow_publish(engine);
+    }
+}
+
+/* ---- what it shows ---- */
+static int64_t source_watermark(const struct mesh_flow_source *source)
+{
+    int64_t low = source->n_lanes == 0 ? MESH_FLOW_NEVER : INT64_MAX;
+    for (uint32_t i = 0; i < source->n_lanes; i++)
+        low = source->lanes[i].wm_us < low ? source->lanes[i].wm_us : low;
+    return low;
+}
+
+void mesh_flow_publish(struct mesh_engine *engine)
+{
+    uint64_t held = 0;
+    uint64_t letters = 0;
+    for (uint32_t i = 0; i < engine->n_tasks; i++) {
+        letters += engine->tasks[i]->outbox.chain.live;
+        for (uint32_t k = 0; k < engine->tasks[i]->n_lanes; k++)
+            held += engine->tasks[i]->lanes[k]->chain.live;
+    }
+    for (uint32_t i = 0; i < engine->n_sources; i++) {
+        int64_t wm = source_watermark(engine->sources[i]);
+        if (engine->m_watermarks[i] != NULL && wm != MESH_FLOW_NEVER)
+            mesh_metric_set(engine->m_watermarks[i], (double)wm / 1e6);
+    }
+    mesh_metric_set(engine->m_held, (double)held);
+    mesh_metric_set(engine->m_outbox, (double)letters);
+    mesh_metric_set(engine->m_state_bytes, (double)mesh_flow_state_bytes_all(engine));
+    for (uint32_t s = 0; s < engine->product->n_states; s++) {
+        uint64_t rows = 0;
+        for (uint32_t i = 0; i < engine->n_tasks; i++)
+            rows += engine->tasks[i]->states[s] == NULL ? 0 : engine->tasks[i]->states[s]->table.count;
+        mesh_metric_set(engine->m_state_rows[s], (double)rows);
+    }
+}
+
+size_t mesh_engine_n_sources(const struct mesh_engine *engine)
+{
+    return engine->n_sources;
+}
+
+void mesh_engine_source_info(const struct mesh_engine *engine, size_t i, struct mesh_source_info *ret)
+{
+    mesh_assert(i < engine->n_sources);
+    const struct mesh_flow_source *source = engine->sources[i];
+    bool idle = source->n_lanes > 0;
+    for (uint32_t k = 0; k < source->n_lanes; k++)
+        idle &= source->lanes[k].idle;
+    *ret = (struct mesh_source_info){
+        .input = source->input,
+        .partition = source->partition,
+        .position = source->position,
+        .end = source->end,
+        .watermark_us = source_watermark(source),
+        .idle = idle,
+        .at_end = source->at_end,
+        .trimmed = source->trimmed,
+    };
+}
+
+uint64_t mesh_engine_generation(const struct mesh_engine *engine)
+{
+    return engine->generation;
+}
+
+const char *mesh_engine_stopped(const struct mesh_engine *engine)
+{
+    return engine->stopped;
+}

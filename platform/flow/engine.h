@@ -1,0 +1,206 @@
+/* The stream engine: records in, commits, messages, documents and answers out.
+ *
+ * The engine owns the tasks of one product. It calls no clock, disk, network or thread: whoever drives it (app/worker.c, a flow test,
+ * `meshgen test`) feeds records and the time, writes what it wants written and tells it what has become durable or was acknowledged.
+ * Everything happens on the driver's thread, so the whole engine runs under a virtual clock, one seed one schedule.
+ *
+ *     driver                                   engine
+ *     ------                                   ------
+ *     mesh_engine_new(product, partitions)     tables, tasks
+ *     mesh_engine_restore(frames...)           state as of the last valid commit of each task
+ *     mesh_engine_position(input, partition)   where to read from
+ *     loop:
+ *       mesh_engine_wants(...)                 which partitions to fetch now (back-pressure, tables first)
+ *       mesh_engine_feed(records)              decode, order, streams, views
+ *       mesh_engine_tick(now)                  idle sources
+ *       mesh_engine_commit(&log)               what to append; the driver makes it durable, then
+ *       mesh_engine_durable()                  ... and only now may anything leave (DESIGN 9, rule 7)
+ *       mesh_engine_next_message(), _acked()   Kafka ports, internal topics, dead letters
+ *       mesh_engine_next_document(), _stored() MongoDB
+ *       mesh_engine_point(), _list()           HTTP
+ *
+ * Determinism. What the engine computes is a function of each partition's records in order. A record's place among the inputs of an
+ * ordered task is (order time, input, source partition, source offset), where order time = max(event time, watermark of its own
+ * source before it came): also a late record has a place that depends on its own source alone (docs/decisions/002). Records are
+ * released when the task's watermark (the minimum over its sources that are not idle) has passed their order time. A task with one
+ * source runs in offset order.
+ *
+ * Errors: REJECT never comes out of here (the record went to the dead letters); a negative result is FATAL: broken input contract of
+ * the driver, or a gap in an upstream's sequence (the port stops and says so).
+ */
+#ifndef MESH_FLOW_ENGINE_H
+#define MESH_FLOW_ENGINE_H
+
+#include "base/buf.h"
+#include "mesh/err.h"
+#include "mesh/product.h"
+#include "mesh/task.h"
+#include "metrics/metrics.h"
+
+#define MESH_FLOW_BATCH_MAX 1024
+#define MESH_FLOW_ORDER_BYTES_MAX (256u << 20) /* sort buffers of all tasks; beyond it the sources that are ahead are not wanted */
+#define MESH_FLOW_OUTBOX_BYTES_MAX (256u << 20)/* unacknowledged messages; beyond it nothing is wanted */
+#define MESH_FLOW_DOCUMENTS_MAX 200000         /* rows waiting for MongoDB; beyond it nothing is wanted */
+#define MESH_FLOW_UPSTREAMS_MAX 4096           /* tasks that write to one input partition */
+#define MESH_FLOW_ROUND_LOG_BYTES (64u << 20)
+#define MESH_FLOW_ROUND_SWEEP_BYTES (64u << 10)
+#define MESH_FLOW_LETTER_BYTES_MAX (1u << 20)  /* original bytes in a dead letter; longer ones are cut and marked */
+
+struct mesh_engine;
+
+struct mesh_engine_conf {
+    const struct mesh_product *product;
+    const int32_t *input_partitions;   /* per input of the product: what the topic has */
+    const int32_t *port_partitions;    /* per port (0 for ports that are not Kafka), then per internal topic, then DLQ, late */
+    struct mesh_str pseudonym_key;
+    const uint32_t *const *wire_ids;   /* per input: per contract: the schema id on the wire (registry or local id) */
+    const uint32_t *port_ids;          /* per port: schema id to write */
+    bool mongo;                        /* whether documents are wanted; false: none are queued */
+    uint64_t generation;               /* of this state (DESIGN 9, rule 1); a restored one wins */
+    int64_t commit_interval_us;        /* bound for state-only commits, 200 ms */
+    uint64_t round_log_bytes;          /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */
+    uint64_t round_sweep_bytes;        /* least bytes that one commit re-emits in a round; 0 = MESH_FLOW_ROUND_SWEEP_BYTES */
+    struct mesh_metrics *metrics;      /* counters are registered here; NULL: none */
+};
+
+/* What a dead letter, port or internal topic is called in port_partitions order. */
+uint32_t mesh_engine_dest_internal(const struct mesh_product *product, uint32_t internal);
+uint32_t mesh_engine_dest_dlq(const struct mesh_product *product);
+uint32_t mesh_engine_dest_late(const struct mesh_product *product);
+uint32_t mesh_engine_n_dests(const struct mesh_product *product);
+
+/* FATAL when inputs of one topology have different numbers of partitions ("partitions.differ", naming both topics and numbers). */
+int mesh_engine_new(const struct mesh_engine_conf *conf, struct mesh_engine **ret, struct mesh_err *err);
+struct mesh_engine *mesh_engine_free(struct mesh_engine *engine); /* takes NULL, returns NULL */
+
+/* ---- recovery ---- */
+/* Feed every frame of the log in order (store/log.h), then finish. Frames that are not part of a valid commit are ignored. FATAL
+ * "state.shape" when the log was written by another declaration shape (state_hash). */
+int mesh_engine_restore(struct mesh_engine *engine, struct mesh_str frame, struct mesh_err *err);
+int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err);
+/* Append the CLAIM of this run: an epoch above all seen. Call once, before the first commit; make it durable. */
+void mesh_engine_claim(struct mesh_engine *engine, struct mesh_buf *ret_frames);
+
+/* ---- input ---- */
+struct mesh_header {
+    struct mesh_str name, value;
+};
+
+struct mesh_record {
+    int64_t offset;
+    int64_t kafka_time_us;
+    struct mesh_str key, value;   /* p == NULL: null */
+    const struct mesh_header *headers;
+    uint32_t n_headers;
+};
+
+/* The header that messages of a mesh product carry: which task sent it and its dense number (DESIGN 9, rule 11). */
+#define MESH_FLOW_HEADER "mesh"
+
+/* Next offset to read; -1 = from the earliest. */
+int64_t mesh_engine_position(const struct mesh_engine *engine, uint32_t input, int32_t partition);
+/* Whether records of this partition are welcome now. */
+bool mesh_engine_wants(const struct mesh_engine *engine, uint32_t input, int32_t partition);
+/* Records of one partition in offset order. Offsets below the position are skipped (a table that several tasks read). Borrowed for
+ * the call. now_us: wall clock. */
+int mesh_engine_feed(struct mesh_engine *engine, uint32_t input, int32_t partition, const struct mesh_record *records, size_t n,
+                     int64_t now_us, struct mesh_err *err);
+/* The log of this partition ends at `end` (everything below it was fed). */
+void mesh_engine_at_end(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t end, int64_t now_us);
+/* Records from..to-1 were deleted by the broker before they were read: counted, shown, and the position moves to `to`. */
+void mesh_engine_trimmed(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t from, int64_t to);
+/* Nothing could be read until now_us (the broker was away): silence before it does not make a source idle. now_us may lie ahead, to leave
+ * the connections time to come back. */
+void mesh_engine_was_away(struct mesh_engine *engine, int64_t now_us);
+/* Let idle sources go, close windows that this lets close. Not while the broker is away. */
+void mesh_engine_tick(struct mesh_engine *engine, int64_t now_us);
+
+/* ---- commit ---- */
+/* Whether a commit is due: something left to send, or state older than the interval. False while one is in flight. */
+bool mesh_engine_commit_due(const struct mesh_engine *engine, int64_t now_us);
+/* Append the frames of one commit of all tasks that have something to say. Returns false when there was nothing. The driver makes
+ * them durable and then calls mesh_engine_durable(). */
+bool mesh_engine_commit(struct mesh_engine *engine, int64_t now_us, struct mesh_buf *ret_frames);
+void mesh_engine_durable(struct mesh_engine *engine);
+/* The log may be trimmed: true when a new round starts, so that the driver cuts to a new segment before the next append ... */
+bool mesh_engine_round_begin(struct mesh_engine *engine, uint64_t log_bytes);
+/* ... and true, once, when all segments before that cut hold nothing that is needed. */
+bool mesh_engine_round_done(struct mesh_engine *engine);
+
+/* ---- output ---- */
+struct mesh_message {
+    uint32_t dest;          /* port, internal, DLQ or late */
+    const char *topic;
+    int32_t partition;
+    struct mesh_str key, value;
+    const struct mesh_header *headers;
+    uint32_t n_headers;
+    int64_t time_us;        /* Kafka timestamp: the event time */
+    uint64_t ticket;        /* for mesh_engine_acked() */
+};
+
+/* The next durable message to send, in order; false when there is none. Borrowed until it is acknowledged. */
+bool mesh_engine_next_message(struct mesh_engine *engine, struct mesh_message *ret);
+/* In any order; each once. */
+void mesh_engine_acked(struct mesh_engine *engine, uint64_t ticket);
+/* After the producer was rebuilt: hand out again everything that was not acknowledged. */
+void mesh_engine_resend(struct mesh_engine *engine);
+
+struct mesh_document {
+    uint32_t port;
+    struct mesh_str id;      /* hex of window start and key: the _id */
+    bool removed;
+    uint64_t generation, n;  /* the row's commit: only forward (DESIGN 9, rule 15) */
+    const void *out;         /* the view's out struct, strings included; not when removed */
+    uint64_t ticket;
+};
+bool mesh_engine_next_document(struct mesh_engine *engine, struct mesh_document *ret); /* borrowed until stored */
+void mesh_engine_stored(struct mesh_engine *engine, uint64_t ticket);
+
+/* ---- reading ---- */
+enum mesh_read_windows { MESH_READ_ALL, MESH_READ_LATEST, MESH_READ_OPEN, MESH_READ_CLOSED };
+
+struct mesh_read {
+    uint32_t view;
+    const struct mesh_key *key;   /* point: the whole key; list: NULL */
+    int64_t from_us, to_us;       /* windows that start in [from, to); INT64_MIN, INT64_MAX: all */
+    enum mesh_read_windows windows;
+    uint32_t limit;               /* at most this many rows */
+    struct mesh_str after;        /* list: rows whose place (window start, key bytes) is greater; empty: from the start */
+};
+
+/* Copies of rows: out structs, whose strings live in `text`. */
+struct mesh_rows {
+    struct mesh_buf rows;         /* n * out_size */
+    struct mesh_buf text;         /* strings are fixed up when the answer is complete */
+    size_t n;
+    bool more;                    /* there are further rows */
+    uint64_t count;               /* list: rows of the view in all windows asked for, filters apart */
+    struct mesh_buf last;         /* place of the last row, for `after` */
+    int64_t as_of_us;             /* smallest watermark of the tasks that answered; INT64_MIN: none yet */
+    uint64_t commit, durable;     /* commits processed and durable, summed over the tasks: the same when nothing is pending */
+};
+void mesh_rows_deinit(struct mesh_rows *rows);
+
+/* Rows of one key over its windows, newest window last; or of all keys in (window start, key) order across tasks. 0, also when
+ * nothing was found (n == 0). */
+int mesh_engine_point(struct mesh_engine *engine, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
+int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
+
+/* ---- what it is doing ---- */
+struct mesh_source_info {
+    uint32_t input;
+    int32_t partition;
+    int64_t position, end;       /* end: -1 unknown */
+    int64_t watermark_us;        /* INT64_MIN: none yet */
+    bool idle, at_end;
+    uint64_t trimmed;            /* records lost to the broker's retention */
+};
+size_t mesh_engine_n_sources(const struct mesh_engine *engine);
+void mesh_engine_source_info(const struct mesh_engine *engine, size_t i, struct mesh_source_info *ret);
+bool mesh_engine_tables_loaded(const struct mesh_engine *engine); /* table inputs were read to their end */
+uint64_t mesh_engine_generation(const struct mesh_engine *engine);
+/* Non-NULL when a port or input has stopped: a sentence for /readyz. */
+const char *mesh_engine_stopped(const struct mesh_engine *engine);
+
+#endif

@@ -1,0 +1,434 @@
+/* What the files of the engine share: the task, its sources and states. Private to flow/.
+ *
+ * Names of time, all microseconds of event time:
+ *     lane wm     newest event time of one source - delay; behind an internal topic: what the upstream task said last
+ *     task wm     minimum over lanes that are not idle; when all are idle the greatest. Never goes back
+ *     release     where the task stands in the order of its records: what TTLs and closing go by. A function of the input alone, as
+ *                 long as no source was taken for idle too early
+ *     closed      up to here windows are final
+ *     discard     minimum over all lanes that were heard of, idle or not: what may be forgotten
+ *
+ * Who calls what: input.c (admit a record) -> order.c (hold and release) -> task.c (apply) -> generated code -> step_*.c, view.c,
+ * outbox.c; commit.c and restore.c write and read the log through the table of kinds in state.h.
+ */
+#ifndef MESH_FLOW_TASK_INT_H
+#define MESH_FLOW_TASK_INT_H
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/vec.h"
+#include "flow/engine.h"
+#include "flow/sequence.h"
+#include "store/chain.h"
+#include "store/table.h"
+
+#define MESH_FLOW_NEVER INT64_MIN
+#define MESH_FLOW_AHEAD_STATES 8
+
+/* ---- reasons that are not Avro's or an expression's ---- */
+enum mesh_flow_code {
+    MESH_FLOW_FRAME_TRUNCATED,
+    MESH_FLOW_FRAME_MAGIC,
+    MESH_FLOW_SCHEMA_UNKNOWN,
+    MESH_FLOW_KEY_MISMATCH,
+    MESH_FLOW_KEY_TOO_LONG,
+    MESH_FLOW_TIME_AHEAD,
+    MESH_FLOW_NULL_VALUE,
+    MESH_FLOW_ENVELOPE,
+    MESH_FLOW_LATE,
+    MESH_FLOW_CODE_AVRO,  /* + enum mesh_avro_fault */
+    MESH_FLOW_CODE_FAULT = MESH_FLOW_CODE_AVRO + MESH_AVRO_FAULT_COUNT,
+    MESH_FLOW_CODE_COUNT = MESH_FLOW_CODE_FAULT + MESH_FAULT_COUNT
+};
+const char *mesh_flow_code_text(unsigned code);
+
+/* ---- sources ---- */
+/* A record that waits for its turn; key, value and the decoded struct lie behind it. */
+struct mesh_flow_held {
+    int64_t order_us, place;
+    int64_t time_us, source_wm_us, kafka_time_us, offset;
+    struct mesh_str key, value;
+    uint32_t version, datum_at, datum_n; /* to decode it again */
+    uint32_t key_hash;         /* mesh_flow_key_hash() */
+    void *record;
+};
+
+struct mesh_flow_waiting {
+    int64_t order_us, place;
+    struct mesh_flow_held *held;
+};
+
+/* A stream of records with a watermark of its own: an input partition, or one upstream task within an internal one. */
+struct mesh_flow_lane {
+    struct mesh_flow_source *source;
+    uint32_t input;
+    uint32_t rank;             /* its place among lanes of the same input: partition, or upstream task */
+    int64_t wm_us;             /* MESH_FLOW_NEVER: none yet */
+    bool heard, idle;
+    /* internal: the upstream task */
+    uint32_t from_topology;
+    int32_t from_partition;
+    uint64_t sequence;         /* L; 0 = no contact */
+    bool resync;               /* records were trimmed: the next sequence is taken as it is */
+    /* the order buffer */
+    struct mesh_store_chain chain;
+    struct mesh_flow_waiting *fifo; /* ring of a power of two, ascending */
+    uint32_t fifo_head, fifo_n, fifo_cap;
+    struct mesh_flow_waiting *heap; /* those that came behind the newest of the fifo */
+    uint32_t heap_n, heap_cap;
+    uint64_t logged;           /* serials below are in the log, if they were still held then */
+    uint64_t drained;          /* serials below were released because everything was idle */
+};
+
+/* A task of another product that writes to an input of ours. */
+struct mesh_flow_upstream {
+    uint32_t product;   /* index into the input's upstreams */
+    uint32_t topology;
+    int32_t partition;
+    uint64_t generation;
+    uint64_t sequence;
+    bool resync;
+};
+
+/* One partition of one input, as one task reads it. */
+struct mesh_flow_source {
+    struct mesh_task *task;
+    const struct mesh_input *decl;
+    uint32_t input;
+    int32_t partition;
+    int64_t position;   /* next offset; -1: from the earliest */
+    int64_t end;        /* -1: unknown */
+    bool at_end;
+    bool loaded;        /* table: was once read to its end */
+    bool stopped;
+    int64_t quiet_since_us; /* wall clock; MESH_FLOW_NEVER: not at the end, or no record yet */
+    uint64_t trimmed;
+    struct mesh_flow_lane *lanes; /* one; internal: one per upstream task; tables: none */
+    uint32_t n_lanes;
+    MESH_VEC(struct mesh_flow_upstream) upstreams;
+    size_t held_bytes;
+};
+
+/* ---- outbox ---- */
+struct mesh_flow_letter {
+    struct mesh_task *task;
+    uint32_t dest;
+    int32_t partition;
+    uint64_t sequence;
+    int64_t time_us;
+    uint64_t n;             /* commit that holds it */
+    uint32_t bytes;
+    uint32_t n_headers;     /* the first one is "mesh", except on internal topics */
+    struct mesh_str key, value;
+    struct mesh_header headers[];
+};
+
+struct mesh_flow_outbox {
+    struct mesh_store_chain chain;
+    struct mesh_flow_letter *unlogged; /* first one that is in no commit */
+    struct mesh_flow_letter *unsent;   /* first one that was not handed out */
+};
+
+/* ---- MongoDB ---- */
+struct mesh_flow_docs; /* document.c: rows of one port that wait for MongoDB */
+
+/* ---- states ---- */
+struct mesh_flow_state {
+    const struct mesh_state *decl;
+    uint32_t index;
+    struct mesh_task *task;
+    struct mesh_store_table table;
+    size_t owned_bytes;            /* what payloads own besides their row */
+    MESH_VEC(uint32_t) dirty;      /* row indexes; a row that is not flagged dirty was removed since */
+    MESH_VEC(size_t) cuts;         /* places between operations of `deltas` where a chunk may end */
+    struct mesh_buf deltas;        /* log operations in order: appends, removals. They go before the images of the commit */
+    int64_t slice_us;              /* expiry buckets of rows without a window; 0: never */
+    int64_t ttl_us;
+    /* VIEW */
+    const struct mesh_view *view;
+    bool windowed;
+    int64_t near_from_us, near_to_us; /* the tumbling window asked for last: no division for its neighbours in time */
+    bool has_change, has_close, has_docs;
+    int64_t next_close_us;
+    void *old;                     /* out struct before the change, for view->changed; its strings are scratch */
+    bool has_old;
+    uint32_t changed_row;          /* MESH_STORE_NONE: no change pending */
+    uint32_t partial_internal;     /* where partials go */
+    /* PATTERN */
+    void *captured;
+    bool ahead;                    /* stands in task->ahead */
+    /* round */
+    uint32_t sweep, sweep_end;
+    struct mesh_metric *late, *duplicates;
+};
+
+/* ---- the task ---- */
+struct mesh_task {
+    struct mesh_engine *engine;
+    const struct mesh_product *product;
+    uint32_t index;                /* among all tasks */
+    uint32_t topology;
+    int32_t partition;
+    struct mesh_flow_state **states; /* by the product's index; NULL: another topology's */
+    struct mesh_flow_source *sources;
+    uint32_t n_sources;
+    struct mesh_flow_lane **lanes; /* all that have a watermark */
+    uint32_t n_lanes;
+    bool ordered;                  /* and has more than one lane */
+    bool dirty;
+    bool carry;                    /* a round began: write all that waits, again */
+    bool all_idle;
+    int64_t wm_us, release_us, released_us, closed_us, discard_us;
+    int64_t next_close_us;         /* smallest of its states */
+    uint64_t n, durable_n;         /* commits */
+    bool in_flight;                /* n is not durable */
+    struct mesh_flow_outbox outbox;
+    struct mesh_buf origin;        /* everything of the mesh header but the sequence; empty: to be made */
+    uint64_t *sequences;           /* per engine->dest_first[dest] + partition */
+    struct mesh_flow_docs **docs;  /* per port; NULL: none */
+    uint64_t docs_acked;           /* commits up to here are in MongoDB */
+    /* heartbeats */
+    bool sends_internal;
+    int64_t beat_wm_us, beat_at_us;
+    bool beat_idle, beaten;
+    /* the record at hand */
+    const struct mesh_event *event;
+    struct mesh_arena scratch;
+    struct mesh_out value, key;
+    bool late_sent, too_long_sent;
+    uint32_t key_hash;             /* of the record; 0: none */
+    struct mesh_flow_state *ahead[MESH_FLOW_AHEAD_STATES]; /* whose rows are looked up by the record's key */
+    uint32_t n_ahead;
+    uint8_t *record;               /* MESH_RECORD_BYTES_MAX, for decoding */
+    struct mesh_flow_pseudonyms *pseudonyms;
+};
+
+struct mesh_flow_pending_commit;
+
+struct mesh_flow_skip {
+    const struct mesh_site *site;
+    struct mesh_metric *metric;
+};
+
+struct mesh_engine {
+    struct mesh_engine_conf conf;    /* its id tables are copies, in conf_memory */
+    struct mesh_arena conf_memory;
+    int64_t published_us;            /* gauges were brought up to date */
+    const struct mesh_product *product;
+    uint64_t generation, epoch;
+    struct mesh_task **tasks;
+    uint32_t n_tasks;
+    uint32_t *topology_first;      /* task of partition 0 */
+    int32_t *topology_partitions;
+    int32_t *input_partitions;     /* copied from conf */
+    uint32_t n_dests;
+    int32_t *dest_partitions;
+    uint32_t *dest_first;          /* into a task's sequences */
+    uint32_t n_sequences;
+    char *product_name;            /* "domain/name" */
+    char *pseudonym_key;
+    uint32_t pseudonym_key_n;
+    struct mesh_flow_source **sources; /* all, in the order of source_info */
+    uint32_t n_sources;
+    struct mesh_flow_source **by_place; /* by (input, partition) */
+    uint32_t *place_first;         /* per input: its partition 0 in place_sources */
+    uint32_t *place_sources;       /* per (input, partition): where in by_place; one more at the end */
+    char *stopped;
+    int64_t now_us;
+
+    bool in_flight;
+    int64_t dirty_since_us;        /* INT64_MAX: nothing to commit */
+    uint64_t unlogged_letters, unsent_letters; /* waiting for a commit; durable or not, not handed out */
+    uint32_t send_task;
+    size_t outbox_bytes, held_bytes;
+    size_t documents;              /* waiting */
+    uint32_t document_task, document_port;
+    struct mesh_buf out, envelope; /* scratch of messages */
+
+    /* rounds */
+    uint8_t round;                 /* 0: none yet */
+    bool round_active, round_swept, round_done, round_claim;
+    uint64_t log_bytes;            /* appended since the last round */
+
+    /* recovery */
+    bool restoring, restored, claimed;
+    struct mesh_flow_pending_commit *pending;
+    uint64_t newest_epoch;
+    bool shape_seen;
+
+    struct mesh_metrics *metrics, *own_metrics;
+    struct mesh_metric **m_records;  /* per input */
+    struct mesh_metric **m_rejected; /* per input x code */
+    struct mesh_metric *m_idle_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_runs_dropped,
+        *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
+    struct mesh_metric **m_state_rows, **m_watermarks;
+    MESH_VEC(struct mesh_flow_skip) skips;
+};
+
+/* ---- engine.c ---- */
+void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void mesh_flow_mark_dirty(struct mesh_task *task);
+void mesh_flow_publish(struct mesh_engine *engine); /* gauges */
+
+/* ---- task.c ---- */
+struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topology, int32_t partition, uint32_t index);
+void mesh_flow_task_free(struct mesh_task *task);
+/* Run the streams over one record at this place of the order. */
+void mesh_flow_apply(struct mesh_task *task, const struct mesh_flow_lane *lane, struct mesh_event *event, const void *record,
+                     int64_t release_us);
+/* Behind a batch or a tick: what time allows now. */
+void mesh_flow_settle(struct mesh_task *task);
+void mesh_flow_drop_expired(struct mesh_task *task);
+bool mesh_flow_key_ok(struct mesh_task *task, const struct mesh_key *key, const struct mesh_site *site);
+
+/* ---- input.c ---- */
+int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_record *records, size_t n);
+
+/* ---- source.c ---- */
+void mesh_flow_lane_advance(struct mesh_task *task, struct mesh_flow_lane *lane, int64_t wm_us);
+void mesh_flow_watermark(struct mesh_task *task); /* recompute the minimum */
+bool mesh_flow_source_at_end(struct mesh_flow_source *source, int64_t end, int64_t now_us);
+bool mesh_flow_source_tick(struct mesh_flow_source *source, int64_t now_us); /* true: idle changed */
+/* 1: process; 0: skip it (counted); -1: the source stopped. */
+int mesh_flow_sequence_check(struct mesh_flow_source *source, const struct mesh_flow_origin *origin, uint64_t *last, bool *resync);
+
+/* ---- order.c ---- */
+/* Room in the order buffer for a record and its struct; key and value are copied, event->time_us may still be unknown. */
+struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_lane *lane, const struct mesh_event *event, int64_t place,
+                                      size_t record_size);
+/* Take back the one that was held last. */
+void mesh_flow_held_cancel(struct mesh_task *task, struct mesh_flow_lane *lane, struct mesh_flow_held *held);
+void mesh_flow_release(struct mesh_task *task);
+void mesh_flow_held_free(struct mesh_task *task, struct mesh_flow_lane *lane, struct mesh_flow_held *held);
+void mesh_flow_lane_deinit(struct mesh_flow_lane *lane);
+/* Put a held record (of a restored log) into the queue. */
+void mesh_flow_enqueue(struct mesh_flow_lane *lane, struct mesh_flow_held *held);
+
+/* ---- ahead.c ---- */
+/* Hash of the table key that consists of this text; 0: too long to be bothered with. */
+uint32_t mesh_flow_key_hash(struct mesh_str key);
+void mesh_flow_learn_now(struct mesh_flow_state *state);
+/* The record at hand has touched this row; when that was by its own key, the rows of records to come are fetched early. */
+static inline void mesh_flow_learn(struct mesh_flow_state *state, const struct mesh_store_row *row)
+{
+    if (!state->ahead && state->task->key_hash != 0 && row->hash == state->task->key_hash)
+        mesh_flow_learn_now(state);
+}
+/* Fetch what the next records of this lane will touch. */
+void mesh_flow_look_ahead(const struct mesh_task *task, const struct mesh_flow_lane *lane);
+
+/* 0 or the code of what is wrong. */
+unsigned mesh_flow_decode(const struct mesh_input *decl, uint32_t version, struct mesh_str datum, void *to);
+
+/* ---- outbox.c ---- */
+/* value = head + body. Headers are copied; "mesh" is added. key.p == NULL: null; body.p == NULL and no head: null. */
+void mesh_flow_outbox_add(struct mesh_task *task, uint32_t dest, int32_t partition, struct mesh_str key, struct mesh_str head,
+                          struct mesh_str body, const struct mesh_header *headers, uint32_t n_headers, int64_t time_us);
+/* On an internal topic; the envelope's origin is filled in. */
+void mesh_flow_outbox_internal(struct mesh_task *task, uint32_t internal, int32_t partition, struct mesh_str key,
+                               enum mesh_flow_envelope_kind kind, int64_t watermark_us, bool idle, struct mesh_str payload,
+                               int64_t time_us);
+void mesh_flow_outbox_log(struct mesh_task *task, const struct mesh_flow_letter *letter, struct mesh_buf *out);
+bool mesh_flow_outbox_restore(struct mesh_task *task, struct mesh_cursor *in);
+uint64_t mesh_flow_outbox_lowest(const struct mesh_task *task); /* serial of the first unacknowledged */
+
+/* ---- letter.c ---- */
+/* `headers` are the original ones of the record, or NULL. */
+void mesh_flow_reject(struct mesh_task *task, const struct mesh_event *event, const struct mesh_site *site, unsigned code,
+                      const struct mesh_header *headers, uint32_t n_headers);
+void mesh_flow_late(struct mesh_task *task, struct mesh_flow_state *state, const struct mesh_event *event);
+
+/* ---- view.c, view_out.c, partial.c ---- */
+struct mesh_flow_view_row { /* in front of the generated row */
+    int64_t revision;
+    int64_t time_us; /* newest event */
+    uint64_t n;      /* commit of the last change */
+    uint64_t spare;
+};
+_Static_assert(sizeof(struct mesh_flow_view_row) % 16 == 0, "the generated row is aligned");
+
+static inline void *mesh_flow_view_data(struct mesh_store_row *row)
+{
+    return (struct mesh_flow_view_row *)mesh_store_row_payload(row) + 1;
+}
+/* The final row of a window (or key), made when new. NULL with *ret_late. */
+struct mesh_store_row *mesh_flow_view_touch(struct mesh_flow_state *state, int64_t window, const void *key, size_t key_n,
+                                            int64_t time_us, uint64_t folded);
+void mesh_flow_view_notify(struct mesh_flow_state *state, const struct mesh_event *event);
+void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us);
+void mesh_flow_view_restored(struct mesh_flow_state *state); /* finds its next window to close */
+void mesh_flow_view_emit(struct mesh_flow_state *state); /* CHANGE and CLOSE ports and documents, at commit */
+bool mesh_flow_window_closed(const struct mesh_flow_state *state, int64_t window, int64_t wm_us);
+/* Fill the out struct; borrows from row, key and scratch. */
+void mesh_flow_view_out(const struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n, int64_t revision,
+                        const void *data, struct mesh_arena *scratch, void *out);
+void mesh_flow_partials_emit(struct mesh_flow_state *state);
+bool mesh_flow_partial_apply(struct mesh_task *task, struct mesh_flow_lane *lane, const struct mesh_event *event,
+                             struct mesh_str payload);
+void mesh_flow_heartbeats(struct mesh_task *task, int64_t now_us);
+bool mesh_flow_heartbeat_owed(const struct mesh_task *task);
+bool mesh_flow_sends_to(const struct mesh_product *product, uint32_t internal, uint32_t topology);
+
+/* ---- document.c ---- */
+struct mesh_flow_docs *mesh_flow_docs_new(struct mesh_flow_state *state, uint32_t port);
+void mesh_flow_docs_free(struct mesh_flow_docs *docs);
+void mesh_flow_docs_put(struct mesh_flow_docs *docs, int64_t window, const void *key, size_t key_n, uint64_t n, bool removed,
+                        struct mesh_str image);
+uint64_t mesh_flow_docs_lowest(const struct mesh_flow_docs *docs); /* first commit with an unstored document; UINT64_MAX: none */
+/* Removed rows whose documents wait, as log operations. */
+void mesh_flow_docs_log_removed(const struct mesh_flow_docs *docs, struct mesh_buf *out);
+void mesh_flow_docs_restored(struct mesh_task *task);
+
+/* ---- commit.c, round.c ---- */
+enum mesh_flow_op {
+    MESH_FLOW_OP_REMOVE = 1, /* state, window, key */
+    MESH_FLOW_OP_IMAGE,      /* state, window, key, the kind's image */
+    MESH_FLOW_OP_DELTA,      /* state, the kind's delta */
+    MESH_FLOW_OP_HELD,       /* lane, serial, record */
+    MESH_FLOW_OP_LETTER,     /* serial, message */
+    MESH_FLOW_OP_GONE_DOC,   /* port, window, key, n */
+};
+enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
+#define MESH_FLOW_CHUNK_BYTES (1u << 20)
+#define MESH_FLOW_LOG_FORMAT 1
+
+struct mesh_flow_writer { /* the chunks of one task's commit */
+    struct mesh_task *task;
+    struct mesh_buf *frames; /* operations are appended to it, between mesh_flow_writer_ops() and mesh_flow_writer_op() */
+    size_t frame_at, ops_at; /* the open chunk: its frame and its first operation; ops_at == 0: none is open */
+    uint64_t n;
+    uint32_t chunks;
+    uint64_t checksum;
+    uint64_t bytes;
+};
+/* Where an operation goes: opens a chunk when none is. */
+struct mesh_buf *mesh_flow_writer_ops(struct mesh_flow_writer *writer);
+/* Bytes of operations so far. */
+uint64_t mesh_flow_writer_bytes(const struct mesh_flow_writer *writer);
+/* Behind each operation: cuts a chunk when it is long enough. */
+void mesh_flow_writer_op(struct mesh_flow_writer *writer);
+void mesh_flow_write_claim(struct mesh_engine *engine, struct mesh_buf *frames);
+void mesh_flow_write_row(struct mesh_flow_writer *writer, struct mesh_flow_state *state, struct mesh_store_row *row);
+void mesh_flow_sweep(struct mesh_flow_writer *writer, uint64_t bytes_min);
+bool mesh_flow_swept(const struct mesh_task *task);
+/* The round is complete when this commit is durable. */
+void mesh_flow_round_check(struct mesh_engine *engine);
+uint64_t mesh_flow_state_bytes_all(const struct mesh_engine *engine);
+
+void mesh_flow_pending_free(struct mesh_engine *engine);
+
+/* ---- pseudonym.c ---- */
+void mesh_flow_pseudonyms_free(struct mesh_flow_pseudonyms *cache);
+
+/* ---- key.c ---- */
+/* Decode one member of a key into an out struct; strings with zeros in them go to scratch. Returns what is left. */
+bool mesh_flow_key_member(const uint8_t **p, const uint8_t *end, const struct mesh_field *field, struct mesh_arena *scratch, void *out);
+
+static inline int64_t mesh_flow_floor(int64_t v, int64_t unit)
+{
+    int64_t r = v % unit;
+    return v - (r < 0 ? r + unit : r);
+}
+
+#endif

@@ -1,0 +1,224 @@
+/* What leaves a view: the out struct of a row, the messages of its CHANGE and CLOSE ports, and its documents. */
+#include "flow/state.h"
+
+#include "base/hash.h"
+#include "store/image.h"
+
+#include <stdlib.h>
+
+void mesh_flow_view_out(const struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n, int64_t revision,
+                        const void *data, struct mesh_arena *scratch, void *out)
+{
+    const struct mesh_view *view = state->view;
+    memset(out, 0, view->out_size);
+    const uint8_t *p = key;
+    for (uint32_t i = 0; i < view->n_key; i++)
+        mesh_assert(mesh_flow_key_member(&p, key + key_n, &view->out[i], scratch, out));
+    memcpy((char *)out + view->revision, &revision, sizeof revision);
+    if (state->windowed) {
+        int64_t end = window + view->size_us;
+        memcpy((char *)out + view->window_start, &window, sizeof window);
+        memcpy((char *)out + view->window_end, &end, sizeof end);
+        *((bool *)out + view->final) = mesh_flow_window_closed(state, window, state->task->closed_us);
+    }
+    view->finish(data, out);
+}
+
+static void row_out(const struct mesh_flow_state *state, struct mesh_store_row *row, void *out)
+{
+    const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
+    mesh_flow_view_out(state, row->window, mesh_store_row_key(row), row->key_n, head->revision, mesh_flow_view_data(row),
+                       &state->task->scratch, out);
+}
+
+/* ---- messages ---- */
+static struct mesh_str out_str(const struct mesh_out *out)
+{
+    static const char empty[1];
+    return (struct mesh_str){out->p == NULL ? empty : (const char *)out->p, (uint32_t)out->n};
+}
+
+static void send_row(struct mesh_flow_state *state, uint32_t port_index, const void *out, int64_t time_us, bool removed)
+{
+    struct mesh_task *task = state->task;
+    struct mesh_engine *engine = task->engine;
+    const struct mesh_port *port = &engine->product->ports[port_index];
+    uint32_t id = engine->conf.port_ids[port_index];
+    char head[5] = {0, (char)(uint8_t)(id >> 24), (char)(uint8_t)(id >> 16), (char)(uint8_t)(id >> 8), (char)(uint8_t)id};
+    task->value.n = task->key.n = 0;
+    port->encode(task, out, &task->value, &task->key);
+    struct mesh_str key = out_str(&task->key);
+    int32_t partition = mesh_hash_partition(key.p, key.n, engine->dest_partitions[port_index]);
+    if (removed)
+        mesh_flow_outbox_add(task, port_index, partition, key, (struct mesh_str){0}, (struct mesh_str){0}, NULL, 0, time_us);
+    else
+        mesh_flow_outbox_add(task, port_index, partition, key, (struct mesh_str){head, sizeof head}, out_str(&task->value), NULL, 0,
+                             time_us);
+}
+
+static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, const void *out, int64_t time_us, bool removed)
+{
+    const struct mesh_product *product = state->task->product;
+    for (uint32_t i = 0; i < product->n_ports; i++) {
+        const struct mesh_port *port = &product->ports[i];
+        if (port->kind == MESH_PORT_KAFKA && port->emit == emit && product->views[port->view].state == state->index)
+            send_row(state, i, out, time_us, removed);
+    }
+}
+
+/* ---- documents ---- */
+static void put_documents(struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n, uint64_t n,
+                          struct mesh_store_row *row)
+{
+    struct mesh_task *task = state->task;
+    struct mesh_buf *image = &task->engine->out;
+    mesh_buf_reset(image);
+    if (row != NULL) {
+        const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
+        mesh_buf_zigzag(image, head->revision);
+        mesh_buf_u8(image, state->windowed && mesh_flow_window_closed(state, window, task->closed_us));
+        mesh_store_image_write(image, state->decl->fields, state->decl->n_fields, mesh_flow_view_data(row));
+    }
+    for (uint32_t i = 0; i < task->product->n_ports; i++)
+        if (task->docs[i] != NULL && task->product->views[task->product->ports[i].view].state == state->index)
+            mesh_flow_docs_put(task->docs[i], window, key, key_n, n, row == NULL, (struct mesh_str){image->p, (uint32_t)image->n});
+}
+
+/* ---- commit ---- */
+/* Rows that were removed since the last commit and are not there again: tombstones. */
+static void emit_removed(struct mesh_flow_state *state, void *out)
+{
+    struct mesh_cursor in = mesh_cursor_of(state->deltas.p, state->deltas.n);
+    if (state->deltas.n == 0)
+        return;
+    while (in.p < in.end && !in.bad) {
+        mesh_assert(mesh_get_u8(&in) == MESH_FLOW_OP_REMOVE);
+        (void)mesh_get_varint(&in);
+        int64_t window = mesh_get_zigzag(&in);
+        struct mesh_str key = mesh_get_slice(&in);
+        if (mesh_store_table_find(&state->table, window, key.p, key.n) != NULL)
+            continue;
+        if (state->has_change) {
+            void *empty = mesh_arena_alloc(&state->task->scratch, state->decl->row_size);
+            mesh_flow_view_out(state, window, (const uint8_t *)key.p, key.n, 0, empty, &state->task->scratch, out);
+            send_to_ports(state, MESH_EMIT_CHANGE, out, state->task->release_us, true);
+        }
+        if (state->has_docs)
+            put_documents(state, window, (const uint8_t *)key.p, key.n, state->task->n, NULL);
+    }
+}
+
+void mesh_flow_view_emit(struct mesh_flow_state *state)
+{
+    struct mesh_task *task = state->task;
+    if (!state->has_change && !state->has_close && !state->has_docs) {
+        for (size_t i = 0; i < state->dirty.n; i++) {
+            struct mesh_store_row *row = mesh_store_table_row(&state->table, state->dirty.v[i]);
+            ((struct mesh_flow_view_row *)mesh_store_row_payload(row))->n = task->n;
+        }
+        return;
+    }
+    void *out = mesh_xcalloc(1, state->view->out_size);
+    emit_removed(state, out);
+    for (size_t i = 0; i < state->dirty.n; i++) {
+        struct mesh_store_row *row = mesh_store_table_row(&state->table, state->dirty.v[i]);
+        if ((row->flags & MESH_STORE_DIRTY) == 0 || (row->flags & MESH_STORE_FLAG8) != 0)
+            continue;
+        row->flags |= MESH_STORE_FLAG8; /* once, also when it is listed twice */
+        struct mesh_flow_view_row *head = mesh_store_row_payload(row);
+        head->n = task->n;
+        bool correction = (row->flags & MESH_STORE_FLAG4) != 0 && state->has_close;
+        if (state->has_change || correction) {
+            row_out(state, row, out);
+            if (state->has_change)
+                send_to_ports(state, MESH_EMIT_CHANGE, out, head->time_us, false);
+            if (correction)
+                send_to_ports(state, MESH_EMIT_CLOSE, out, head->time_us, false);
+            row->flags &= (uint8_t)~MESH_STORE_FLAG4;
+        }
+        if (state->has_docs)
+            put_documents(state, row->window, mesh_store_row_key(row), row->key_n, task->n, row);
+        if (task->scratch.bytes_total > MESH_FLOW_CHUNK_BYTES)
+            mesh_arena_reset(&task->scratch);
+    }
+    for (size_t i = 0; i < state->dirty.n; i++)
+        mesh_store_table_row(&state->table, state->dirty.v[i])->flags &= (uint8_t)~MESH_STORE_FLAG8;
+    mesh_arena_reset(&task->scratch);
+    free(out);
+}
+
+/* ---- closing ---- */
+static int by_key(const void *a, const void *b)
+{
+    const struct mesh_store_row *x = *(struct mesh_store_row *const *)a;
+    const struct mesh_store_row *y = *(struct mesh_store_row *const *)b;
+    return mesh_str_cmp((struct mesh_str){(const char *)mesh_store_row_key(x), x->key_n},
+                        (struct mesh_str){(const char *)mesh_store_row_key(y), y->key_n});
+}
+
+static void close_bucket(struct mesh_flow_state *state, const struct mesh_store_bucket *bucket)
+{
+    if (bucket->n == 0 || (!state->has_close && !state->has_change && !state->has_docs))
+        return;
+    struct mesh_store_row **rows = mesh_xmalloc(bucket->n * sizeof(struct mesh_store_row *));
+    uint32_t n = 0;
+    for (uint32_t i = bucket->head; i != MESH_STORE_NONE; i = rows[n - 1]->next)
+        rows[n++] = mesh_store_table_row(&state->table, i);
+    qsort(rows, n, sizeof(struct mesh_store_row *), by_key);
+    void *out = mesh_xcalloc(1, state->view->out_size);
+    for (uint32_t i = 0; i < n; i++) {
+        if (state->has_close) {
+            row_out(state, rows[i], out);
+            send_to_ports(state, MESH_EMIT_CLOSE, out, rows[i]->window + state->view->size_us, false);
+        }
+        rows[i]->flags &= (uint8_t)~MESH_STORE_FLAG4;
+        if (state->has_change || state->has_docs)
+            mesh_flow_state_touch(state, rows[i]); /* `final` changed */
+    }
+    free(out);
+    free(rows);
+}
+
+/* When the first bucket from `window` on closes. */
+static int64_t closes_from(const struct mesh_flow_state *state, int64_t window)
+{
+    size_t at = mesh_store_table_bucket_from(&state->table, window);
+    return at == state->table.n_buckets ? INT64_MAX : state->table.buckets[at].id + state->view->size_us + state->view->grace_us;
+}
+
+void mesh_flow_view_restored(struct mesh_flow_state *state)
+{
+    if (!state->windowed || state->decl->partial)
+        return;
+    int64_t span = state->view->size_us + state->view->grace_us;
+    int64_t closed = state->task->closed_us;
+    state->next_close_us = closes_from(state, closed < INT64_MIN + span ? INT64_MIN : closed - span + 1);
+    if (state->next_close_us < state->task->next_close_us)
+        state->task->next_close_us = state->next_close_us;
+}
+
+void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us)
+{
+    const struct mesh_topology *topology = &task->product->topologies[task->topology];
+    for (;;) {
+        /* The earliest of all states; of two at the same time the one that was declared first. */
+        struct mesh_flow_state *next = NULL;
+        for (uint32_t i = 0; i < topology->n_states; i++) {
+            struct mesh_flow_state *state = task->states[topology->states[i]];
+            if (state->next_close_us != INT64_MAX && (next == NULL || state->next_close_us < next->next_close_us))
+                next = state;
+        }
+        task->next_close_us = next == NULL ? INT64_MAX : next->next_close_us;
+        if (next == NULL || next->next_close_us > until_us)
+            break;
+        int64_t closes = next->next_close_us;
+        int64_t window = closes - next->view->size_us - next->view->grace_us;
+        if (closes > task->closed_us)
+            task->closed_us = closes;
+        size_t at = mesh_store_table_bucket_from(&next->table, window);
+        if (at < next->table.n_buckets && next->table.buckets[at].id == window)
+            close_bucket(next, &next->table.buckets[at]);
+        next->next_close_us = closes_from(next, window + 1);
+    }
+    mesh_arena_reset(&task->scratch);
+}

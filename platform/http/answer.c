@@ -1,0 +1,502 @@
+/* A port's path is matched by segments, the longest first, so that /sales and /sales/daily can both
+ * be ports. */
+#include "http/answer.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "http/encode.h"
+#include "http/problem.h"
+#include "http/query.h"
+#include "io/border.h"
+
+#include <openssl/rand.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct route {
+    const struct mesh_product *product;
+    uint32_t product_index;
+    const struct mesh_port *port;
+    struct mesh_http_shape shape;
+    bool key_protected;
+    struct mesh_http_uri path; /* its segments */
+};
+
+struct mesh_http_site {
+    const struct mesh_service *service;
+    struct mesh_http_backend backend;
+    struct mesh_http_token_key *token_keys; /* per product */
+    struct mesh_arena arena;
+    struct route *routes;
+    size_t n_routes;
+};
+
+/* One request on its way. */
+struct exchange {
+    const struct mesh_http_site *site;
+    const struct mesh_http_request *request;
+    struct mesh_http_response *response;
+    struct mesh_arena arena;
+    struct mesh_http_uri uri;
+    struct mesh_http_problem problem;
+    char trace_id[33];
+};
+
+static const char *const own_paths[] = {"livez", "startupz", "readyz", "metrics", "openapi.json", ".well-known", "products"};
+
+void mesh_http_response_deinit(struct mesh_http_response *response)
+{
+    mesh_buf_deinit(&response->body);
+}
+
+static void add_header(struct mesh_http_response *response, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void add_header(struct mesh_http_response *response, const char *name, const char *format, ...)
+{
+    mesh_assert(response->n_headers < MESH_LEN(response->headers));
+    struct mesh_http_header *header = &response->headers[response->n_headers++];
+    header->name = name;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(header->value, sizeof header->value, format, args);
+    va_end(args);
+}
+
+/* ---- building ---- */
+static int add_route(struct mesh_http_site *site, uint32_t product_index, uint32_t port_index, struct mesh_str pseudonym_key,
+                     struct mesh_err *err)
+{
+    const struct mesh_product *product = site->service->products[product_index];
+    const struct mesh_port *port = &product->ports[port_index];
+    struct route *route = &site->routes[site->n_routes];
+    struct mesh_http_problem problem = {0};
+    *route = (struct route){.product = product, .product_index = product_index, .port = port};
+    const struct mesh_view *view = &product->views[port->view];
+    route->shape = (struct mesh_http_shape){view, port->protect, pseudonym_key};
+    route->key_protected = mesh_border_key_protected(view, port->protect);
+    if (mesh_http_uri_read(&site->arena, port->path, &route->path, &problem) != 0 || route->path.n_segments == 0)
+        return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': '%s' is not a path", port->name, port->path);
+    for (size_t i = 0; i < MESH_LEN(own_paths); i++)
+        if (mesh_str_eq(route->path.segments[0], mesh_str_of(own_paths[i])))
+            return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "%s:%d: port '%s': the path %s belongs to the platform",
+                                port->site.file, port->site.line, port->name, port->path);
+    for (size_t i = 0; i < site->n_routes; i++)
+        if (strcmp(site->routes[i].port->path, port->path) == 0)
+            return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "%s:%d: port '%s': the path %s is taken by port '%s' of %s",
+                                port->site.file, port->site.line, port->name, port->path, site->routes[i].port->name,
+                                site->routes[i].product->name);
+    site->n_routes++;
+    return 0;
+}
+
+int mesh_http_site_new(const struct mesh_service *service, const struct mesh_str *pseudonym_keys,
+                       const struct mesh_http_backend *backend, struct mesh_http_site **ret, struct mesh_err *err)
+{
+    struct mesh_http_site *site = mesh_xcalloc(1, sizeof *site);
+    site->service = service;
+    site->backend = *backend;
+    site->token_keys = mesh_xcalloc(service->n_products, sizeof *site->token_keys);
+    size_t n = 0;
+    for (uint32_t i = 0; i < service->n_products; i++)
+        n += service->products[i]->n_ports;
+    site->routes = mesh_xcalloc(n + 1, sizeof *site->routes);
+    for (uint32_t i = 0; i < service->n_products; i++) {
+        mesh_http_token_key_init(&site->token_keys[i], pseudonym_keys[i]);
+        for (uint32_t p = 0; p < service->products[i]->n_ports; p++) {
+            if (service->products[i]->ports[p].kind != MESH_PORT_HTTP)
+                continue;
+            if (add_route(site, i, p, pseudonym_keys[i], err) < 0) {
+                mesh_http_site_free(site);
+                return -1;
+            }
+        }
+    }
+    *ret = site;
+    return 0;
+}
+
+struct mesh_http_site *mesh_http_site_free(struct mesh_http_site *site)
+{
+    if (site == NULL)
+        return NULL;
+    mesh_arena_deinit(&site->arena);
+    free(site->token_keys);
+    free(site->routes);
+    free(site);
+    return NULL;
+}
+
+/* ---- answering ---- */
+static void send_problem(struct exchange *x)
+{
+    struct mesh_http_response *response = x->response;
+    mesh_buf_reset(&response->body);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf path = MESH_BUF_NULL;
+    size_t n = strcspn(x->request->uri, "?#");
+    mesh_buf_add(&path, x->request->uri, n < 512 ? n : 512);
+    mesh_buf_putc(&path, '\0');
+    response->status = x->problem.status;
+    response->type = MESH_HTTP_PROBLEM_TYPE;
+    mesh_http_problem_write(&x->problem, path.p, x->trace_id, &response->body);
+    if (x->problem.status == 503)
+        add_header(response, "Retry-After", "1");
+}
+
+static bool is_get(const struct exchange *x)
+{
+    return strcmp(x->request->method, "GET") == 0 || strcmp(x->request->method, "HEAD") == 0;
+}
+
+/* False, with a 405, when it is something else than GET and HEAD. */
+static bool only_get(struct exchange *x)
+{
+    if (is_get(x))
+        return true;
+    add_header(x->response, "Allow", "GET, HEAD");
+    mesh_http_problem_set(&x->problem, 405, "here is only GET and HEAD");
+    return false;
+}
+
+static void send_text(struct exchange *x, const char *type, const char *text)
+{
+    x->response->status = 200;
+    x->response->type = type;
+    mesh_buf_puts(&x->response->body, text);
+}
+
+static void add_product(struct exchange *x, const struct mesh_product *product)
+{
+    add_header(x->response, "Mesh-Product", "%s@%s", product->name, product->version);
+}
+
+/* The strong ETag of the body; 304 when the client has it. */
+static void finish(struct exchange *x)
+{
+    struct mesh_http_response *response = x->response;
+    char tag[24];
+    snprintf(tag, sizeof tag, "\"%016" PRIx64 "\"", mesh_hash64(response->body.p, response->body.n));
+    add_header(response, "ETag", "%s", tag);
+    add_header(response, "Cache-Control", "no-cache");
+    const char *match = x->request->if_none_match;
+    if (match == NULL || (strstr(match, tag) == NULL && strcmp(match, "*") != 0))
+        return;
+    response->status = 304;
+    mesh_buf_reset(&response->body);
+}
+
+static void add_place(struct exchange *x, const struct mesh_rows *rows)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    if (rows->as_of_us == INT64_MIN)
+        mesh_buf_puts(&text, "none");
+    else
+        mesh_text_time(&text, rows->as_of_us);
+    add_header(x->response, "Mesh-As-Of", "%s", text.p);
+    add_header(x->response, "Mesh-Position", "%" PRIu64, rows->commit);
+    add_header(x->response, "Mesh-Durable", "%" PRIu64, rows->durable);
+}
+
+/* True: there are rows (perhaps none). */
+static bool fetch(struct exchange *x, const struct route *route, const struct mesh_read *read, struct mesh_rows *rows)
+{
+    struct mesh_err err = {0};
+    const struct mesh_http_backend *backend = &x->site->backend;
+    int result = backend->read(backend->context, route->product_index, read, rows, &err);
+    if (result == 0)
+        return true;
+    if (result == MESH_HTTP_NOT_LOADED)
+        mesh_http_problem_set(&x->problem, 503,
+                              "the state is not loaded yet: the broker has not answered since the "
+                              "first start");
+    else if (result == MESH_HTTP_BUSY)
+        mesh_http_problem_set(&x->problem, 503, "the product is busy; try again");
+    else
+        mesh_http_problem_set(&x->problem, 500, "%s", err.text);
+    return false;
+}
+
+/* What a token is bound to. */
+static void add_purpose(const struct route *route, const struct mesh_http_query *query, struct mesh_buf *out)
+{
+    mesh_buf_printf(out, "%s/%s %d %" PRId64 " %" PRId64, route->product->name, route->port->name, (int)query->windows,
+                    query->from_us, query->to_us);
+}
+
+static struct mesh_str str_of(const struct mesh_buf *buf)
+{
+    return (struct mesh_str){buf->p, (uint32_t)buf->n};
+}
+
+static void write_items(struct mesh_buf *out, const struct mesh_http_shape *shape, const struct mesh_rows *rows)
+{
+    mesh_buf_puts(out, "{\"items\":[");
+    for (size_t i = 0; i < rows->n; i++) {
+        if (i > 0)
+            mesh_buf_putc(out, ',');
+        mesh_http_row(shape, rows->rows.p + i * shape->view->out_size, out);
+    }
+    mesh_buf_puts(out, "],\"count\":");
+}
+
+static void list(struct exchange *x, const struct route *route)
+{
+    struct mesh_http_query query;
+    if (!only_get(x) || mesh_http_query_read(route->shape.view, true, &x->uri, &query, &x->problem) != 0)
+        return;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf purpose = MESH_BUF_NULL;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf after = MESH_BUF_NULL;
+    const struct mesh_http_token_key *key = &x->site->token_keys[route->product_index];
+    add_purpose(route, &query, &purpose);
+    if (query.after.n > 0 && mesh_http_token_open(key, query.after, str_of(&purpose), &after) != 0) {
+        mesh_http_problem_add(&x->problem, "/query/after",
+                              "is not a token of this list with these parameters, or the service "
+                              "has started anew: begin without it");
+        return;
+    }
+    struct mesh_read read = {.view = route->port->view,
+                             .from_us = query.from_us,
+                             .to_us = query.to_us,
+                             .windows = query.windows,
+                             .limit = query.limit,
+                             .after = str_of(&after)};
+    mesh_cleanup(mesh_rows_deinit) struct mesh_rows rows = {0};
+    if (!fetch(x, route, &read, &rows))
+        return;
+    struct mesh_buf *out = &x->response->body;
+    write_items(out, &route->shape, &rows);
+    mesh_buf_printf(out, "%" PRIu64, rows.count);
+    if (rows.more) {
+        mesh_buf_puts(out, ",\"next\":\"");
+        mesh_http_token_seal(key, str_of(&rows.last), str_of(&purpose), out);
+        mesh_buf_putc(out, '"');
+    }
+    mesh_buf_puts(out, "}\n");
+    x->response->status = 200;
+    x->response->type = "application/json";
+    add_place(x, &rows);
+    finish(x);
+}
+
+static void point(struct exchange *x, const struct route *route, const struct mesh_key *key)
+{
+    const struct mesh_view *view = route->shape.view;
+    struct mesh_http_query query;
+    if (mesh_http_query_read(view, false, &x->uri, &query, &x->problem) != 0)
+        return;
+    struct mesh_read read = {.view = route->port->view,
+                             .key = key,
+                             .from_us = query.from_us,
+                             .to_us = query.to_us,
+                             .windows = query.windows,
+                             .limit = MESH_HTTP_LIMIT_MAX};
+    mesh_cleanup(mesh_rows_deinit) struct mesh_rows rows = {0};
+    if (!fetch(x, route, &read, &rows))
+        return;
+    add_place(x, &rows);
+    if (rows.n == 0) {
+        mesh_http_problem_set(&x->problem, 404, "'%s' has no row of this key", view->name);
+        return;
+    }
+    struct mesh_buf *out = &x->response->body;
+    if (view->window == MESH_WINDOW_NONE) {
+        mesh_http_row(&route->shape, rows.rows.p, out);
+        mesh_buf_putc(out, '\n');
+    } else {
+        write_items(out, &route->shape, &rows);
+        mesh_buf_printf(out, "%zu}\n", rows.n);
+    }
+    x->response->status = 200;
+    x->response->type = "application/json";
+    finish(x);
+}
+
+static void lookup(struct exchange *x, const struct route *route)
+{
+    struct mesh_key key;
+    if (mesh_http_key_read_body(&x->arena, route->shape.view, x->request->body, &key, &x->problem) == 0)
+        point(x, route, &key);
+}
+
+static void serve_port(struct exchange *x, const struct route *route)
+{
+    x->response->route = route->port->path;
+    add_product(x, route->product);
+    uint32_t n = x->uri.n_segments - route->path.n_segments;
+    const struct mesh_str *rest = x->uri.segments + route->path.n_segments;
+    if (n == 0) {
+        list(x, route);
+        return;
+    }
+    if (n == 1 && mesh_str_eq(rest[0], MESH_STR(MESH_HTTP_LOOKUP)) && strcmp(x->request->method, "POST") == 0) {
+        lookup(x, route);
+        return;
+    }
+    struct mesh_key key;
+    if (!only_get(x) || mesh_http_key_read(route->shape.view, rest, n, &key, &x->problem) != 0)
+        return;
+    if (route->key_protected)
+        mesh_http_problem_set(&x->problem, 403,
+                              "the key of this port is protected and does not belong in a path, "
+                              "which ends in logs: POST %s/" MESH_HTTP_LOOKUP " with {\"key\": ...}, or read the list",
+                              route->port->path);
+    else
+        point(x, route, &key);
+}
+
+static void health(struct exchange *x, enum mesh_http_health which)
+{
+    const struct mesh_http_backend *backend = &x->site->backend;
+    bool ok = backend->health(backend->context, which, &x->response->body);
+    x->response->status = ok ? 200 : 503;
+    x->response->type = "application/json";
+    add_header(x->response, "Cache-Control", "no-store");
+}
+
+static void index_page(struct exchange *x)
+{
+    struct mesh_buf *out = &x->response->body;
+    mesh_buf_puts(out, "{\"domain\":");
+    mesh_json_string(out, mesh_str_of(x->site->service->domain));
+    mesh_buf_puts(out, ",\"ports\":[");
+    for (size_t i = 0; i < x->site->n_routes; i++) {
+        mesh_buf_puts(out, i == 0 ? "" : ",");
+        mesh_json_string(out, mesh_str_of(x->site->routes[i].port->path));
+    }
+    mesh_buf_puts(out, "],\"more\":[\"/openapi.json\",\"/.well-known/data-product\",\"/readyz\","
+                       "\"/metrics\"]}\n");
+    x->response->status = 200;
+    x->response->type = "application/json";
+}
+
+static bool path_is(const struct exchange *x, const char *first, const char *second)
+{
+    uint32_t n = second == NULL ? 1 : 2;
+    return x->uri.n_segments == n && mesh_str_eq(x->uri.segments[0], mesh_str_of(first)) &&
+           (n == 1 || mesh_str_eq(x->uri.segments[1], mesh_str_of(second)));
+}
+
+static void send_document(struct exchange *x, const struct mesh_product *product, bool openapi)
+{
+    add_product(x, product);
+    send_text(x, "application/json", openapi ? product->openapi : product->document);
+    finish(x);
+}
+
+/* /products/{name}/openapi.json and /data-product */
+static bool serve_product(struct exchange *x)
+{
+    if (x->uri.n_segments != 3 || !mesh_str_eq(x->uri.segments[0], MESH_STR("products")))
+        return false;
+    bool openapi = mesh_str_eq(x->uri.segments[2], MESH_STR("openapi.json"));
+    if (!openapi && !mesh_str_eq(x->uri.segments[2], MESH_STR("data-product")))
+        return false;
+    for (uint32_t i = 0; i < x->site->service->n_products; i++) {
+        const struct mesh_product *product = x->site->service->products[i];
+        if (!mesh_str_eq(x->uri.segments[1], mesh_str_of(product->name)))
+            continue;
+        x->response->route = "/products";
+        if (only_get(x))
+            send_document(x, product, openapi);
+        return true;
+    }
+    return false;
+}
+
+/* True: the path is one of the platform's. */
+static bool serve_own(struct exchange *x)
+{
+    const struct mesh_http_backend *backend = &x->site->backend;
+    static const struct {
+        const char *first, *second, *route;
+    } own[] = {{"livez", NULL, "/livez"},
+               {"startupz", NULL, "/startupz"},
+               {"readyz", NULL, "/readyz"},
+               {"metrics", NULL, "/metrics"},
+               {"openapi.json", NULL, "/openapi.json"},
+               {".well-known", "data-product", "/.well-known/data-product"}};
+    size_t i = 0;
+    while (i < MESH_LEN(own) && !path_is(x, own[i].first, own[i].second))
+        i++;
+    bool root = x->uri.n_segments == 0;
+    if (i == MESH_LEN(own) && !root)
+        return serve_product(x);
+    x->response->route = root ? "/" : own[i].route;
+    if (!only_get(x))
+        return true;
+    if (root)
+        index_page(x);
+    else if (i <= MESH_HTTP_READY)
+        health(x, (enum mesh_http_health)i);
+    else if (i == 3) {
+        backend->metrics(backend->context, &x->response->body);
+        send_text(x, MESH_METRICS_CONTENT_TYPE, "");
+    } else
+        send_document(x, x->site->service->products[0], i == 4);
+    return true;
+}
+
+static const struct route *find_route(const struct exchange *x)
+{
+    const struct route *best = NULL;
+    for (size_t i = 0; i < x->site->n_routes; i++) {
+        const struct route *route = &x->site->routes[i];
+        uint32_t n = route->path.n_segments, same = 0;
+        if (n > x->uri.n_segments || (best != NULL && n <= best->path.n_segments))
+            continue;
+        while (same < n && mesh_str_eq(route->path.segments[same], x->uri.segments[same]))
+            same++;
+        if (same == n)
+            best = route;
+    }
+    return best;
+}
+
+static void no_such_path(struct exchange *x)
+{
+    char path[256];
+    uint32_t n = x->uri.path.n;
+    snprintf(path, sizeof path, "%.*s", (int)(n < 200 ? n : 200), x->uri.path.p);
+    const char **paths = mesh_arena_alloc(&x->arena, (x->site->n_routes + 1) * sizeof(const char *));
+    for (size_t i = 0; i < x->site->n_routes; i++)
+        paths[i] = x->site->routes[i].port->path;
+    const char *meant = mesh_did_you_mean(path, paths, x->site->n_routes);
+    if (meant != NULL)
+        mesh_http_problem_set(&x->problem, 404, "nothing is here, did you mean %s?", meant);
+    else
+        mesh_http_problem_set(&x->problem, 404, "nothing is here; GET / lists what there is");
+}
+
+/* The trace id of the caller's traceparent ("00-<32 hex>-<16 hex>-01"), or a new one. */
+static void set_trace(struct exchange *x)
+{
+    const char *parent = x->request->traceparent;
+    if (parent != NULL && strlen(parent) >= 55 && parent[2] == '-' && parent[35] == '-' &&
+        strspn(parent + 3, "0123456789abcdef") == 32) {
+        snprintf(x->trace_id, sizeof x->trace_id, "%.32s", parent + 3);
+        return;
+    }
+    uint8_t bytes[16];
+    mesh_assert(RAND_bytes(bytes, sizeof bytes) == 1);
+    mesh_hex(bytes, sizeof bytes, x->trace_id);
+}
+
+void mesh_http_answer(const struct mesh_http_site *site, const struct mesh_http_request *request, struct mesh_http_response *ret)
+{
+    struct exchange x = {.site = site, .request = request, .response = ret};
+    ret->route = "other";
+    set_trace(&x);
+    if (mesh_http_uri_read(&x.arena, request->uri, &x.uri, &x.problem) == 0 && !serve_own(&x)) {
+        const struct route *route = find_route(&x);
+        if (route != NULL)
+            serve_port(&x, route);
+        else
+            no_such_path(&x);
+    }
+    if (x.problem.status != 0)
+        send_problem(&x);
+    mesh_arena_deinit(&x.arena);
+}

@@ -1,0 +1,352 @@
+/* Nothing here is trusted: lengths are bounded before anything is copied, and a text that is not
+ * UTF-8 can be no key. */
+#include "http/query.h"
+
+#include "base/diag.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#include <stdio.h>
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* False: a broken escape, a NUL or invalid UTF-8. */
+static bool decode(struct mesh_arena *arena, const char *text, size_t n, bool plus, struct mesh_str *ret)
+{
+    char *out = mesh_arena_alloc(arena, n + 1);
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        char c = text[i];
+        if (c == '%') {
+            int high = n - i > 2 ? hex_digit(text[i + 1]) : -1;
+            int low = high < 0 ? -1 : hex_digit(text[i + 2]);
+            if (high < 0 || low < 0)
+                return false;
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (c == '+' && plus) {
+            c = ' ';
+        }
+        if (c == '\0')
+            return false;
+        out[used++] = c;
+    }
+    *ret = (struct mesh_str){out, (uint32_t)used};
+    return mesh_utf8_valid(out, used) == used;
+}
+
+static int bad_escape(struct mesh_http_problem *problem, const char *pointer)
+{
+    mesh_http_problem_add(problem, pointer, "must be percent-encoded UTF-8 without NUL");
+    return problem->status;
+}
+
+static int read_params(struct mesh_arena *arena, const char *text, struct mesh_http_uri *ret, struct mesh_http_problem *problem)
+{
+    while (*text != '\0') {
+        size_t n = strcspn(text, "&");
+        const char *equals = memchr(text, '=', n);
+        size_t name_n = equals == NULL ? n : (size_t)(equals - text);
+        if (n > 0) {
+            if (ret->n_params == MESH_HTTP_PARAMS_MAX)
+                return mesh_http_problem_set(problem, 400, "more than %d parameters", MESH_HTTP_PARAMS_MAX);
+            struct mesh_http_param *param = &ret->params[ret->n_params++];
+            size_t value_n = equals == NULL ? 0 : n - name_n - 1;
+            if (!decode(arena, text, name_n, true, &param->name) ||
+                !decode(arena, equals == NULL ? "" : equals + 1, value_n, true, &param->value))
+                return bad_escape(problem, "/query");
+        }
+        text += n;
+        if (*text == '&')
+            text++;
+    }
+    return 0;
+}
+
+int mesh_http_uri_read(struct mesh_arena *arena, const char *text, struct mesh_http_uri *ret, struct mesh_http_problem *problem)
+{
+    *ret = (struct mesh_http_uri){0};
+    size_t n = strlen(text);
+    if (n > MESH_HTTP_URI_BYTES_MAX)
+        return mesh_http_problem_set(problem, 414, "the URI has %zu bytes, at most %d are read", n, MESH_HTTP_URI_BYTES_MAX);
+    size_t path_n = strcspn(text, "?#");
+    ret->path = (struct mesh_str){text, (uint32_t)path_n};
+    for (size_t i = 0; i < path_n;) {
+        if (text[i] == '/') {
+            i++;
+            continue;
+        }
+        size_t end = i;
+        while (end < path_n && text[end] != '/')
+            end++;
+        if (ret->n_segments == MESH_HTTP_SEGMENTS_MAX)
+            return mesh_http_problem_set(problem, 400, "more than %d path segments", MESH_HTTP_SEGMENTS_MAX);
+        if (!decode(arena, text + i, end - i, false, &ret->segments[ret->n_segments++]))
+            return bad_escape(problem, "/path");
+        i = end;
+    }
+    return text[path_n] == '?' ? read_params(arena, text + path_n + 1, ret, problem) : 0;
+}
+
+/* ---- parameters ---- */
+enum param { PARAM_LIMIT, PARAM_AFTER, PARAM_WINDOW, PARAM_FROM, PARAM_TO, PARAM_COUNT };
+static const char *const param_names[PARAM_COUNT] = {"limit", "after", "window", "from", "to"};
+static const char *const param_pointers[PARAM_COUNT] = {"/query/limit", "/query/after", "/query/window", "/query/from",
+                                                        "/query/to"};
+
+static const struct {
+    const char *name;
+    enum mesh_read_windows windows;
+} windows_names[] = {{"latest", MESH_READ_LATEST}, {"open", MESH_READ_OPEN}, {"closed", MESH_READ_CLOSED}, {"all", MESH_READ_ALL}};
+
+static bool is_allowed(const struct mesh_view *view, bool list, enum param param)
+{
+    if (param == PARAM_LIMIT || param == PARAM_AFTER)
+        return list;
+    return view->window != MESH_WINDOW_NONE;
+}
+
+static void unknown(const struct mesh_view *view, bool list, struct mesh_str name, struct mesh_http_problem *problem)
+{
+    const char *allowed[PARAM_COUNT];
+    size_t n = 0;
+    char all[128] = "";
+    size_t used = 0;
+    for (int i = 0; i < PARAM_COUNT; i++) {
+        if (!is_allowed(view, list, (enum param)i))
+            continue;
+        allowed[n++] = param_names[i];
+        int put = snprintf(all + used, sizeof all - used, "%s%s", used == 0 ? "" : ", ", param_names[i]);
+        used += put > 0 ? (size_t)put : 0;
+    }
+    char word[64], pointer[96];
+    snprintf(word, sizeof word, "%.*s", (int)(name.n > 60 ? 60 : name.n), name.p);
+    snprintf(pointer, sizeof pointer, "/query/%s", word);
+    const char *meant = mesh_did_you_mean(word, allowed, n);
+    if (meant != NULL)
+        mesh_http_problem_add(problem, pointer, "unknown parameter '%s', did you mean '%s'?", word, meant);
+    else
+        mesh_http_problem_add(problem, pointer, "unknown parameter '%s'; there is %s", word, n == 0 ? "none here" : all);
+}
+
+static void read_limit(struct mesh_str text, struct mesh_http_query *ret, struct mesh_http_problem *problem)
+{
+    int64_t v = 0;
+    if (mesh_text_parse_long(text, &v) != 0 || v < 1)
+        mesh_http_problem_add(problem, "/query/limit", "must be a number from 1 to %d", MESH_HTTP_LIMIT_MAX);
+    else
+        ret->limit = v > MESH_HTTP_LIMIT_MAX ? MESH_HTTP_LIMIT_MAX : (uint32_t)v;
+}
+
+static void read_window(struct mesh_str text, struct mesh_http_query *ret, struct mesh_http_problem *problem)
+{
+    for (size_t i = 0; i < sizeof windows_names / sizeof *windows_names; i++) {
+        if (!mesh_str_eq(text, mesh_str_of(windows_names[i].name)))
+            continue;
+        ret->windows = windows_names[i].windows;
+        return;
+    }
+    mesh_http_problem_add(problem, "/query/window", "must be latest, open, closed or all");
+}
+
+static void read_time(const char *pointer, struct mesh_str text, int64_t *ret, struct mesh_http_problem *problem)
+{
+    if (mesh_text_parse_time(text, ret) != 0)
+        mesh_http_problem_add(problem, pointer, "must be a time as 2026-11-21T00:00:00Z or a day as 2026-11-21");
+}
+
+int mesh_http_query_read(const struct mesh_view *view, bool list, const struct mesh_http_uri *uri, struct mesh_http_query *ret,
+                         struct mesh_http_problem *problem)
+{
+    bool windowed = view->window != MESH_WINDOW_NONE;
+    *ret = (struct mesh_http_query){
+        .windows = MESH_READ_ALL, .from_us = INT64_MIN, .to_us = INT64_MAX, .limit = MESH_HTTP_LIMIT_DEFAULT};
+    bool seen[PARAM_COUNT] = {false};
+    for (uint32_t i = 0; i < uri->n_params; i++) {
+        const struct mesh_http_param *param = &uri->params[i];
+        int which = 0;
+        while (which < PARAM_COUNT &&
+               (!is_allowed(view, list, (enum param)which) || !mesh_str_eq(param->name, mesh_str_of(param_names[which]))))
+            which++;
+        if (which == PARAM_COUNT) {
+            unknown(view, list, param->name, problem);
+            continue;
+        }
+        if (seen[which])
+            mesh_http_problem_add(problem, param_pointers[which], "must be given once");
+        seen[which] = true;
+        switch ((enum param)which) {
+        case PARAM_LIMIT:
+            read_limit(param->value, ret, problem);
+            break;
+        case PARAM_AFTER:
+            ret->after = param->value;
+            break;
+        case PARAM_WINDOW:
+            read_window(param->value, ret, problem);
+            break;
+        case PARAM_FROM:
+            read_time("/query/from", param->value, &ret->from_us, problem);
+            break;
+        case PARAM_TO:
+            read_time("/query/to", param->value, &ret->to_us, problem);
+            break;
+        case PARAM_COUNT:
+            break;
+        }
+    }
+    /* A list shows the present; who names a time, or a key, means all of its windows. */
+    if (windowed && list && !seen[PARAM_WINDOW] && !seen[PARAM_FROM] && !seen[PARAM_TO])
+        ret->windows = MESH_READ_LATEST;
+    if (problem->status == 0 && ret->from_us >= ret->to_us)
+        mesh_http_problem_add(problem, "/query/to", "must be later than from");
+    return problem->status;
+}
+
+/* ---- keys ---- */
+static int bad_key(const struct mesh_field *field, const char *pointer, const char *what, struct mesh_http_problem *problem)
+{
+    mesh_http_problem_add(problem, pointer, "%s must be %s", field->name, what);
+    return problem->status;
+}
+
+static int add_symbol(const struct mesh_field *field, struct mesh_str text, const char *pointer, struct mesh_key *key,
+                      struct mesh_http_problem *problem)
+{
+    char all[160] = "one of";
+    size_t used = strlen(all);
+    for (int32_t i = 0; field->symbols[i] != NULL; i++) {
+        if (mesh_str_eq(text, mesh_str_of(field->symbols[i]))) {
+            mesh_key_long(key, i);
+            return 0;
+        }
+        if (used < sizeof all - 1) {
+            int put = snprintf(all + used, sizeof all - used, " %s", field->symbols[i]);
+            used += put > 0 ? (size_t)put : 0;
+        }
+    }
+    return bad_key(field, pointer, all, problem);
+}
+
+int mesh_http_key_add(const struct mesh_field *field, struct mesh_str text, const char *pointer, struct mesh_key *key,
+                      struct mesh_http_problem *problem)
+{
+    int64_t v = 0;
+    switch (field->type) {
+    case MESH_STRING:
+        mesh_key_str(key, text);
+        break;
+    case MESH_INT:
+    case MESH_LONG:
+        if (mesh_text_parse_long(text, &v) != 0 || (field->type == MESH_INT && (v < INT32_MIN || v > INT32_MAX)))
+            return bad_key(field, pointer, "a whole number", problem);
+        mesh_key_long(key, v);
+        break;
+    case MESH_BOOL:
+        if (!mesh_str_eq(text, MESH_STR("true")) && !mesh_str_eq(text, MESH_STR("false")))
+            return bad_key(field, pointer, "true or false", problem);
+        mesh_key_bool(key, text.n == 4);
+        break;
+    case MESH_ENUM:
+        return add_symbol(field, text, pointer, key, problem);
+    case MESH_TIMESTAMP:
+    case MESH_DATE:
+        if (mesh_text_parse_time(text, &v) != 0 || (field->type == MESH_DATE && v % MESH_DAY_US != 0))
+            return bad_key(field, pointer, field->type == MESH_DATE ? "a day as 2026-11-21" : "a time as 2026-11-21T00:00:00Z",
+                           problem);
+        mesh_key_long(key, v);
+        break;
+    case MESH_DURATION:
+        if (mesh_text_parse_duration(text, &v) != 0)
+            return bad_key(field, pointer, "a duration as 90m", problem);
+        mesh_key_long(key, v);
+        break;
+    case MESH_DECIMAL: {
+        mesh_dec dec = 0;
+        if (mesh_text_parse_dec(text, field->scale, &dec) != 0)
+            return bad_key(field, pointer, "a decimal of its scale", problem);
+        mesh_key_dec(key, dec);
+        break;
+    }
+    case MESH_DOUBLE:
+    case MESH_BYTES:
+    case MESH_TYPE_COUNT:
+        return bad_key(field, pointer, "of a type that can be a key", problem);
+    }
+    if (key->too_long)
+        return bad_key(field, pointer, "shorter: a key has at most 1024 bytes", problem);
+    return 0;
+}
+
+int mesh_http_key_read(const struct mesh_view *view, const struct mesh_str *segments, uint32_t n, struct mesh_key *ret,
+                       struct mesh_http_problem *problem)
+{
+    if (n != view->n_key)
+        return mesh_http_problem_set(problem, 404, "a key of '%s' has %u part%s, this path has %u", view->name, view->n_key,
+                                     view->n_key == 1 ? "" : "s", n);
+    mesh_key_begin(ret);
+    for (uint32_t i = 0; i < n; i++) {
+        char pointer[32];
+        snprintf(pointer, sizeof pointer, "/path/%u", i);
+        (void)mesh_http_key_add(&view->out[i], segments[i], pointer, ret, problem);
+    }
+    return problem->status;
+}
+
+/* The text of a scalar; booleans and numbers may be given as such. */
+static bool scalar(const struct mesh_json *value, struct mesh_str *ret)
+{
+    if (value->kind == MESH_JSON_STRING || value->kind == MESH_JSON_NUMBER)
+        *ret = (struct mesh_str){value->text, value->kind == MESH_JSON_STRING ? value->n : (uint32_t)strlen(value->text)};
+    else if (value->kind == MESH_JSON_BOOL)
+        *ret = value->boolean ? MESH_STR("true") : MESH_STR("false");
+    else
+        return false;
+    return true;
+}
+
+static const struct mesh_json *part_of(const struct mesh_json *key, const struct mesh_view *view, uint32_t i)
+{
+    if (key->kind == MESH_JSON_OBJECT)
+        return key->n == view->n_key ? mesh_json_get(key, view->out[i].name) : NULL;
+    if (key->kind == MESH_JSON_ARRAY)
+        return key->n == view->n_key ? key->items[i] : NULL;
+    return view->n_key == 1 ? key : NULL;
+}
+
+int mesh_http_key_read_body(struct mesh_arena *arena, const struct mesh_view *view, struct mesh_str body, struct mesh_key *ret,
+                            struct mesh_http_problem *problem)
+{
+    struct mesh_diags diags = {.arena = arena};
+    const char *text = mesh_arena_str(arena, body);
+    const struct mesh_json *json = NULL;
+    if (strlen(text) == body.n)
+        json = mesh_json_parse(arena, mesh_source_new(arena, "body", text, body.n), &diags, "body");
+    if (json == NULL) {
+        mesh_http_problem_add(problem, "/body", "is not JSON: %s", diags.list.n > 0 ? diags.list.v[0]->text : "it holds a NUL");
+        return problem->status;
+    }
+    const struct mesh_json *key = mesh_json_get(json, "key");
+    if (key == NULL || json->n != 1) {
+        mesh_http_problem_add(problem, "/body", "must be an object with one member, key");
+        return problem->status;
+    }
+    mesh_key_begin(ret);
+    for (uint32_t i = 0; i < view->n_key; i++) {
+        struct mesh_str value = {0};
+        char pointer[96];
+        snprintf(pointer, sizeof pointer, "/body/key/%.64s", view->out[i].name);
+        const struct mesh_json *part = part_of(key, view, i);
+        if (part == NULL || !scalar(part, &value))
+            mesh_http_problem_add(problem, pointer, "the key needs a value for '%s' and nothing else", view->out[i].name);
+        else
+            (void)mesh_http_key_add(&view->out[i], value, pointer, ret, problem);
+    }
+    return problem->status;
+}

@@ -1,0 +1,250 @@
+/* The URI is taken as it came (MHD_OPTION_URI_LOG_CALLBACK): MHD's own decoding would turn an escaped
+ * slash in a key into a separator. The socket is made here, because MHD cannot say why it failed. */
+#include "http/server.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "http/problem.h"
+#include "http/query.h"
+
+#include <microhttpd.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MEMORY_BYTES (32u << 10) /* a connection's: request line, headers, a chunk of the body */
+
+struct mesh_http_server {
+    struct MHD_Daemon *daemon;
+    const struct mesh_http_site *site;
+    struct mesh_metrics *metrics;
+    uint16_t port;
+};
+
+/* A request as it comes in. */
+struct incoming {
+    char *uri;
+    struct mesh_buf body;
+    bool begun, too_large;
+};
+
+int mesh_http_parse_listen(const char *text, char *ret_host, uint16_t *ret_port, struct mesh_err *err)
+{
+    const char *colon = strrchr(text, ':');
+    const char *port = colon == NULL ? text : colon + 1;
+    size_t host_n = colon == NULL ? 0 : (size_t)(colon - text);
+    int64_t n = 0;
+    if (mesh_text_parse_long(mesh_str_of(port), &n) != 0 || n < 0 || n > 65535 || host_n > 63) {
+        (void)mesh_err_set(err, MESH_ERR_FATAL, "http.address", "MESH_HTTP_LISTEN '%s' is not host:port, e.g. 127.0.0.1:8083",
+                           text);
+        return 1;
+    }
+    if (host_n >= 2 && text[0] == '[' && text[host_n - 1] == ']') {
+        text++;
+        host_n -= 2;
+    }
+    if (host_n == 0)
+        snprintf(ret_host, 64, "127.0.0.1");
+    else
+        snprintf(ret_host, 64, "%.*s", (int)host_n, text);
+    if (strcmp(ret_host, "localhost") == 0)
+        snprintf(ret_host, 64, "127.0.0.1");
+    *ret_port = (uint16_t)n;
+    return 0;
+}
+
+bool mesh_http_is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+static int open_socket(const char *host, uint16_t port, uint16_t *ret_port, struct mesh_err *err)
+{
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+    bool is_six = inet_pton(AF_INET6, host, &six.sin6_addr) == 1;
+    if (!is_six && inet_pton(AF_INET, host, &four.sin_addr) != 1)
+        return mesh_err_set(err, MESH_ERR_FATAL, "http.address", "MESH_HTTP_LISTEN: '%s' is not an IP address", host);
+    int fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1;
+    if (fd >= 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    struct sockaddr *address = is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four;
+    socklen_t n = is_six ? sizeof six : sizeof four;
+    if (fd < 0 || bind(fd, address, n) != 0 || listen(fd, 512) != 0) {
+        int why = errno;
+        if (fd >= 0)
+            close(fd);
+        if (why == EADDRINUSE)
+            return mesh_err_set(err, MESH_ERR_FATAL, "http.port_taken",
+                                "%s:%u is taken by another process; stop it, or set "
+                                "MESH_HTTP_LISTEN to another port",
+                                host, port);
+        return mesh_err_set(err, MESH_ERR_FATAL, "http.address", "cannot listen on %s:%u: %s", host, port, strerror(why));
+    }
+    n = is_six ? sizeof six : sizeof four;
+    mesh_assert(getsockname(fd, address, &n) == 0);
+    *ret_port = ntohs(is_six ? six.sin6_port : four.sin_port);
+    return fd;
+}
+
+static void *on_uri(void *context, const char *uri, struct MHD_Connection *connection)
+{
+    (void)context;
+    (void)connection;
+    struct incoming *in = mesh_xcalloc(1, sizeof *in);
+    in->uri = mesh_xstrdup(uri);
+    return in;
+}
+
+static void on_done(void *context, struct MHD_Connection *connection, void **per_request, enum MHD_RequestTerminationCode code)
+{
+    (void)context;
+    (void)connection;
+    (void)code;
+    struct incoming *in = *per_request;
+    if (in == NULL)
+        return;
+    mesh_buf_deinit(&in->body);
+    free(in->uri);
+    free(in);
+    *per_request = NULL;
+}
+
+static enum MHD_Result reply(struct MHD_Connection *connection, struct mesh_http_response *answer)
+{
+    size_t n = answer->body.n;
+    char *bytes = n == 0 ? mesh_xstrdup("") : mesh_buf_take(&answer->body);
+    struct MHD_Response *response = MHD_create_response_from_buffer(n, bytes, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(bytes);
+        return MHD_NO;
+    }
+    if (answer->type != NULL && answer->status != 304)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
+    for (unsigned i = 0; i < answer->n_headers; i++)
+        MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    enum MHD_Result result = MHD_queue_response(connection, (unsigned)answer->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static void count(struct mesh_http_server *server, const char *method, const struct mesh_http_response *answer, int64_t us)
+{
+    char code[16];
+    snprintf(code, sizeof code, "%d", answer->status);
+    bool known = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "POST") == 0;
+    mesh_metric_add_shared(mesh_metric_counter(server->metrics, "mesh_http_requests_total", "Requests answered", "route",
+                                               answer->route, "method", known ? method : "other", "code", code, NULL),
+                           1);
+    mesh_metric_observe_shared(mesh_metric_histogram(server->metrics, "mesh_http_request_duration_seconds",
+                                                     "From a request's last byte to its answer", mesh_metric_seconds, "route",
+                                                     answer->route, NULL),
+                               (double)us / 1e6);
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *upload, size_t *upload_n, void **per_request)
+{
+    (void)url;
+    (void)version;
+    struct mesh_http_server *server = context;
+    struct incoming *in = *per_request;
+    if (!in->begun) {
+        in->begun = true;
+        return MHD_YES;
+    }
+    if (*upload_n > 0) {
+        if (in->body.n + *upload_n > MESH_HTTP_BODY_BYTES_MAX)
+            in->too_large = true;
+        else
+            mesh_buf_add(&in->body, upload, *upload_n);
+        *upload_n = 0;
+        return MHD_YES;
+    }
+    int64_t begun_us = mesh_clock_mono_us();
+    struct mesh_http_request request = {.method = method,
+                                        .uri = in->uri,
+                                        .if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match"),
+                                        .traceparent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "traceparent"),
+                                        .body = {in->body.p, (uint32_t)in->body.n}};
+    struct mesh_http_response answer = {0};
+    if (in->too_large) {
+        struct mesh_http_problem problem = {0};
+        mesh_http_problem_set(&problem, 413, "a body has at most %u bytes", MESH_HTTP_BODY_BYTES_MAX);
+        mesh_http_problem_write(&problem, "", "", &answer.body);
+        answer.status = 413;
+        answer.type = MESH_HTTP_PROBLEM_TYPE;
+        answer.route = "other";
+    } else {
+        mesh_http_answer(server->site, &request, &answer);
+    }
+    enum MHD_Result result = reply(connection, &answer);
+    count(server, method, &answer, mesh_clock_mono_us() - begun_us);
+    mesh_http_response_deinit(&answer);
+    return result;
+}
+
+static void silent(void *context, const char *format, va_list args)
+{
+    (void)context;
+    (void)format;
+    (void)args;
+}
+
+int mesh_http_server_start(const char *listen_text, bool insecure, const struct mesh_http_site *site, struct mesh_metrics *metrics,
+                           struct mesh_http_server **ret, struct mesh_err *err)
+{
+    char host[64];
+    uint16_t port = 0;
+    if (mesh_http_parse_listen(listen_text, host, &port, err) != 0)
+        return -1;
+    if (!insecure && !mesh_http_is_loopback(host))
+        return mesh_err_set(err, MESH_ERR_FATAL, "http.insecure",
+                            "refusing to listen on %s: this service speaks plain HTTP without keys, "
+                            "so only on loopback. If something in front of it protects the way, say "
+                            "so with MESH_HTTP_INSECURE=1",
+                            host);
+    int fd = open_socket(host, port, &port, err);
+    if (fd < 0)
+        return -1;
+    struct mesh_http_server *server = mesh_xcalloc(1, sizeof *server);
+    server->site = site;
+    server->metrics = metrics;
+    server->port = port;
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)MESH_HTTP_THREADS, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MESH_HTTP_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MESH_HTTP_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_done, NULL, MHD_OPTION_EXTERNAL_LOGGER, silent,
+        NULL, MHD_OPTION_END);
+    if (server->daemon == NULL) {
+        close(fd);
+        free(server);
+        return mesh_err_set(err, MESH_ERR_FATAL, "http.start", "the HTTP server does not start: %s", strerror(errno));
+    }
+    *ret = server;
+    return 0;
+}
+
+uint16_t mesh_http_server_port(const struct mesh_http_server *server)
+{
+    return server->port;
+}
+
+struct mesh_http_server *mesh_http_server_stop(struct mesh_http_server *server)
+{
+    if (server == NULL)
+        return NULL;
+    MHD_stop_daemon(server->daemon);
+    free(server);
+    return NULL;
+}

@@ -1,0 +1,28 @@
+/* The HTTP server: libmicrohttpd around http/answer.h.
+ *
+ * Cleartext, so on loopback only, unless the operator says that something else protects the way
+ * (MESH_HTTP_INSECURE=1); TLS comes with authentication. Limits: URI 8 KiB, headers 16 KiB, body
+ * 64 KiB, MESH_HTTP_CONNECTIONS_MAX connections, 10 s of silence.
+ */
+#ifndef MESH_HTTP_SERVER_H
+#define MESH_HTTP_SERVER_H
+
+#include "http/answer.h"
+
+#define MESH_HTTP_CONNECTIONS_MAX 1024
+#define MESH_HTTP_TIMEOUT_S       10
+#define MESH_HTTP_THREADS         4
+
+struct mesh_http_server;
+
+/* "127.0.0.1:8083", "[::1]:8083", ":8083", "8083". 0, or 1 with the reason in err. */
+int mesh_http_parse_listen(const char *text, char *ret_host /* 64 */, uint16_t *ret_port, struct mesh_err *err);
+bool mesh_http_is_loopback(const char *host);
+
+/* FATAL "http.port_taken", "http.address", "http.insecure". Port 0: the kernel chooses. */
+int mesh_http_server_start(const char *listen, bool insecure, const struct mesh_http_site *site, struct mesh_metrics *metrics,
+                           struct mesh_http_server **ret, struct mesh_err *err);
+uint16_t mesh_http_server_port(const struct mesh_http_server *server);
+struct mesh_http_server *mesh_http_server_stop(struct mesh_http_server *server);
+
+#endif

@@ -1,0 +1,221 @@
+/* A data product as constant tables: what generated code declares and the platform runs.
+ *
+ * The shape of a service:
+ *
+ *     input ----> task (topology x partition) ----> ports (Kafka), views (HTTP, MongoDB)
+ *       |           |  decode, stream functions, state          ^
+ *       |           +-- internal topic (records or partials) ---+--> task of another topology
+ *       +-- table (every task of the topology has its own copy)
+ *
+ * A *topology* is a set of co-partitioned inputs and the steps they feed; a *task* is a topology at one partition: single-threaded,
+ * with its own state, offsets and commits. Where the key changes, a record (or, for mergeable views, a partial aggregate) travels
+ * through an internal topic to the task that owns the new key.
+ *
+ * Every table below is written by meshgen in designated initialisers; the indexes between them are enums of the generated code. All
+ * pointers are to constants that live as long as the program. Times are microseconds.
+ */
+#ifndef MESH_PRODUCT_H
+#define MESH_PRODUCT_H
+
+#include "mesh/avro.h"
+#include "mesh/expr.h"
+#include "mesh/value.h"
+#include "mesh/version.h"
+
+struct mesh_task;
+struct mesh_event;
+
+#define MESH_KEY_BYTES_MAX 1024 /* encoded; a longer key rejects the record with "key.too_long" */
+
+/* Where in the declaration something stands. */
+struct mesh_site {
+    const char *file; /* "domains/sales_fraud/product.yaml" */
+    int line;
+    const char *what; /* "streams.clean.steps[2] join" */
+};
+
+/* A version of a contract that an input accepts, or that an output is written with. */
+struct mesh_contract {
+    const char *name;        /* "sales_fraud/payment@1" */
+    const char *subject;     /* registry subject, "<topic>-value" */
+    uint32_t local_id;       /* contract/schema.h, used when no registry is configured */
+    uint64_t fingerprint;    /* CRC-64-AVRO */
+    const char *json;        /* the .avsc, normalised */
+};
+
+enum mesh_input_kind {
+    MESH_INPUT_STREAM,   /* a topic of the declaration */
+    MESH_INPUT_TABLE,    /* a topic that is kept as a table */
+    MESH_INPUT_RECORDS,  /* internal: records under a new key */
+    MESH_INPUT_PARTIALS, /* internal: partial aggregates of views */
+};
+
+struct mesh_input {
+    const char *name;
+    const char *topic;
+    enum mesh_input_kind kind;
+    struct mesh_site site;
+    int32_t partitions;                       /* expected; 0 = as many as the topology's first input */
+    bool copy_all;                            /* table: every task reads every partition */
+    const struct mesh_contract *contracts;    /* accepted; [0] is the pinned one. NULL for internal inputs */
+    uint32_t n_contracts;
+    const char *const *upstreams;             /* product input: names "domain/product" that write the topic; NULL: foreign writers */
+    uint32_t n_upstreams;
+    uint32_t record_size;                     /* bytes of the decoded struct, at most MESH_RECORD_BYTES_MAX */
+    /* Decode one datum written with contracts[version]; borrows from it. Internal record inputs: version is 0. */
+    void (*decode)(struct mesh_in *in, uint32_t version, void *record);
+    int64_t (*event_time)(const void *record);
+    /* The key that the record must have been partitioned by, as UTF-8 text; NULL: not checked. */
+    struct mesh_str (*key)(const void *record, char *scratch /* 64 bytes */);
+    /* The streams and views that read this input. */
+    void (*process)(struct mesh_task *task, const struct mesh_event *event, const void *record);
+    /* TABLE: a null value with this key text (event->key): remove the row. NULL: such a record is rejected, "null.value". */
+    void (*removed)(struct mesh_task *task, const struct mesh_event *event);
+    int64_t delay_us; /* watermark = newest event time - delay */
+    int64_t idle_us;  /* wall clock without records, at the log's end, after which it no longer holds the watermark back; 0 = never */
+    int64_t ahead_us; /* an event time further past the record's Kafka timestamp is rejected */
+    bool personal;    /* its records hold personal fields */
+};
+
+#define MESH_RECORD_BYTES_MAX 4096
+
+enum mesh_state_kind {
+    MESH_STATE_VIEW,    /* rows by key (and window), served */
+    MESH_STATE_DEDUPE,  /* keys seen */
+    MESH_STATE_TABLE,   /* newest record by key */
+    MESH_STATE_VERSIONS,/* all records by key, ordered by the time they become valid */
+    MESH_STATE_RING,    /* a key's events in time order, for sliding windows */
+    MESH_STATE_PATTERN, /* runs by key */
+    MESH_STATE_LATCH,   /* a bool by key, for `rises` */
+};
+
+enum mesh_window_kind { MESH_WINDOW_NONE, MESH_WINDOW_TUMBLING, MESH_WINDOW_HOPPING };
+
+/* Something a topology's tasks keep. Which members count depends on the kind. */
+struct mesh_state {
+    const char *name;
+    enum mesh_state_kind kind;
+    struct mesh_site site;
+
+    /* The row: a C struct of the generated code, described member by member so that it can be checkpointed, freed and shown. Strings
+     * in it are owned by the row: set them with mesh_row_set_str(). VIEW, TABLE, VERSIONS, PATTERN (what a run captured). */
+    const struct mesh_field *fields;
+    uint32_t n_fields;
+    uint32_t row_size;
+
+    int64_t within_us;             /* DEDUPE, PATTERN */
+    int64_t keep_us;               /* VIEW: after the row's last event (no window) or the window's end; 0 = for ever.
+                                      RING: the longest window + delay. VERSIONS: 0 */
+
+    const enum mesh_type *cells;   /* RING: what each event carries: MESH_LONG or MESH_DECIMAL (exact) or MESH_DOUBLE */
+    uint32_t n_cells;
+
+    const uint16_t *times;         /* PATTERN: how often each step must match */
+    uint32_t n_steps;
+    void (*capture)(struct mesh_task *task, void *run, uint32_t step, const void *record); /* NULL: nothing captured */
+
+    const struct mesh_view *view;  /* VIEW */
+    bool partial;                  /* VIEW: this is the upstream half; emptied into the PARTIALS topic at every commit */
+    uint32_t partial_of;           /* index of the state that the partials go to */
+};
+
+/* The served side of a VIEW state. The `out` struct is what consumers see: key members, then window members, then `let` members. */
+struct mesh_view {
+    const char *name;
+    const char *doc;
+    struct mesh_site site;
+    uint32_t state;                 /* index of its (final) state */
+    const struct mesh_field *out;
+    uint32_t n_out;
+    uint32_t n_key;                 /* out[0..n_key) are the key, in order */
+    uint32_t out_size;
+    enum mesh_window_kind window;
+    int64_t size_us, advance_us, grace_us;
+    uint16_t window_start, window_end, final, revision; /* offsets in out: int64_t, int64_t, bool, int64_t; all views have revision,
+                                                           only windowed ones the others */
+    void (*init)(void *row);        /* NULL: zeroes */
+    void (*finish)(const void *row, void *out);      /* fills the let members; strings are borrowed from the row */
+    void (*merge)(void *into, const void *from);     /* NULL: not mergeable */
+    /* Called behind each change when a stream reads `changes` of this view; old is NULL for a new row. Both are out structs. */
+    void (*changed)(struct mesh_task *task, const struct mesh_event *event, const void *old, const void *now);
+};
+
+enum mesh_port_kind { MESH_PORT_KAFKA, MESH_PORT_HTTP, MESH_PORT_MONGO };
+enum mesh_emit { MESH_EMIT_EVENT, MESH_EMIT_CHANGE, MESH_EMIT_CLOSE };
+enum mesh_delivery { MESH_AT_LEAST_ONCE, MESH_EXACTLY_ONCE };
+
+struct mesh_port {
+    const char *name;
+    const char *doc;
+    enum mesh_port_kind kind;
+    struct mesh_site site;
+    /* KAFKA */
+    const char *topic;
+    int32_t partitions;
+    bool compact;
+    const struct mesh_contract *contract;
+    enum mesh_delivery delivery;
+    enum mesh_emit emit;            /* EVENT: a stream sends with mesh_send(); CHANGE, CLOSE: rows of the view */
+    /* Of a view's row (out struct): append the framed-later datum, and the key's text. CHANGE and CLOSE only. */
+    void (*encode)(struct mesh_task *task, const void *out, struct mesh_out *value, struct mesh_out *key);
+    /* HTTP: path; MONGO: collection. Of a view. */
+    const char *path;
+    const char *collection;
+    uint32_t view;
+    const enum mesh_protect *protect; /* per member of the view's out: what this border does with it; NULL: as the field says */
+};
+
+/* An internal topic of the product. */
+struct mesh_internal {
+    const char *name;   /* "partials", "clean-by-terminal_id" */
+    const char *topic;  /* "mesh.sales_fraud.partials" */
+    int32_t partitions;
+    uint32_t input;     /* the input that reads it */
+    const uint32_t *from_topologies; /* whose tasks write it: until all of them were heard of, the reader's time stands still */
+    uint32_t n_from;
+};
+
+struct mesh_topology {
+    const char *name;
+    const uint32_t *inputs; /* indexes; the first one names the partitions */
+    uint32_t n_inputs;
+    const uint32_t *states;
+    uint32_t n_states;
+    bool ordered;           /* records of several inputs are released in event-time order through a buffer */
+};
+
+struct mesh_member { const char *username, *role; };
+
+struct mesh_product {
+    int abi; /* MESH_ABI */
+    const char *domain, *name, *version, *status, *type;
+    const char *purpose, *limitations, *usage;
+    const char *team;
+    const struct mesh_member *members; uint32_t n_members;
+    const char *sla_latency, *sla_availability, *sla_retention;
+    const char *declaration;        /* path of the YAML */
+    const char *declaration_hash;   /* SHA-256, hex: checkpoints of another shape are refused */
+    const char *state_hash;         /* of everything that shapes state and topology */
+    const char *document;           /* JSON for /.well-known/data-product, complete */
+    const char *openapi;            /* JSON for /openapi.json, complete */
+    const char *pseudonym_key_env;  /* name of the variable that holds the pseudonym key */
+    const char *dlq_topic, *late_topic;
+    const struct mesh_input *inputs; uint32_t n_inputs;
+    const struct mesh_state *states; uint32_t n_states;
+    const struct mesh_view *views; uint32_t n_views;
+    const struct mesh_port *ports; uint32_t n_ports;
+    const struct mesh_internal *internals; uint32_t n_internals;
+    const struct mesh_topology *topologies; uint32_t n_topologies;
+};
+
+/* A service serves the products of one domain; its main() is one call. */
+struct mesh_service {
+    const char *domain;
+    const struct mesh_product *const *products;
+    uint32_t n_products;
+    int http_port; /* default listen port */
+};
+
+int mesh_main(int argc, char **argv, const struct mesh_service *service);
+
+#endif

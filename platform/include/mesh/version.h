@@ -1,0 +1,15 @@
+/* The version of libmesh and of the contract between it and generated code.
+ *
+ * MESH_ABI is raised whenever generated code of an older meshgen would compile against this header but mean something else. Every
+ * generated file checks it; the message names both numbers and the command that mends it.
+ *
+ * ABI history
+ *   1  first.
+ */
+#ifndef MESH_VERSION_H
+#define MESH_VERSION_H
+
+#define MESH_VERSION "0.1.0"
+#define MESH_ABI 1
+
+#endif

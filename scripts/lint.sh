@@ -1,0 +1,18 @@
+#!/bin/bash
+# Warnings as errors under gcc and clang, shell scripts by shellcheck. lint.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+for cc in gcc clang; do
+    command -v "$cc" > /dev/null || { echo "skip: $cc is not installed"; continue; }
+    dir=build-lint-$cc
+    [ -f "$dir/build.ninja" ] || CC=$cc meson setup "$dir" --werror > "$dir.log" 2>&1 || { cat "$dir.log"; exit 1; }
+    ninja -C "$dir" > "$dir.log" 2>&1 || { grep -E 'error:|warning:' "$dir.log" | head -40; exit 1; }
+    rm -f "$dir.log"
+    echo "$cc: clean"
+done
+if command -v shellcheck > /dev/null; then
+    git ls-files | xargs grep -lE '^#!/bin/bash' | xargs shellcheck -x --severity=warning
+    echo "shell scripts: clean"
+else
+    echo "skip: shellcheck is not installed"
+fi

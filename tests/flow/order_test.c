@@ -1,0 +1,140 @@
+/* Same input, same answer: whatever the batches, pauses, interleavings of partitions, commits and crashes. */
+#include "world.h"
+
+#include "../check.h"
+#include "base/check.h"
+#include "base/hash.h"
+
+#include <stdlib.h>
+
+#define START_US (1700000000 * SHOP_SECOND)
+
+/* The same records for every run; partition by the card's murmur2, as producers do. */
+static void put_input(struct world *w, uint64_t seed, int n)
+{
+    struct mesh_rng rng;
+    mesh_rng_seed(&rng, seed);
+    char id[32];
+    char card[32];
+    char store[32];
+    for (int s = 0; s < 5; s++) {
+        for (int v = 0; v < 3; v++) {
+            snprintf(store, sizeof store, "store%d", s);
+            struct shop_record r = {.id = MESH_STR("r"), .card = mesh_str_of(store), .store = mesh_str_of(store), .amount = v + 1};
+            r.at = START_US + (v - 1) * 200 * SHOP_SECOND - (s == 4 ? 0 : 1000 * SHOP_SECOND) * (v == 0);
+            world_put(w, SHOP_RATES, 0, &r);
+        }
+    }
+    int64_t at = START_US;
+    for (int i = 0; i < n; i++) {
+        at += (int64_t)mesh_rng_below(&rng, 1500000);
+        snprintf(id, sizeof id, "p%d", (int)mesh_rng_below(&rng, 10) == 0 ? i - 1 : i); /* one in ten twice */
+        snprintf(card, sizeof card, "card%d", (int)mesh_rng_below(&rng, 20));
+        snprintf(store, sizeof store, "store%d", (int)mesh_rng_below(&rng, 5));
+        int64_t back = mesh_rng_below(&rng, 4) == 0 ? (int64_t)mesh_rng_below(&rng, 3000000) : 0; /* out of order, some late */
+        if (mesh_rng_below(&rng, 60) == 0)
+            back = 100 * SHOP_SECOND; /* too late for its window */
+        struct shop_record r = {.id = mesh_str_of(id),
+                                .card = mesh_str_of(card),
+                                .store = mesh_str_of(store),
+                                .amount = (int64_t)mesh_rng_below(&rng, 50),
+                                .at = at - back};
+        uint32_t input = mesh_rng_below(&rng, 4) == 0 ? SHOP_COUNTS : SHOP_SALES;
+        world_put(w, input, mesh_hash_partition(r.card.p, r.card.n, w->partitions), &r);
+    }
+    struct shop_record gone = {.id = MESH_STR("gone"), .card = MESH_STR("card3"), .store = MESH_STR("s"), .amount = 13, .at = at + SHOP_SECOND};
+    world_put(w, SHOP_COUNTS, mesh_hash_partition(gone.card.p, gone.card.n, w->partitions), &gone);
+    /* Time is closed: a record far behind everything in each partition. */
+    for (int32_t p = 0; p < w->partitions; p++) {
+        for (uint32_t input = SHOP_SALES; input <= SHOP_COUNTS; input++) {
+            int k = 0;
+            do
+                snprintf(card, sizeof card, "end%d", k++);
+            while (mesh_hash_partition(card, strlen(card), w->partitions) != p);
+            struct shop_record r = {.id = mesh_str_of(card), .card = mesh_str_of(card), .store = MESH_STR("end"), .at = at + 600 * SHOP_SECOND};
+            world_put(w, input, p, &r);
+        }
+    }
+}
+
+static uint32_t rounds_seen, crashes_seen;
+
+static char *run(int32_t partitions, uint64_t input_seed, int n, uint64_t seed, uint32_t crash, uint64_t round)
+{
+    struct world w;
+    world_init(&w, partitions, seed);
+    w.round_log_bytes = round;
+    w.round_sweep_bytes = round == 0 ? 0 : 200;
+    put_input(&w, input_seed, n);
+    world_start(&w);
+    uint64_t steps = seed == 0 ? 0 : 400 + mesh_rng_below(&w.rng, 800);
+    for (uint64_t i = 0; i < steps; i++)
+        world_step(&w, crash);
+    world_drain(&w);
+    struct mesh_buf out = MESH_BUF_NULL;
+    world_show(&w, &out);
+    CHECK_EQ_U64(w.gaps, 0);
+    CHECK(mesh_engine_stopped(w.engine) == NULL);
+    CHECK_EQ_I64((int64_t)world_metric(&w, "mesh_idle_late_total", NULL, NULL), 0);
+    rounds_seen += w.rounds;
+    crashes_seen += w.crashes;
+    world_deinit(&w);
+    return mesh_buf_take(&out);
+}
+
+static void compare(const char *got, const char *wanted, uint64_t seed)
+{
+    if (strcmp(got, wanted) == 0)
+        return;
+    check_fail(__FILE__, __LINE__, "another output");
+    printf("# seed %llu\n", (unsigned long long)seed);
+    const char *a = got;
+    const char *b = wanted;
+    while (*a != '\0' && *b != '\0') {
+        size_t n = strcspn(a, "\n");
+        size_t m = strcspn(b, "\n");
+        if (n != m || memcmp(a, b, n) != 0) {
+            printf("# got    %.*s\n# wanted %.*s\n", (int)n, a, (int)m, b);
+            return;
+        }
+        a += n + (a[n] != '\0');
+        b += m + (b[m] != '\0');
+    }
+}
+
+CASE(one_partition_and_one_commit)
+{
+    char *out = run(1, 1, 50, 0, 0, 0);
+    CHECK_CONTAINS(out, "cards card");
+    CHECK_CONTAINS(out, "totals store");
+    CHECK_CONTAINS(out, "final");
+    free(out);
+}
+
+static void many(int32_t partitions, uint32_t crash, uint64_t round, int runs)
+{
+    rounds_seen = crashes_seen = 0;
+    for (uint64_t input = 1; input <= 3; input++) {
+        char *wanted = run(partitions, input, 400, 0, 0, 0);
+        CHECK_CONTAINS(wanted, "alerts p");
+        CHECK_CONTAINS(wanted, "aside p");
+        CHECK_CONTAINS(wanted, "minute p");
+        CHECK_CONTAINS(wanted, "totals p");
+        CHECK_CONTAINS(wanted, "doc 4:");
+        CHECK_CONTAINS(wanted, " removed");
+        for (int i = 0; i < runs; i++) {
+            uint64_t seed = input * 1000 + (uint64_t)i + 1;
+            char *got = run(partitions, input, 400, seed, crash, round);
+            compare(got, wanted, seed);
+            free(got);
+        }
+        free(wanted);
+    }
+    CHECK(crash == 0 || crashes_seen > 100);
+    CHECK(round == 0 || rounds_seen > 20);
+}
+
+CASE(any_interleaving_gives_the_same_one_partition) { many(1, 0, 0, 10); }
+CASE(any_interleaving_gives_the_same) { many(3, 0, 0, 20); }
+CASE(crashes_at_any_point_change_nothing) { many(3, 25, 0, 20); }
+CASE(rounds_and_crashes_change_nothing) { many(3, 25, 2000, 20); }

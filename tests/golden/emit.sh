@@ -1,0 +1,80 @@
+#!/bin/bash
+# What meshgen emits: it compiles without a warning under both compilers, is the same whoever asks from where, is written only when it
+# changes, is not overwritten when edited, and follows a one-line change of the declaration with a small one.   emit.sh MESHGEN
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+meshgen=$(realpath "$1")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+check() { # what condition...
+    local what=$1
+    shift
+    if "$@"; then echo "ok   $what"; else
+        echo "FAIL $what"
+        failed=$((failed + 1))
+    fi
+}
+
+strict=(-std=gnu17 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-overlength-strings -Werror
+    -fsyntax-only -I "$root/platform/include")
+compiles() { # folder of emitted domains
+    local cc
+    for cc in gcc clang; do
+        command -v $cc > /dev/null || continue
+        $cc "${strict[@]}" "$1"/*/*.c || return 1
+    done
+}
+lines_of() { find "$1" -name '*.[ch]' -exec wc -l {} + | awk '$2 != "total" && $1 > 1500 {bad = 1; print} END {exit bad}'; }
+
+mesh() { # a copy of the repository's own mesh
+    mkdir -p "$1"
+    cp -r "$root/mesh.yaml" "$root/domains" "$root/contracts" "$1/"
+}
+
+# every construct of the language, and the four domains
+mkdir "$work/everything"
+cp -r "$here/diag/base/." "$here/diag/ok-everything/in/." "$work/everything/"
+"$meshgen" generate --mesh "$work/everything" -o "$work/out-everything" > /dev/null
+check "a product with every construct compiles" compiles "$work/out-everything"
+mesh "$work/omni"
+"$meshgen" generate --mesh "$work/omni" -o "$work/a" > /dev/null
+check "the four domains compile" compiles "$work/a"
+check "no file above 1,500 lines" lines_of "$work/a"
+
+(cd / && LC_ALL=C.UTF-8 MALLOC_PERTURB_=7 "$meshgen" generate --mesh "$work/omni" -o "$work/b" > /dev/null)
+check "the same bytes from another folder" diff -r "$work/a" "$work/b"
+touch -d 2020-01-01 "$work"/a/*/*
+"$meshgen" generate --mesh "$work/omni" -o "$work/a" > /dev/null
+check "nothing is written twice" test -z "$(find "$work/a" -type f -newermt 2021-01-01)"
+up_to_date() { "$meshgen" generate --mesh "$work/omni" -o "$work/a" --check > /dev/null; }
+check "--check agrees" up_to_date
+
+# a hand-edited file is not overwritten; a file that is no longer made goes
+echo '/* mine */' >> "$work/b/customer/customer_views.c"
+if "$meshgen" generate --mesh "$work/omni" -o "$work/b" > "$work/out" 2>&1; then code=0; else code=$?; fi
+check "an edited file is refused" test "$code" != 0
+check "and named" grep -q 'customer_views.c is generated, but was changed by hand' "$work/out"
+check "and kept" grep -q mine "$work/b/customer/customer_views.c"
+
+# one line of YAML: 'amount_eur > 500.0' becomes 400.0
+sed -i 's/amount_eur > 500.0/amount_eur > 400.0/' "$work/omni/domains/sales_fraud/product.yaml"
+cp -r "$work/a" "$work/before"
+"$meshgen" generate --mesh "$work/omni" -o "$work/a" > /dev/null
+changed=$(cd "$work" && { diff -rq before a || true; } | sed 's/^Files before\///; s/ and .*//' | sort | tr '\n' ' ')
+check "one line changes that stream, the hash of its tables, the manifest: $changed" \
+    test "$changed" = "sales_fraud/manifest sales_fraud/sales_fraud_streams.c sales_fraud/sales_fraud_tables.c "
+new_lines() { { diff "$work/before/$1" "$work/a/$1" || true; } | grep -c '^>' || true; }
+lines=$(new_lines sales_fraud/sales_fraud_streams.c)
+check "one line of C changes in the stream" test "$lines" = 1
+lines=$(new_lines sales_fraud/sales_fraud_tables.c)
+check "one line of the tables: the declaration's hash" test "$lines" = 1
+
+# a hostile text cannot leave its literal or comment
+sed -i 's|  purpose: What is on the shelf.*|  purpose: "*/ int x = 1; /* \\" ??/ %s {{p}} \\n\\\\"|' "$work/omni/domains/product_stock/product.yaml"
+"$meshgen" generate --mesh "$work/omni" -o "$work/hostile" --domain product_stock > /dev/null
+check "hostile text in a description compiles" compiles "$work/hostile"
+
+echo "$failed failed"
+((failed == 0))

@@ -1,0 +1,169 @@
+/* Answers without a socket: a backend that knows one row, and fails when told to. */
+#include "../check.h"
+
+#include "../embedded/shop.h"
+#include "base/check.h"
+#include "http/answer.h"
+#include "http/encode.h"
+#include "io/border.h"
+
+static const char key_text[] = "a key of the tests only";
+
+struct fake {
+    int result;
+    struct mesh_read seen;
+    bool ready;
+    size_t rows;
+};
+
+static int fake_read(void *context, uint32_t product, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err)
+{
+    struct fake *fake = context;
+    CHECK_EQ_I64(product, 0);
+    fake->seen = *read;
+    if (fake->result < 0)
+        return mesh_err_set(err, MESH_ERR_FATAL, "x", "broken");
+    for (size_t i = 0; i < fake->rows; i++) {
+        struct shop_customers_out customer = {.customer = MESH_STR("ann"), .orders = 2};
+        struct shop_totals_out totals = {.country = MESH_STR("D\"E"), .total = -1205, .n = 3};
+        if (read->view == SHOP_VIEW_CUSTOMERS)
+            mesh_buf_add(&ret->rows, &customer, sizeof customer);
+        else
+            mesh_buf_add(&ret->rows, &totals, sizeof totals);
+        ret->n++;
+    }
+    ret->count = fake->rows;
+    ret->as_of_us = INT64_MIN;
+    if (fake->rows > 1) {
+        ret->more = true;
+        mesh_buf_puts(&ret->last, "place");
+    }
+    return fake->result;
+}
+
+static bool fake_health(void *context, enum mesh_http_health which, struct mesh_buf *out)
+{
+    mesh_buf_puts(out, "{}");
+    return which == MESH_HTTP_LIVE || ((struct fake *)context)->ready;
+}
+
+static void fake_metrics(void *context, struct mesh_buf *out)
+{
+    (void)context;
+    mesh_buf_puts(out, "metric 1\n");
+}
+
+static struct mesh_http_response ask(struct fake *fake, const char *method, const char *uri, const char *body, const char *match)
+{
+    struct mesh_http_backend backend = {fake, fake_read, fake_health, fake_metrics};
+    struct mesh_str key = mesh_str_of(key_text);
+    struct mesh_http_site *site = NULL;
+    struct mesh_err err = {0};
+    struct mesh_http_response response = {0};
+    CHECK_EQ_I64(mesh_http_site_new(&shop_service, &key, &backend, &site, &err), 0);
+    struct mesh_http_request request = {.method = method, .uri = uri, .if_none_match = match};
+    request.traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
+    if (body != NULL)
+        request.body = mesh_str_of(body);
+    mesh_http_answer(site, &request, &response);
+    mesh_buf_putc(&response.body, '\0');
+    mesh_http_site_free(site);
+    return response;
+}
+
+static int status_of(struct fake *fake, const char *method, const char *uri, const char *body)
+{
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r = ask(fake, method, uri, body, NULL);
+    return r.status;
+}
+
+CASE(a_list_and_its_token)
+{
+    struct fake fake = {.rows = 2};
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r = ask(&fake, "GET", "/totals?limit=2", NULL, NULL);
+    CHECK_EQ_I64(r.status, 200);
+    CHECK_CONTAINS(r.body.p, "{\"items\":[{\"country\":\"D\\\"E\",\"window_start\":\"1970-01-01T00:00:00Z\"");
+    CHECK_CONTAINS(r.body.p, "\"total\":\"-12.05\",\"n\":3}");
+    CHECK_CONTAINS(r.body.p, "\"count\":2,\"next\":\"");
+    CHECK(fake.seen.windows == MESH_READ_LATEST && fake.seen.limit == 2 && fake.seen.key == NULL);
+    /* under other parameters, the token is refused */
+    char uri[512], token[256];
+    const char *at = strstr(r.body.p, "\"next\":\"") + 8;
+    snprintf(token, sizeof token, "%.*s", (int)strcspn(at, "\""), at);
+    snprintf(uri, sizeof uri, "/totals?after=%s", token);
+    CHECK_EQ_I64(status_of(&fake, "GET", uri, NULL), 200);
+    snprintf(uri, sizeof uri, "/totals?window=all&after=%s", token);
+    CHECK_EQ_I64(status_of(&fake, "GET", uri, NULL), 400);
+}
+
+CASE(an_etag_saves_a_body)
+{
+    struct fake fake = {.rows = 1};
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r = ask(&fake, "GET", "/totals", NULL, NULL);
+    const char *tag = NULL;
+    for (unsigned i = 0; i < r.n_headers; i++)
+        if (strcmp(r.headers[i].name, "ETag") == 0)
+            tag = r.headers[i].value;
+    REQUIRE(tag != NULL);
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response again = ask(&fake, "GET", "/totals", NULL, tag);
+    CHECK_EQ_I64(again.status, 304);
+    CHECK_STR(again.body.p, "");
+}
+
+CASE(protected_keys_stay_out_of_paths)
+{
+    struct fake fake = {.rows = 1};
+    char pseudonym[MESH_BORDER_PSEUDONYM_CHARS + 1];
+    mesh_border_pseudonym(mesh_str_of(key_text), "customer", MESH_STR("ann"), pseudonym);
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response list = ask(&fake, "GET", "/customers", NULL, NULL);
+    CHECK_CONTAINS(list.body.p, pseudonym);
+    CHECK(strstr(list.body.p, "ann") == NULL);
+    CHECK_CONTAINS(list.body.p, "\"largest\":null");
+    CHECK_EQ_I64(status_of(&fake, "GET", "/customers/ann", NULL), 403);
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response one =
+        ask(&fake, "POST", "/customers/lookup", "{\"key\":\"ann\"}", NULL);
+    CHECK_EQ_I64(one.status, 200);
+    CHECK(fake.seen.key != NULL);
+    CHECK(strstr(one.body.p, "ann") == NULL);
+    CHECK_EQ_I64(status_of(&fake, "POST", "/customers/lookup", "{}"), 400);
+    CHECK_EQ_I64(status_of(&fake, "POST", "/customers", NULL), 405);
+}
+
+CASE(statuses)
+{
+    struct fake fake = {.ready = true, .rows = 1};
+    CHECK_EQ_I64(status_of(&fake, "GET", "/livez", NULL), 200);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/readyz", NULL), 200);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/startupz", NULL), 200);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/metrics", NULL), 200);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/openapi.json", NULL), 200);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/.well-known/data-product", NULL), 200);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/products/shop/openapi.json", NULL), 200);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/", NULL), 200);
+    CHECK_EQ_I64(status_of(&fake, "DELETE", "/readyz", NULL), 405);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/nowhere", NULL), 404);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals/DE/FR", NULL), 404);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals/%zz", NULL), 400);
+    fake.ready = false;
+    CHECK_EQ_I64(status_of(&fake, "GET", "/readyz", NULL), 503);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/livez", NULL), 200);
+    fake.result = MESH_HTTP_BUSY;
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 503);
+    fake.result = MESH_HTTP_NOT_LOADED;
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 503);
+    fake.result = -1;
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 500);
+    fake = (struct fake){.rows = 0};
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals/DE", NULL), 404);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 200);
+}
+
+CASE(a_problem_names_trace_and_place)
+{
+    struct fake fake = {0};
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r = ask(&fake, "GET", "/totals?x=1", NULL, NULL);
+    CHECK_STR(r.type, "application/problem+json");
+    CHECK_CONTAINS(r.body.p, "\"trace_id\":\"0123456789abcdef0123456789abcdef\"");
+    CHECK_CONTAINS(r.body.p, "\"instance\":\"/totals\"");
+    CHECK_CONTAINS(r.body.p, "\"pointer\":\"/query/x\"");
+}
