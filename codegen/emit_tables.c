@@ -242,6 +242,8 @@ static void inputs(struct table_emit *t)
             mesh_emit_line(t->out, 2, ".removed = %s_removed_%s,", e->p, input->cname);
         mesh_emit_line(t->out, 2, ".delay_us = INT64_C(%lld),", (long long)m->delay_us);
         mesh_emit_line(t->out, 2, ".idle_us = INT64_C(%lld),", (long long)m->idle_us);
+        if (m->is_table)
+            mesh_emit_line(t->out, 2, ".wait_us = INT64_C(%lld),", (long long)m->wait_us);
         mesh_emit_line(t->out, 2, ".ahead_us = INT64_C(%lld),", (long long)m->ahead_us);
         bool personal = false;
         for (size_t k = 0; k < m->shape->members.n; k++)

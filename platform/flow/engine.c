@@ -86,6 +86,8 @@ static void set_metrics(struct mesh_engine *engine)
         engine->m_state_rows[i] = mesh_metric_gauge(m, "mesh_state_rows", "Rows of a state", "state", product->states[i].name, NULL);
     engine->m_idle_late = mesh_metric_counter(m, "mesh_idle_late_total",
                                               "Records behind a close that an idle source allowed: corrections of what was shown", NULL);
+    engine->m_table_late = mesh_metric_counter(m, "mesh_table_late_total",
+                                               "Rows of a table that came behind records which would have found them", NULL);
     engine->m_commits = mesh_metric_counter(m, "mesh_commits_total", "Commits", NULL);
     engine->m_commit_bytes = mesh_metric_counter(m, "mesh_commit_bytes_total", "Bytes written to the commit log", NULL);
     engine->m_outbox = mesh_metric_gauge(m, "mesh_outbox_messages", "Messages that are not acknowledged yet", NULL);
@@ -309,12 +311,14 @@ bool mesh_engine_tables_loaded(const struct mesh_engine *engine)
     return true;
 }
 
+/* Whether what waits in the order buffer may be waiting for this source. */
 static bool behind(const struct mesh_flow_source *source)
 {
+    int64_t first_us = mesh_flow_first_held(source->task);
     for (uint32_t i = 0; i < source->n_lanes; i++)
-        if (source->lanes[i].wm_us <= source->task->wm_us)
+        if (mesh_flow_frontier(&source->lanes[i]) <= first_us)
             return true;
-    return source->n_lanes == 0;
+    return false;
 }
 
 bool mesh_engine_wants(const struct mesh_engine *engine, uint32_t input, int32_t partition)
@@ -328,8 +332,9 @@ bool mesh_engine_wants(const struct mesh_engine *engine, uint32_t input, int32_t
         return false;
     if (engine->product->inputs[input].kind == MESH_INPUT_TABLE)
         return true;
+    /* Tables first, so that less has to wait for them; unless the buffer is full of their rows. */
     return engine->outbox_bytes <= MESH_FLOW_OUTBOX_BYTES_MAX && engine->documents <= MESH_FLOW_DOCUMENTS_MAX &&
-           mesh_engine_tables_loaded(engine);
+           (full || mesh_engine_tables_loaded(engine));
 }
 
 int mesh_engine_feed(struct mesh_engine *engine, uint32_t input, int32_t partition, const struct mesh_record *records, size_t n,

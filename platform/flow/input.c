@@ -5,7 +5,7 @@
 #include "contract/framing.h"
 
 struct admitted {
-    struct mesh_flow_lane *lane; /* NULL: a table */
+    struct mesh_flow_lane *lane;
     struct mesh_event event;
     int64_t place;               /* among records of its lane */
     void *record;
@@ -89,6 +89,16 @@ static unsigned check(const struct mesh_input *decl, const struct mesh_event *ev
     return 0;
 }
 
+static unsigned decode_now(struct mesh_flow_source *source, struct admitted *in, uint32_t version, struct mesh_str datum)
+{
+    struct mesh_task *task = source->task;
+    in->record = task->record;
+    unsigned code = mesh_flow_decode(source->decl, version, datum, in->record);
+    if (code == 0)
+        in->event.time_us = source->decl->event_time(in->record);
+    return code != 0 ? code : check(source->decl, &in->event, in->record);
+}
+
 /* Decode where the record will stay: into the order buffer when it has to wait, else into the task's scratch. The lane's watermark
  * before the record is event->source_wm_us. 0 or a code. */
 static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, uint32_t version, struct mesh_str datum)
@@ -96,12 +106,15 @@ static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, ui
     struct mesh_task *task = source->task;
     const struct mesh_input *decl = source->decl;
     unsigned code = 0;
-    if (!task->ordered || in->lane == NULL) {
-        in->record = task->record;
-        code = mesh_flow_decode(decl, version, datum, in->record);
-        if (code == 0)
-            in->event.time_us = decl->event_time(in->record);
-        return code != 0 ? code : check(decl, &in->event, in->record);
+    if (!task->ordered)
+        return decode_now(source, in, version, datum);
+    if (in->lane == task->sole && in->lane->fifo_n == 0) {
+        code = decode_now(source, in, version, datum);
+        int64_t order_us = mesh_flow_order_of(in->lane, in->event.time_us, in->event.source_wm_us);
+        if (code != 0 || order_us < task->direct_us) {
+            task->released_us = code != 0 ? task->released_us : order_us;
+            return code;
+        }
     }
     /* The datum must be decoded from the copy, which its strings then borrow from. */
     struct mesh_flow_held *held = mesh_flow_hold(task, in->lane, &in->event, in->place, decl->record_size);
@@ -115,7 +128,7 @@ static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, ui
         mesh_flow_held_cancel(task, in->lane, held);
         return code;
     }
-    held->order_us = held->time_us > held->source_wm_us ? held->time_us : held->source_wm_us;
+    held->order_us = mesh_flow_order_of(in->lane, held->time_us, held->source_wm_us);
     held->version = version;
     held->datum_at = (uint32_t)(mine.p - held->value.p);
     held->datum_n = mine.n;
@@ -133,8 +146,7 @@ static void go_on(struct mesh_flow_source *source, struct admitted *in, int64_t 
         in->event.late = in->event.time_us < in->event.source_wm_us;
         mesh_flow_apply(task, in->lane, &in->event, in->record, task->wm_us);
     }
-    if (in->lane != NULL)
-        mesh_flow_lane_advance(task, in->lane, wm_after_us);
+    mesh_flow_lane_advance(task, in->lane, wm_after_us);
 }
 
 /* ---- records of the product's own tasks ---- */
@@ -241,24 +253,33 @@ static int upstream_check(struct mesh_flow_source *source, const struct mesh_rec
     return mesh_flow_sequence_check(source, &origin, &up->sequence, &up->resync);
 }
 
+/* A null value: the row of this key goes, at the time that Kafka says, for it has no other. */
+static void remove_row(struct mesh_flow_source *source, struct admitted *in)
+{
+    int64_t time_us = in->event.kafka_time_us;
+    if (time_us < MESH_TIME_MIN_US || time_us > MESH_TIME_MAX_US)
+        time_us = in->event.source_wm_us;
+    in->event.time_us = time_us;
+    in->held = mesh_flow_hold(source->task, in->lane, &in->event, in->place, 0);
+    in->held->version = MESH_FLOW_REMOVED;
+    go_on(source, in, time_us == MESH_FLOW_NEVER ? time_us : time_us - source->decl->delay_us);
+}
+
 static int feed_external(struct mesh_flow_source *source, const struct mesh_record *record)
 {
-    struct mesh_task *task = source->task;
     const struct mesh_input *decl = source->decl;
     if (decl->n_upstreams > 0) {
         int r = upstream_check(source, record);
         if (r <= 0)
             return r == 0 ? 1 : -1;
     }
-    struct admitted in = {.lane = source->n_lanes == 0 ? NULL : &source->lanes[0], .event = event_of(source, record), .place = record->offset};
-    in.event.source_wm_us = in.lane == NULL ? MESH_FLOW_NEVER : in.lane->wm_us;
+    struct admitted in = {.lane = &source->lanes[0], .event = event_of(source, record), .place = record->offset};
+    in.event.source_wm_us = in.lane->wm_us;
     if (record->value.p == NULL) {
-        if (decl->kind == MESH_INPUT_TABLE && decl->removed != NULL) {
-            in.event.time_us = record->kafka_time_us;
-            decl->removed(task, &in.event);
-        } else {
+        if (decl->kind == MESH_INPUT_TABLE && decl->removed != NULL)
+            remove_row(source, &in);
+        else
             reject(source, record, MESH_FLOW_NULL_VALUE);
-        }
         return 1;
     }
     struct mesh_str datum = {0};

@@ -145,10 +145,12 @@ static bool op_held(struct mesh_task *task, struct mesh_cursor *in)
         return true; /* a round repeats what is already here */
     mesh_store_chain_skip(&lane->chain, serial);
     const struct mesh_input *decl = lane->source->decl;
-    struct mesh_flow_held *held = mesh_flow_hold(task, lane, &event, place, decl->record_size);
+    struct mesh_flow_held *held = mesh_flow_hold(task, lane, &event, place, version == MESH_FLOW_REMOVED ? 0 : decl->record_size);
     held->version = (uint32_t)version;
     held->datum_at = (uint32_t)datum_at;
     held->datum_n = (uint32_t)datum_n;
+    if (version == MESH_FLOW_REMOVED)
+        return lane->table && decl->removed != NULL;
     struct mesh_str datum = {held->value.p + datum_at, (uint32_t)datum_n};
     return mesh_flow_decode(decl, (uint32_t)version, datum, held->record) == 0;
 }
@@ -236,18 +238,29 @@ static bool read_source(struct mesh_flow_source *source, struct mesh_cursor *in)
     return !in->bad;
 }
 
+static void let_held_go(struct mesh_task *task, struct mesh_flow_lane *lane, int64_t below_us)
+{
+    for (struct mesh_flow_held *held = mesh_store_chain_first(&lane->chain); held != NULL;) {
+        struct mesh_flow_held *next = mesh_store_chain_after(&lane->chain, held);
+        if (held->order_us < below_us || mesh_store_chain_serial(held) < lane->drained)
+            mesh_flow_held_free(task, lane, held);
+        held = next;
+    }
+}
+
 /* What the live task had let go by then. */
 static void let_go(struct mesh_task *task, uint64_t lowest)
 {
-    for (uint32_t i = 0; i < task->n_lanes; i++) {
-        struct mesh_flow_lane *lane = task->lanes[i];
-        for (struct mesh_flow_held *held = mesh_store_chain_first(&lane->chain); held != NULL;) {
-            struct mesh_flow_held *next = mesh_store_chain_after(&lane->chain, held);
-            if (held->order_us < task->wm_us || mesh_store_chain_serial(held) < lane->drained)
-                mesh_flow_held_free(task, lane, held);
-            held = next;
-        }
+    int64_t below_us = task->wm_us;
+    if (task->sole != NULL) { /* rows up to where the stream stands, itself included */
+        let_held_go(task, task->sole, MESH_FLOW_NEVER);
+        const struct mesh_flow_held *first = mesh_store_chain_first(&task->sole->chain);
+        int64_t stands_us = first != NULL ? first->order_us : mesh_flow_frontier(task->sole);
+        below_us = stands_us == MESH_FLOW_NEVER ? stands_us : stands_us + 1;
     }
+    for (uint32_t i = 0; i < task->n_lanes; i++)
+        if (task->lanes[i] != task->sole)
+            let_held_go(task, task->lanes[i], below_us);
     struct mesh_flow_outbox *outbox = &task->outbox;
     for (struct mesh_flow_letter *letter = mesh_store_chain_first(&outbox->chain);
          letter != NULL && mesh_store_chain_serial(letter) < lowest;) {
@@ -409,6 +422,8 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
                  held = mesh_store_chain_after(&lane->chain, held))
                 mesh_flow_enqueue(lane, held);
         }
+        if (task->sole != NULL)
+            mesh_flow_watermark(task);
         for (uint32_t s = 0; s < engine->product->n_states; s++)
             if (task->states[s] != NULL)
                 mesh_flow_view_restored(task->states[s]);

@@ -2,7 +2,8 @@
  *
  * Names of time, all microseconds of event time:
  *     lane wm     newest event time of one source - delay; behind an internal topic: what the upstream task said last
- *     task wm     minimum over lanes that are not idle; when all are idle the greatest. Never goes back
+ *     task wm     minimum over lanes that are not idle; when all streams are idle the greatest of theirs. Never goes back. A table
+ *                 only holds it back: what is valid from tomorrow must not close today's windows
  *     release     where the task stands in the order of its records: what TTLs and closing go by. A function of the input alone, as
  *                 long as no source was taken for idle too early
  *     closed      up to here windows are final
@@ -43,6 +44,8 @@ enum mesh_flow_code {
 const char *mesh_flow_code_text(unsigned code);
 
 /* ---- sources ---- */
+#define MESH_FLOW_REMOVED UINT32_MAX /* version of a held record: a null value of a table, to remove a row */
+
 /* A record that waits for its turn; key, value and the decoded struct lie behind it. */
 struct mesh_flow_held {
     int64_t order_us, place;
@@ -64,7 +67,10 @@ struct mesh_flow_lane {
     uint32_t input;
     uint32_t rank;             /* its place among lanes of the same input: partition, or upstream task */
     int64_t wm_us;             /* MESH_FLOW_NEVER: none yet */
-    bool heard, idle;
+    bool heard, idle, table;
+    /* Order time of a record is at least the watermark before it + slack. 0, unless this is the only stream of its task: then delay, so
+     * that its order times never go back and it is taken in offset order, however late its records are. */
+    int64_t slack_us;
     /* internal: the upstream task */
     uint32_t from_topology;
     int32_t from_partition;
@@ -103,7 +109,7 @@ struct mesh_flow_source {
     bool stopped;
     int64_t quiet_since_us; /* wall clock; MESH_FLOW_NEVER: not at the end, or no record yet */
     uint64_t trimmed;
-    struct mesh_flow_lane *lanes; /* one; internal: one per upstream task; tables: none */
+    struct mesh_flow_lane *lanes; /* one; internal: one per upstream task */
     uint32_t n_lanes;
     MESH_VEC(struct mesh_flow_upstream) upstreams;
     size_t held_bytes;
@@ -172,9 +178,12 @@ struct mesh_task {
     struct mesh_flow_state **states; /* by the product's index; NULL: another topology's */
     struct mesh_flow_source *sources;
     uint32_t n_sources;
-    struct mesh_flow_lane **lanes; /* all that have a watermark */
+    struct mesh_flow_lane **lanes; /* tables first: at the same time, a row is there before the record that looks for it */
     uint32_t n_lanes;
     bool ordered;                  /* and has more than one lane */
+    struct mesh_flow_lane *sole;   /* the only stream beside tables; NULL: there are more, or no tables */
+    int64_t gate_us;               /* sole: the minimum over tables that are not idle: records from there on wait for them */
+    int64_t direct_us;             /* sole: below it nothing waits and no table is awaited: no need for the buffer */
     bool dirty;
     bool carry;                    /* a round began: write all that waits, again */
     bool all_idle;
@@ -259,7 +268,7 @@ struct mesh_engine {
     struct mesh_metrics *metrics, *own_metrics;
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
-    struct mesh_metric *m_idle_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_runs_dropped,
+    struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_runs_dropped,
         *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
     struct mesh_metric **m_state_rows, **m_watermarks;
     MESH_VEC(struct mesh_flow_skip) skips;
@@ -294,7 +303,23 @@ bool mesh_flow_source_tick(struct mesh_flow_source *source, int64_t now_us); /* 
 int mesh_flow_sequence_check(struct mesh_flow_source *source, const struct mesh_flow_origin *origin, uint64_t *last, bool *resync);
 
 /* ---- order.c ---- */
-/* Room in the order buffer for a record and its struct; key and value are copied, event->time_us may still be unknown. */
+static inline int64_t mesh_flow_order_of(const struct mesh_flow_lane *lane, int64_t time_us, int64_t source_wm_us)
+{
+    if (source_wm_us == MESH_FLOW_NEVER)
+        return time_us;
+    int64_t least = source_wm_us + lane->slack_us;
+    return time_us > least ? time_us : least;
+}
+/* No record of this lane will come with a smaller order time. */
+static inline int64_t mesh_flow_frontier(const struct mesh_flow_lane *lane)
+{
+    return lane->wm_us == MESH_FLOW_NEVER ? MESH_FLOW_NEVER : lane->wm_us + lane->slack_us;
+}
+bool mesh_flow_lane_before(const struct mesh_flow_lane *a, const struct mesh_flow_lane *b); /* at the same order time */
+/* The smallest order time that is held; INT64_MAX: none. */
+int64_t mesh_flow_first_held(const struct mesh_task *task);
+/* Room in the order buffer for a record and its struct; key and value are copied. Its order time follows from event->time_us, which may
+ * still be unknown. */
 struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_lane *lane, const struct mesh_event *event, int64_t place,
                                       size_t record_size);
 /* Take back the one that was held last. */
@@ -391,7 +416,7 @@ enum mesh_flow_op {
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT 1
+#define MESH_FLOW_LOG_FORMAT 2
 
 struct mesh_flow_writer { /* the chunks of one task's commit */
     struct mesh_task *task;

@@ -73,6 +73,7 @@ struct mesh_input {
     void (*removed)(struct mesh_task *task, const struct mesh_event *event);
     int64_t delay_us; /* watermark = newest event time - delay */
     int64_t idle_us;  /* wall clock without records, at the log's end, after which it no longer holds the watermark back; 0 = never */
+    int64_t wait_us;  /* TABLE: that long, if longer, records wait for the first row of an empty one */
     int64_t ahead_us; /* an event time further past the record's Kafka timestamp is rejected */
     bool personal;    /* its records hold personal fields */
 };
