@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define QUEUE_MIN 64u
+#define CACHE_LINE 64u
 
 static bool before(const struct mesh_flow_waiting *a, const struct mesh_flow_waiting *b)
 {
@@ -131,7 +132,6 @@ struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_l
         .kafka_time_us = event->kafka_time_us,
         .offset = event->offset,
         .record = (char *)held + struct_at,
-        .key_hash = mesh_flow_key_hash(event->key),
     };
     char *to = (char *)held + struct_at + record_size;
     held->key = copy(&to, event->key);
@@ -217,6 +217,24 @@ static bool may_go(const struct mesh_task *task, const struct mesh_flow_lane *la
     return lane->table ? order_us <= mesh_flow_frontier(task->sole) : order_us < task->gate_us;
 }
 
+static const struct mesh_flow_held *waiting(const struct mesh_flow_lane *lane, uint32_t n)
+{
+    return n < lane->fifo_n ? lane->fifo[(lane->fifo_head + n) & (lane->fifo_cap - 1)].held : NULL;
+}
+
+static void look_ahead(struct mesh_task *task, const struct mesh_flow_lane *lane)
+{
+    const struct mesh_input *decl = lane->source->decl;
+    if (decl->ahead == NULL)
+        return;
+    const char *later = (const char *)waiting(lane, MESH_FLOW_AHEAD + 1); /* so long ago that it is cold itself */
+    for (size_t at = 0; later != NULL && at < sizeof(struct mesh_flow_held) + 2 * CACHE_LINE; at += CACHE_LINE)
+        __builtin_prefetch(later + at);
+    const struct mesh_flow_held *soon = waiting(lane, MESH_FLOW_AHEAD - 1);
+    if (soon != NULL)
+        mesh_flow_look_ahead(task, decl, soon->record, soon->time_us);
+}
+
 static void apply_row(struct mesh_task *task, const struct mesh_flow_lane *lane, const struct mesh_flow_held *held, struct mesh_event *event)
 {
     if (held->order_us < task->released_us)
@@ -254,10 +272,8 @@ static void apply(struct mesh_task *task, struct mesh_flow_lane *lane, bool forc
     int64_t at = lane == task->sole                              ? held->source_wm_us
                  : forced && held->order_us > task->wm_us ? task->wm_us
                                                           : held->order_us;
-    mesh_flow_look_ahead(task, lane);
-    task->key_hash = held->key_hash;
+    look_ahead(task, lane);
     mesh_flow_apply(task, lane, &event, held->record, at);
-    task->key_hash = 0;
     mesh_flow_held_free(task, lane, held);
 }
 

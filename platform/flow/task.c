@@ -135,7 +135,7 @@ struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topolo
     task->next_close_us = INT64_MAX;
     task->sequences = mesh_xcalloc(engine->n_sequences + 1, sizeof *task->sequences);
     task->docs = mesh_xcalloc(product->n_ports + 1, sizeof(struct mesh_flow_docs *));
-    task->record = mesh_xmalloc(MESH_RECORD_BYTES_MAX);
+    task->records = mesh_xmalloc((size_t)(MESH_FLOW_AHEAD + 1) * MESH_RECORD_BYTES_MAX);
     task->states = mesh_xcalloc(product->n_states + 1, sizeof *task->states);
     init_sources(task);
     init_order(task);
@@ -167,7 +167,7 @@ void mesh_flow_task_free(struct mesh_task *task)
     free(task->lanes);
     free(task->sequences);
     mesh_buf_deinit(&task->origin);
-    free(task->record);
+    free(task->records);
     mesh_store_chain_deinit(&task->outbox.chain);
     mesh_arena_deinit(&task->scratch);
     mesh_out_deinit(&task->value);
@@ -222,17 +222,5 @@ void *mesh_scratch(struct mesh_task *task, uint32_t bytes)
 
 struct mesh_str mesh_text_of_long(struct mesh_task *task, int64_t v)
 {
-    char text[24];
-    char *end = text + sizeof text;
-    char *p = end;
-    uint64_t u = v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v;
-    do {
-        *--p = (char)('0' + (int)(u % 10));
-        u /= 10;
-    } while (u != 0);
-    if (v < 0)
-        *--p = '-';
-    char *copy = mesh_arena_alloc(&task->scratch, (size_t)(end - p));
-    memcpy(copy, p, (size_t)(end - p));
-    return (struct mesh_str){copy, (uint32_t)(end - p)};
+    return mesh_text_long(mesh_arena_alloc(&task->scratch, 24), v);
 }

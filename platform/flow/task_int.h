@@ -24,11 +24,10 @@
 #include "store/table.h"
 
 #define MESH_FLOW_NEVER INT64_MIN
-#define MESH_FLOW_AHEAD_STATES 8
 
 /* ---- reasons that are not Avro's or an expression's ---- */
 enum mesh_flow_code {
-    MESH_FLOW_FRAME_TRUNCATED,
+    MESH_FLOW_FRAME_TRUNCATED = 1, /* 0: nothing is wrong */
     MESH_FLOW_FRAME_MAGIC,
     MESH_FLOW_SCHEMA_UNKNOWN,
     MESH_FLOW_KEY_MISMATCH,
@@ -52,7 +51,6 @@ struct mesh_flow_held {
     int64_t time_us, source_wm_us, kafka_time_us, offset;
     struct mesh_str key, value;
     uint32_t version, datum_at, datum_n; /* to decode it again */
-    uint32_t key_hash;         /* mesh_flow_key_hash() */
     void *record;
 };
 
@@ -162,10 +160,19 @@ struct mesh_flow_state {
     uint32_t partial_internal;     /* where partials go */
     /* PATTERN */
     void *captured;
-    bool ahead;                    /* stands in task->ahead */
     /* round */
     uint32_t sweep, sweep_end;
     struct mesh_metric *late, *duplicates;
+};
+
+#define MESH_FLOW_AHEAD 3 /* so many records early their rows are asked for; one record takes longer than one access to memory */
+
+struct mesh_flow_hints {
+    uint32_t n;
+    struct {
+        struct mesh_flow_state *state;
+        uint32_t hash;
+    } at[MESH_AHEAD_MAX];
 };
 
 /* ---- the task ---- */
@@ -205,10 +212,9 @@ struct mesh_task {
     struct mesh_arena scratch;
     struct mesh_out value, key;
     bool late_sent, too_long_sent;
-    uint32_t key_hash;             /* of the record; 0: none */
-    struct mesh_flow_state *ahead[MESH_FLOW_AHEAD_STATES]; /* whose rows are looked up by the record's key */
-    uint32_t n_ahead;
-    uint8_t *record;               /* MESH_RECORD_BYTES_MAX, for decoding */
+    struct mesh_flow_hints hints[MESH_FLOW_AHEAD]; /* of the records to come, newest at hints_at */
+    uint32_t hints_at;
+    uint8_t *records;              /* MESH_FLOW_AHEAD + 1 of MESH_RECORD_BYTES_MAX, for decoding */
     struct mesh_flow_pseudonyms *pseudonyms;
 };
 
@@ -331,17 +337,8 @@ void mesh_flow_lane_deinit(struct mesh_flow_lane *lane);
 void mesh_flow_enqueue(struct mesh_flow_lane *lane, struct mesh_flow_held *held);
 
 /* ---- ahead.c ---- */
-/* Hash of the table key that consists of this text; 0: too long to be bothered with. */
-uint32_t mesh_flow_key_hash(struct mesh_str key);
-void mesh_flow_learn_now(struct mesh_flow_state *state);
-/* The record at hand has touched this row; when that was by its own key, the rows of records to come are fetched early. */
-static inline void mesh_flow_learn(struct mesh_flow_state *state, const struct mesh_store_row *row)
-{
-    if (!state->ahead && state->task->key_hash != 0 && row->hash == state->task->key_hash)
-        mesh_flow_learn_now(state);
-}
-/* Fetch what the next records of this lane will touch. */
-void mesh_flow_look_ahead(const struct mesh_task *task, const struct mesh_flow_lane *lane);
+/* Ask for what this record will touch, and one step further for the two that were named before it. */
+void mesh_flow_look_ahead(struct mesh_task *task, const struct mesh_input *decl, const void *record, int64_t time_us);
 
 /* 0 or the code of what is wrong. */
 unsigned mesh_flow_decode(const struct mesh_input *decl, uint32_t version, struct mesh_str datum, void *to);

@@ -69,6 +69,8 @@ struct mesh_input {
     struct mesh_str (*key)(const void *record, char *scratch /* 64 bytes */);
     /* The streams and views that read this input. */
     void (*process)(struct mesh_task *task, const struct mesh_event *event, const void *record);
+    /* A hint, given before the record's turn: mesh_ahead() for each row that it will look up by members of its own. NULL: none. */
+    void (*ahead)(struct mesh_task *task, const void *record, int64_t time_us);
     /* TABLE: a null value with this key text (event->key): remove the row. NULL: such a record is rejected, "null.value". */
     void (*removed)(struct mesh_task *task, const struct mesh_event *event);
     int64_t delay_us; /* watermark = newest event time - delay */
