@@ -12,6 +12,8 @@
         .path = (path_), .kind = MESH_BIND_##kind_, __VA_ARGS__                                                                    \
     }
 
+#define COMPATIBILITY "NONE BACKWARD BACKWARD_TRANSITIVE FORWARD FORWARD_TRANSITIVE FULL FULL_TRANSITIVE" /* enum mesh_compat_mode */
+
 static const struct mesh_bind_key product_keys[] = {
     KEY("apiVersion", ENUM, .flags = REQ, .values = "mesh/v1", .help = "Version of this vocabulary.", .example = "mesh/v1"),
     KEY("kind", ENUM, .flags = REQ, .values = "DataProduct", .help = "What this file declares.", .example = "DataProduct"),
@@ -62,6 +64,8 @@ static const struct mesh_bind_key product_keys[] = {
     KEY("inputPorts.*.contract", CONTRACT, .help = "The contract of its values; the version is always pinned. Not with `product`.",
         .example = "sales_fraud/payment@1"),
     KEY("inputPorts.*.key", NAME, .help = "The field whose text is the message key. Not with `product`.", .example = "card_id"),
+    KEY("inputPorts.*.compatibility", ENUM, .values = COMPATIBILITY,
+        .help = "What new versions of the contract must be; otherwise as mesh.yaml says. Not with `product`.", .example = "NONE"),
     KEY("inputPorts.*.product", PRODUCT, .help = "An output port of another product, which gives topic, contract, key and labels.",
         .example = "customer/profiles"),
     KEY("inputPorts.*.eventTime", NAME, .flags = REQ, .help = "The timestamp field that says when it happened.",
@@ -192,6 +196,8 @@ static const struct mesh_bind_key product_keys[] = {
         .example = "omnishop.sales.sales"),
     KEY("outputPorts.*.contract", CONTRACT, .flags = REQ, .only = "kafka", .help = "The contract of its values.",
         .example = "sales_fraud/sale@1"),
+    KEY("outputPorts.*.compatibility", ENUM, .only = "kafka", .values = COMPATIBILITY,
+        .help = "What new versions of the contract must be; otherwise as mesh.yaml says.", .example = "FULL_TRANSITIVE"),
     KEY("outputPorts.*.key", NAME, .flags = REQ, .only = "kafka", .help = "The member whose text is the message key.",
         .example = "card_id"),
     KEY("outputPorts.*.partitions", INTEGER, .only = "kafka", .min = 1, .max = 1000,
@@ -222,6 +228,10 @@ static const struct mesh_bind_key mesh_keys[] = {
     KEY("kind", ENUM, .flags = REQ, .values = "Mesh", .help = "What this file declares.", .example = "Mesh"),
     KEY("name", NAME, .flags = REQ, .help = "Name of the mesh.", .example = "omnishop"),
     KEY("description", TEXT, .help = "What people read about it.", .example = "The data products of OmniShop."),
+    KEY("compatibility", ENUM, .values = COMPATIBILITY, .fallback = "BACKWARD_TRANSITIVE",
+        .help = "What a new version of a contract must be: who reads with it can read what older versions wrote (BACKWARD), who reads "
+                "with an older one can read what it writes (FORWARD), or both; against the last version, or all (TRANSITIVE).",
+        .example = "FULL_TRANSITIVE"),
     KEY("pseudonym", MAP, .help = "How personal fields become pseudonyms."),
     KEY("pseudonym.keyRef", TEXT, .flags = REQ,
         .help = "Where the secret key is: env:NAME, an environment variable. Never the key itself.",
