@@ -23,6 +23,7 @@ struct mesh_cli {
     const char *payload;  /* --payload */
     const char *reader;   /* --reader */
     const char *id;       /* --id */
+    const char *against;  /* --against */
     enum mesh_diag_format format;
     bool check, dry_run;
 };
@@ -47,6 +48,7 @@ int mesh_cli_json_schema(struct mesh_cli *cli);
 int mesh_cli_docs(struct mesh_cli *cli);
 int mesh_cli_explain(struct mesh_cli *cli);
 int mesh_cli_schema(struct mesh_cli *cli);
+int mesh_cli_breaking(struct mesh_cli *cli);
 
 /* ---- cli_schema.c: schemas as files, without a mesh ---- */
 /* 0; an exit code after a message: the file cannot be read, or (with diagnostics in cli->diags) is no schema. */

@@ -23,6 +23,7 @@ static const struct {
     {"topics", "[DIR]", "list the topics: name, partitions, delete or compact", 0, 1, mesh_cli_topics},
     {"services", "[DIR]", "list the services: domain and HTTP port", 0, 1, mesh_cli_services},
     {"contract", "PRODUCT/VIEW", "print an Avro contract for the rows of a view", 1, 1, mesh_cli_contract},
+    {"breaking", "[DIR]", "what changed for the readers of the mesh, since --against", 0, 1, mesh_cli_breaking},
     {"schema", "COMMAND FILE...", "Avro schemas as files: check, canonical, fingerprint, compat, decode, encode", 1, MESH_CLI_ARGS_MAX,
      mesh_cli_schema},
     {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
@@ -45,6 +46,7 @@ static void help(FILE *out)
                  "  --domain NAME             generate: this domain only\n"
                  "  --check                   generate: write nothing; exit 1 when something would change\n"
                  "  --dry-run                 new-domain, init: show what would be written\n"
+                 "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
                  "  --mode MODE               schema compat: BACKWARD_TRANSITIVE (the default), BACKWARD, FORWARD, FORWARD_TRANSITIVE,\n"
                  "                            FULL, FULL_TRANSITIVE or NONE\n"
                  "  --framing FRAMING         schema decode, encode: confluent (the default), single or none\n"
@@ -100,7 +102,7 @@ static void aborted(int signal_number)
 }
 
 enum cli_option { OPT_MESH = 256, OPT_FORMAT, OPT_DOMAIN, OPT_CHECK, OPT_DRY_RUN, OPT_VERSION,
-                  OPT_MODE, OPT_FRAMING, OPT_PAYLOAD, OPT_READER, OPT_ID };
+                  OPT_MODE, OPT_FRAMING, OPT_PAYLOAD, OPT_READER, OPT_ID, OPT_AGAINST };
 
 int main(int argc, char **argv)
 {
@@ -116,6 +118,7 @@ int main(int argc, char **argv)
         {"payload", required_argument, NULL, OPT_PAYLOAD},
         {"reader", required_argument, NULL, OPT_READER},
         {"id", required_argument, NULL, OPT_ID},
+        {"against", required_argument, NULL, OPT_AGAINST},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPT_VERSION},
         {NULL, 0, NULL, 0},
@@ -159,6 +162,9 @@ int main(int argc, char **argv)
             break;
         case OPT_ID:
             cli.id = optarg;
+            break;
+        case OPT_AGAINST:
+            cli.against = optarg;
             break;
         case 'h':
             help(stdout);

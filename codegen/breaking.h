@@ -1,0 +1,21 @@
+/* What changed between two states of a mesh, as its readers notice it.
+ *
+ * Compared is what consumers hold on to: output ports with their topic, key, partitions, contract, route; the rows of the views
+ * behind them; how long they are kept; service levels, purpose, protection; and the versions of contracts, which never change. What
+ * a product computes is its own affair.
+ *
+ * A finding is an error, or, when the product has raised its major version, a warning: then it is meant. Products that were proposed
+ * or draft before may change at will. Each finding stands where the declaration is now (or was, when it is gone), shows how it was,
+ * and names the products of the mesh that read it, with their fields and what these feed.
+ *
+ * Both models are checked; the older one may have errors, and what these hide is not compared.
+ */
+#ifndef MESH_CODEGEN_BREAKING_H
+#define MESH_CODEGEN_BREAKING_H
+
+#include "codegen/model.h"
+
+void mesh_breaking_find(struct mesh_arena *arena, struct mesh_diags *diags, const struct mesh_model *before,
+                        const struct mesh_model *now);
+
+#endif
