@@ -318,6 +318,11 @@ static inline void mesh_flow_learn(struct mesh_flow_state *state, const struct m
 /* Fetch what the next records of this lane will touch. */
 void mesh_flow_look_ahead(const struct mesh_task *task, const struct mesh_flow_lane *lane);
 
+/* What a held record is logged with, so that it is decoded by the contract that wrote it, whatever its index is by then; 0: internal. */
+static inline uint32_t mesh_flow_contract_id(const struct mesh_input *decl, uint32_t version)
+{
+    return version < decl->n_contracts ? decl->contracts[version].local_id : 0;
+}
 /* 0 or the code of what is wrong. */
 unsigned mesh_flow_decode(const struct mesh_input *decl, uint32_t version, struct mesh_str datum, void *to);
 

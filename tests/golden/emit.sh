@@ -51,6 +51,13 @@ check "nothing is written twice" test -z "$(find "$work/a" -type f -newermt 2021
 up_to_date() { "$meshgen" generate --mesh "$work/omni" -o "$work/a" --check > /dev/null; }
 check "--check agrees" up_to_date
 
+# a contract with an older and a newer version: both are read, by straight C
+"$meshgen" generate --mesh "$here/versions" -o "$work/versions" > /dev/null
+check "decoders of other versions compile" compiles "$work/versions"
+sed -n '/^static void payment_v2_from/,/^}/p' "$work/versions/shop/shop_records.c" > "$work/versions.c"
+[ "${BLESS:-}" != 1 ] || cp "$work/versions.c" "$here/versions/expected.c"
+check "and read as they did" diff "$here/versions/expected.c" "$work/versions.c"
+
 # a hand-edited file is not overwritten; a file that is no longer made goes
 echo '/* mine */' >> "$work/b/customer/customer_views.c"
 if "$meshgen" generate --mesh "$work/omni" -o "$work/b" > "$work/out" 2>&1; then code=0; else code=$?; fi
