@@ -36,6 +36,32 @@ void mesh_breaking_was(struct mesh_breaking *b, struct mesh_diag *diag, struct m
     mesh_diag_note(b->diags, diag, at, "%s", what);
 }
 
+static bool uses_source(const struct mesh_model_product *product, const struct mesh_source *source)
+{
+    bool uses = source == NULL || source == product->source;
+    for (size_t i = 0; i < product->inputs.n; i++)
+        uses = uses || (product->inputs.v[i]->contract != NULL && product->inputs.v[i]->contract->source == source);
+    for (size_t i = 0; i < product->ports.n; i++)
+        uses = uses || (product->ports.v[i]->contract != NULL && product->ports.v[i]->contract->source == source);
+    return uses;
+}
+
+bool mesh_breaking_sound(const struct mesh_model_product *product)
+{
+    const struct mesh_diags *diags = product->mesh->diags;
+    if (diags->n_dropped > 0)
+        return false;
+    for (size_t i = 0; i < diags->list.n; i++) {
+        const struct mesh_diag *diag = diags->list.v[i];
+        bool here = uses_source(product, diag->at.source);
+        for (size_t n = 0; n < diag->n_notes; n++)
+            here = here || uses_source(product, diag->notes[n].at.source);
+        if (diag->severity == MESH_ERROR && here)
+            return false;
+    }
+    return true;
+}
+
 /* ---- promises ---- */
 
 static bool has_personal(const struct mesh_model_product *product)

@@ -8,7 +8,8 @@
  * or draft before may change at will. Each finding stands where the declaration is now (or was, when it is gone), shows how it was,
  * and names the products of the mesh that read it, with their fields and what these feed.
  *
- * Both models are checked; the older one may have errors, and what these hide is not compared.
+ * Both models are checked and may have errors (a reader of a port that is gone has one). Fields of a product with errors are not
+ * compared: the diagnostics of the models must still be there.
  */
 #ifndef MESH_CODEGEN_BREAKING_H
 #define MESH_CODEGEN_BREAKING_H

@@ -12,6 +12,9 @@ struct mesh_breaking {
     MESH_VEC(const struct mesh_model_view *) seen; /* old views that were compared: several ports may serve one */
 };
 
+/* Has no error of its own, so that its expressions and shapes can be walked. */
+bool mesh_breaking_sound(const struct mesh_model_product *product);
+
 /* A finding about the product at hand: error, or warning when its major version was raised. `fix` is what to do instead of that. */
 struct mesh_diag *mesh_breaking_add(struct mesh_breaking *b, const char *code, struct mesh_srcref at, const char *fix,
                                     const char *text, ...) __attribute__((format(printf, 5, 6)));

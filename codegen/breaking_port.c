@@ -109,7 +109,7 @@ static void compare_protection(struct mesh_breaking *b, const struct mesh_model_
 {
     struct mesh_port_fields before = {0};
     struct mesh_port_fields now = {0};
-    if (!is_checked(old) || !is_checked(new))
+    if (!mesh_breaking_sound(b->old) || !mesh_breaking_sound(b->new) || !is_checked(old) || !is_checked(new))
         return;
     mesh_port_fields_of(b->arena, old, &before);
     mesh_port_fields_of(b->arena, new, &now);
@@ -243,7 +243,7 @@ void mesh_breaking_view(struct mesh_breaking *b, const struct mesh_model_port *p
         view_changed(b, old, new, "MB010", "keep", length(b, old->keep_us), length(b, new->keep_us),
                      "readers no longer find what is older",
                      old->keep_us == 0 ? "keep them for as long as before" : mesh_arena_printf(b->arena, "write 'keep: %s' again", length(b, old->keep_us)));
-    if (old->shape != NULL && new->shape != NULL)
+    if (old->shape != NULL && new->shape != NULL && mesh_breaking_sound(b->old) && mesh_breaking_sound(b->new))
         compare_columns(b, old, new);
 }
 

@@ -34,7 +34,8 @@ static void add_feeds(struct mesh_breaking *b, struct mesh_buf *out, const struc
                       const struct mesh_model_input *input, const char *field)
 {
     size_t n = 0;
-    for (size_t p = 0; p < product->ports.n; p++) {
+    bool sound = mesh_breaking_sound(product);
+    for (size_t p = 0; sound && p < product->ports.n; p++) {
         const struct mesh_model_port *port = product->ports.v[p];
         struct mesh_port_fields fields = {0};
         if (!is_checked(port))

@@ -178,14 +178,18 @@ static int find_older(struct mesh_cli *cli, const char *root, struct older *ret)
 
 static int load_older(struct mesh_cli *cli, const struct older *older, struct mesh_model **ret)
 {
-    struct mesh_diags diags = {.arena = &cli->arena};
+    struct mesh_diags *diags = mesh_arena_new(&cli->arena, struct mesh_diags);
     struct mesh_err err = {0};
-    if (mesh_model_load_shown(&cli->arena, &diags, older->root, older->shown, ret, &err) != 0)
+    diags->arena = &cli->arena;
+    if (mesh_model_load_shown(&cli->arena, diags, older->root, older->shown, ret, &err) != 0)
         return mesh_cli_fail("%s", err.text);
     mesh_check(*ret);
+    if (diags->n_errors > 0 && !(*ret)->incomplete)
+        fprintf(stderr, "meshgen: '%s' had %zu error%s itself: fields of these products are not compared\n", cli->against, diags->n_errors,
+                diags->n_errors == 1 ? "" : "s");
     if (!(*ret)->incomplete)
         return MESH_CLI_OK;
-    mesh_diag_print(&diags, stderr, MESH_DIAG_TEXT, false);
+    mesh_diag_print(diags, stderr, MESH_DIAG_TEXT, false);
     return mesh_cli_fail("a product of '%s' cannot be read, so nothing can be said about what changed in it", cli->against);
 }
 
@@ -208,7 +212,8 @@ int mesh_cli_breaking(struct mesh_cli *cli)
     struct mesh_model *now = mesh_cli_model(cli, cli->args[0]);
     if (now == NULL)
         return MESH_CLI_USAGE;
-    size_t mistakes = cli->diags.n_errors;
+    struct mesh_diags checked = cli->diags; /* what `check` tells is not told again */
+    size_t mistakes = checked.n_errors;
     if (now->incomplete) {
         mesh_cli_report(cli);
         return MESH_CLI_FINDINGS;
@@ -218,7 +223,8 @@ int mesh_cli_breaking(struct mesh_cli *cli)
         code = load_older(cli, &older, &before);
     if (code != MESH_CLI_OK)
         return code;
-    cli->diags = (struct mesh_diags){.arena = &cli->arena}; /* what `check` tells is not told again */
+    now->diags = &checked;
+    cli->diags = (struct mesh_diags){.arena = &cli->arena};
     mesh_breaking_find(&cli->arena, &cli->diags, before, now);
     code = mesh_cli_report(cli);
     if (mistakes > 0) {
