@@ -244,6 +244,19 @@ static const struct mesh_bind_key mesh_keys[] = {
     KEY("services.*", INTEGER, .min = 1, .max = 65535, .help = "HTTP port of the domain's service.", .example = "8081"),
 };
 
+static const struct mesh_bind_key waivers_keys[] = {
+    KEY("apiVersion", ENUM, .flags = REQ, .values = "mesh/v1", .help = "Version of this vocabulary.", .example = "mesh/v1"),
+    KEY("kind", ENUM, .flags = REQ, .values = "Waivers", .help = "What this file declares.", .example = "Waivers"),
+    KEY("waivers", LIST, .flags = REQ, .help = "Breaking changes that are meant, without a new major version."),
+    KEY("waivers[]", MAP, .help = "One of them."),
+    KEY("waivers[].code", TEXT, .flags = REQ, .help = "Code of the finding.", .example = "MB010"),
+    KEY("waivers[].part", TEXT, .flags = REQ, .help = "What changed, as the finding's fix calls it.",
+        .example = "shop/views.by_country.keep"),
+    KEY("waivers[].reason", TEXT, .flags = REQ, .help = "Why, for who reviews it.", .example = "Agreed with all readers."),
+    KEY("waivers[].until", TEXT, .flags = REQ, .help = "The last day (UTC) on which it holds.", .example = "2026-12-31"),
+};
+
+const struct mesh_bind_table mesh_bind_waivers = {"Waivers", waivers_keys, MESH_LEN(waivers_keys)};
 const struct mesh_bind_table mesh_bind_product = {"DataProduct", product_keys, MESH_LEN(product_keys)};
 const struct mesh_bind_table mesh_bind_mesh = {"Mesh", mesh_keys, MESH_LEN(mesh_keys)};
 

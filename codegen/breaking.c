@@ -12,22 +12,36 @@
 
 static long major(const struct mesh_model_product *product) { return strtol(product->version.text, NULL, 10); }
 
-struct mesh_diag *mesh_breaking_add(struct mesh_breaking *b, const char *code, struct mesh_srcref at, const char *fix,
-                                    const char *text, ...)
+bool mesh_breaking_raised(const struct mesh_breaking *b) { return b->new != NULL && major(b->new) > major(b->old); }
+
+const char *mesh_breaking_part(struct mesh_breaking *b, const char *section, const char *name, const char *key)
+{
+    return mesh_arena_printf(b->arena, "%s/%s%s%s%s%s", b->old->name.text, section, name == NULL ? "" : ".", name == NULL ? "" : name,
+                             key == NULL ? "" : ".", key == NULL ? "" : key);
+}
+
+struct mesh_diag *mesh_breaking_add(struct mesh_breaking *b, const char *code, const char *part, struct mesh_srcref at,
+                                    const char *fix, const char *text, ...)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf said = MESH_BUF_NULL;
     va_list args;
     va_start(args, text);
     mesh_buf_vprintf(&said, text, args);
     va_end(args);
-    bool meant = b->new != NULL && major(b->new) > major(b->old);
-    struct mesh_diag *diag = mesh_diag_add(b->diags, meant ? MESH_WARNING : MESH_ERROR, code, at, "%s", said.p);
-    if (meant)
+    const struct mesh_waiver *waiver = NULL;
+    bool raised = mesh_breaking_raised(b);
+    bool waived = !raised && mesh_breaking_waived(b, code, part, &waiver);
+    struct mesh_diag *diag = mesh_diag_add(b->diags, raised || waived ? MESH_WARNING : MESH_ERROR, code, at, "%s", said.p);
+    if (raised)
         mesh_diag_fix(b->diags, diag, "nothing: version %s says that it is meant; tell the readers", b->new->version.text);
+    else if (waived)
+        mesh_diag_fix(b->diags, diag, "nothing until %s: it is waived", waiver->until);
     else if (b->new != NULL)
-        mesh_diag_fix(b->diags, diag, "%s; or raise the version of '%s' to %ld.0.0", fix, b->old->name.text, major(b->old) + 1);
+        mesh_diag_fix(b->diags, diag, "%s; or raise the version of '%s' to %ld.0.0; or waive '%s'", fix, b->old->name.text,
+                      major(b->old) + 1, part);
     else
-        mesh_diag_fix(b->diags, diag, "%s", fix);
+        mesh_diag_fix(b->diags, diag, "%s; or waive '%s'", fix, part);
+    mesh_breaking_note_waiver(b, diag, waiver);
     return diag;
 }
 
@@ -93,7 +107,7 @@ static void compare_promise(struct mesh_breaking *b, const char *what, struct me
                             const char *why)
 {
     struct mesh_diag *diag =
-        mesh_breaking_add(b, "MB011", new.at, mesh_arena_printf(b->arena, "write '%s: %s' again", what, old.text),
+        mesh_breaking_add(b, "MB011", mesh_breaking_part(b, "slaProperties", what, NULL), new.at, mesh_arena_printf(b->arena, "write '%s: %s' again", what, old.text),
                           "'%s' promises another %s: %s, it was %s", b->old->name.text, what, new.text, old.text);
     mesh_diag_why(b->diags, diag, "%s", why);
     mesh_breaking_was(b, diag, old.at, "it was promised here");
@@ -146,7 +160,8 @@ static void compare_purpose(struct mesh_breaking *b)
     const struct mesh_model_text new = b->new->purpose;
     if (old.text == NULL || new.text == NULL || same_text(old.text, new.text) || (!has_personal(b->old) && !has_personal(b->new)))
         return;
-    struct mesh_diag *diag = mesh_breaking_add(b, "MB012", new.at, "keep the purpose", "'%s' has another purpose", b->old->name.text);
+    struct mesh_diag *diag = mesh_breaking_add(b, "MB012", mesh_breaking_part(b, "description", "purpose", NULL), new.at,
+                                               "keep the purpose", "'%s' has another purpose", b->old->name.text);
     mesh_diag_why(b->diags, diag, "it reads personal data, which may be used for the purpose alone that people were told");
     mesh_breaking_was(b, diag, old.at, "this was its purpose");
 }
@@ -172,7 +187,7 @@ static bool may_change(const struct mesh_model_product *product)
 
 static void product_gone(struct mesh_breaking *b)
 {
-    struct mesh_diag *diag = mesh_breaking_add(b, "MB001", b->old->name.at,
+    struct mesh_diag *diag = mesh_breaking_add(b, "MB001", b->old->name.text, b->old->name.at,
                                                "bring it back with 'status: deprecated', then 'retired', before it goes",
                                                "the product '%s' is gone", b->old->name.text);
     mesh_diag_why(b->diags, diag, "it was %s: readers count on it", b->old->status.text);
@@ -210,10 +225,11 @@ static void compare_product(struct mesh_breaking *b)
             mesh_breaking_port(b, old, new);
             continue;
         }
+        const char *part = mesh_breaking_part(b, "outputPorts", old->name, NULL);
         struct mesh_diag *diag =
-            new == NULL ? mesh_breaking_add(b, "MB002", old->at, "bring it back", "the output port '%s' of '%s' is gone", old->name,
+            new == NULL ? mesh_breaking_add(b, "MB002", part, old->at, "bring it back", "the output port '%s' of '%s' is gone", old->name,
                                             b->old->name.text)
-                        : mesh_breaking_add(b, "MB002", new->at, "give the new one another name",
+                        : mesh_breaking_add(b, "MB002", part, new->at, "give the new one another name",
                                             "the output port '%s' is of kind %s, it was %s", old->name, kinds[new->kind], kinds[old->kind]);
         mesh_diag_why(b->diags, diag, "who reads it finds nothing there");
         if (new != NULL)
@@ -244,10 +260,12 @@ static bool is_released(const struct mesh_model *model, const struct mesh_model_
 static void compare_contract(struct mesh_breaking *b, const struct mesh_model_contract *old, const struct mesh_model_contract *new)
 {
     struct mesh_diag *diag = NULL;
+    const struct mesh_waiver *waiver = NULL;
     if (new == NULL) {
-        diag = mesh_diag_add(b->diags, MESH_ERROR, "MB006", old->schema->at, "the contract '%s' is gone", old->name);
+        bool waived = mesh_breaking_waived(b, "MB006", old->name, &waiver);
+        diag = mesh_diag_add(b->diags, waived ? MESH_WARNING : MESH_ERROR, "MB006", old->schema->at, "the contract '%s' is gone", old->name);
         mesh_diag_why(b->diags, diag, "contracts are append-only: records that it wrote may still be in a topic, and are read with it");
-        mesh_diag_fix(b->diags, diag, "bring %s back", old->path);
+        mesh_diag_fix(b->diags, diag, "bring %s back; or waive '%s'", old->path, old->name);
     } else {
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf before = MESH_BUF_NULL;
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf now = MESH_BUF_NULL;
@@ -256,22 +274,25 @@ static void compare_contract(struct mesh_breaking *b, const struct mesh_model_co
         if (strcmp(before.p, now.p) == 0)
             return;
         struct mesh_compat compat;
+        bool waived = mesh_breaking_waived(b, "MB006", old->name, &waiver);
         mesh_compat_check(b->arena, new->schema, old->schema, MESH_COMPAT_READER_IS_NEW, &compat);
-        diag = mesh_diag_add(b->diags, MESH_ERROR, "MB006", compat.n > 0 ? compat.found[0].reader_at : new->schema->at,
+        diag = mesh_diag_add(b->diags, waived ? MESH_WARNING : MESH_ERROR, "MB006", compat.n > 0 ? compat.found[0].reader_at : new->schema->at,
                              "the contract '%s' was changed", new->name);
         mesh_diag_why(b->diags, diag, "%s%s", compat.n > 0 ? compat.found[0].reason : "who reads it has the older text",
                       "; contracts are append-only: the version is in the schema id of every record");
-        mesh_diag_fix(b->diags, diag, "put the change into a new version, %s/%s@%d, and bring this one back", new->domain, new->subject,
-                      new->version + 1);
+        mesh_diag_fix(b->diags, diag, "put the change into a new version, %s/%s@%d, and bring this one back; or waive '%s'", new->domain,
+                      new->subject, new->version + 1, old->name);
         mesh_breaking_was(b, diag, compat.n > 0 ? compat.found[0].writer_at : old->schema->at, "it said this");
     }
+    mesh_breaking_note_waiver(b, diag, waiver);
     mesh_breaking_contract_readers(b, diag, old);
 }
 
 void mesh_breaking_find(struct mesh_arena *arena, struct mesh_diags *diags, const struct mesh_model *before,
-                        const struct mesh_model *now)
+                        const struct mesh_model *now, int64_t today_us)
 {
-    struct mesh_breaking b = {.arena = arena, .diags = diags, .before = before, .now = now};
+    struct mesh_breaking b = {.arena = arena, .diags = diags, .before = before, .now = now, .today_us = today_us};
+    mesh_breaking_load_waivers(&b);
     for (size_t i = 0; i < before->products.n; i++) {
         b.old = before->products.v[i];
         b.new = find_product(now, b.old);
@@ -287,4 +308,5 @@ void mesh_breaking_find(struct mesh_arena *arena, struct mesh_diags *diags, cons
         if (old->schema != NULL && (new == NULL || new->schema != NULL) && is_released(before, old))
             compare_contract(&b, old, new);
     }
+    mesh_breaking_unused_waivers(&b);
 }

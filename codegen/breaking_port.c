@@ -18,7 +18,8 @@ static struct mesh_srcref key_at(const struct mesh_model_port *port, const char 
 static void changed(struct mesh_breaking *b, const struct mesh_model_port *old, const struct mesh_model_port *new, const char *code,
                     const char *key, const char *was, const char *is, const char *why, const char *fix)
 {
-    struct mesh_diag *diag = mesh_breaking_add(b, code, key_at(new, key), fix, "'%s' of the port '%s' is %s, it was %s", key, old->name, is, was);
+    struct mesh_diag *diag = mesh_breaking_add(b, code, mesh_breaking_part(b, "outputPorts", old->name, key), key_at(new, key), fix,
+                                               "'%s' of the port '%s' is %s, it was %s", key, old->name, is, was);
     mesh_diag_why(b->diags, diag, "%s", why);
     mesh_breaking_was(b, diag, key_at(old, key), "it was declared here");
     mesh_breaking_readers(b, diag, old, NULL);
@@ -44,12 +45,16 @@ static void incompatible(struct mesh_breaking *b, const struct mesh_model_port *
     struct mesh_compat_names names = {.next = new->contract->name,
                                       .previous = old->contract->name,
                                       .rule = rule};
-    bool meant = strtol(b->new->version.text, NULL, 10) > strtol(b->old->version.text, NULL, 10);
+    const struct mesh_waiver *waiver = NULL;
+    bool meant = mesh_breaking_raised(b);
+    if (asked_for && !meant && verdict->compat.n > 0)
+        meant = mesh_breaking_waived(b, "MB007", mesh_breaking_part(b, "outputPorts", old->name, "contract"), &waiver);
     for (size_t i = 0; i < verdict->compat.n; i++) {
         const struct mesh_incompat *found = &verdict->compat.found[i];
         struct mesh_diag *diag =
             mesh_compat_diag(b->diags, asked_for && !meant ? MESH_ERROR : MESH_WARNING, "MB007", verdict, found, &names);
         mesh_diag_note(b->diags, diag, key_at(new, "contract"), "the port '%s' sends it under this contract", new->name);
+        mesh_breaking_note_waiver(b, diag, waiver);
         mesh_breaking_readers(b, diag, old, field_at(reader, found->pointer));
     }
 }
@@ -129,7 +134,8 @@ static void compare_protection(struct mesh_breaking *b, const struct mesh_model_
     }
     if (list.n == 0)
         return;
-    struct mesh_diag *diag = mesh_breaking_add(b, "MB013", new->at, "protect them as before", "the port '%s' protects fields otherwise: %s",
+    struct mesh_diag *diag = mesh_breaking_add(b, "MB013", mesh_breaking_part(b, "outputPorts", old->name, "protect"), new->at,
+                                               "protect them as before", "the port '%s' protects fields otherwise: %s",
                                                old->name, list.p);
     mesh_diag_why(b->diags, diag, "%s",
                   weaker ? "what left under protection leaves as it is: whoever reads it now holds personal data"
@@ -181,7 +187,8 @@ static void view_readers(struct mesh_breaking *b, struct mesh_diag *diag, const 
 static void view_changed(struct mesh_breaking *b, const struct mesh_model_view *old, const struct mesh_model_view *new, const char *code,
                          const char *key, const char *was, const char *is, const char *why, const char *fix)
 {
-    struct mesh_diag *diag = mesh_breaking_add(b, code, mesh_check_key_at(new->yaml, key, new->at), fix, "'%s' of the view '%s' is %s, it was %s",
+    struct mesh_diag *diag = mesh_breaking_add(b, code, mesh_breaking_part(b, "views", old->name, key),
+                                               mesh_check_key_at(new->yaml, key, new->at), fix, "'%s' of the view '%s' is %s, it was %s",
                                                key, new->name, is, was);
     mesh_diag_why(b->diags, diag, "%s", why);
     mesh_breaking_was(b, diag, mesh_check_key_at(old->yaml, key, old->at), "it was declared here");
@@ -218,7 +225,8 @@ static void compare_columns(struct mesh_breaking *b, const struct mesh_model_vie
     }
     if (list.n == 0)
         return;
-    struct mesh_diag *diag = mesh_breaking_add(b, "MB009", new->at, "keep the columns, and add the new ones beside them",
+    struct mesh_diag *diag = mesh_breaking_add(b, "MB009", mesh_breaking_part(b, "views", old->name, "let"), new->at,
+                                               "keep the columns, and add the new ones beside them",
                                                "columns of the view '%s' changed: %s", new->name, list.p);
     mesh_diag_why(b->diags, diag, "who reads the rows finds another value, or none");
     mesh_breaking_was(b, diag, first, "one of them came from here");

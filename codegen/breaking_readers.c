@@ -80,7 +80,7 @@ static void add_reader(struct mesh_breaking *b, struct mesh_diag *diag, const st
     struct mesh_srcref at = input->at;
     const char *name = product->name.text;
     size_t n = 0;
-    if (input->shape == NULL || (field != NULL && mesh_gen_shape_member(input->shape, field) == NULL))
+    if (!mesh_breaking_sound(product) || input->shape == NULL || (field != NULL && mesh_gen_shape_member(input->shape, field) == NULL))
         input = as_it_was(b, &product, input);
     for (size_t i = 0; input->shape != NULL && i < input->shape->members.n; i++) {
         const struct mesh_gen_member *member = &input->shape->members.v[i];

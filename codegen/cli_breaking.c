@@ -5,6 +5,7 @@
 #include "codegen/breaking.h"
 #include "codegen/cli.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 
 #include <errno.h>
@@ -225,7 +226,7 @@ int mesh_cli_breaking(struct mesh_cli *cli)
         return code;
     now->diags = &checked;
     cli->diags = (struct mesh_diags){.arena = &cli->arena};
-    mesh_breaking_find(&cli->arena, &cli->diags, before, now);
+    mesh_breaking_find(&cli->arena, &cli->diags, before, now, mesh_clock_wall_us());
     code = mesh_cli_report(cli);
     if (mistakes > 0) {
         fprintf(stderr, "meshgen: 'meshgen check' has %zu error%s besides\n", mistakes, mistakes == 1 ? "" : "s");

@@ -27,7 +27,7 @@ static const struct {
     {"schema", "COMMAND FILE...", "Avro schemas as files: check, canonical, fingerprint, compat, decode, encode", 1, MESH_CLI_ARGS_MAX,
      mesh_cli_schema},
     {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
-    {"json-schema", "[mesh]", "print the JSON Schema of product.yaml, or of mesh.yaml, for editors", 0, 1, mesh_cli_json_schema},
+    {"json-schema", "[FILE]", "print the JSON Schema for editors: of product.yaml; or mesh, or waivers", 0, 1, mesh_cli_json_schema},
     {"docs", "", "print the reference of keys and codes as Markdown", 0, 0, mesh_cli_docs},
 };
 
