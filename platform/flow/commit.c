@@ -115,6 +115,7 @@ static void write_state(struct mesh_flow_writer *writer, struct mesh_flow_state 
 
 static void write_held(struct mesh_flow_writer *writer, uint32_t lane, const struct mesh_flow_held *held)
 {
+    const struct mesh_task *task = writer->task;
     struct mesh_buf *ops = mesh_flow_writer_ops(writer);
     mesh_buf_u8(ops, MESH_FLOW_OP_HELD);
     mesh_buf_varint(ops, lane);
@@ -124,7 +125,7 @@ static void write_held(struct mesh_flow_writer *writer, uint32_t lane, const str
     mesh_buf_zigzag(ops, held->time_us);
     mesh_buf_zigzag(ops, held->source_wm_us);
     mesh_buf_zigzag(ops, held->kafka_time_us);
-    mesh_buf_varint(ops, held->version);
+    mesh_buf_varint(ops, mesh_flow_contract_id(task->lanes[lane]->source->decl, held->version));
     mesh_buf_varint(ops, held->datum_at);
     mesh_buf_varint(ops, held->datum_n);
     mesh_buf_u8(ops, held->key.p != NULL);

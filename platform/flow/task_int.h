@@ -340,6 +340,13 @@ void mesh_flow_enqueue(struct mesh_flow_lane *lane, struct mesh_flow_held *held)
 /* Ask for what this record will touch, and one step further for the two that were named before it. */
 void mesh_flow_look_ahead(struct mesh_task *task, const struct mesh_input *decl, const void *record, int64_t time_us);
 
+/* What a held record is logged with, so that it is decoded by the contract that wrote it, whatever its index is by then; 0: internal. */
+static inline uint32_t mesh_flow_contract_id(const struct mesh_input *decl, uint32_t version)
+{
+    if (version == MESH_FLOW_REMOVED)
+        return version;
+    return version < decl->n_contracts ? decl->contracts[version].local_id : 0;
+}
 /* 0 or the code of what is wrong. */
 unsigned mesh_flow_decode(const struct mesh_input *decl, uint32_t version, struct mesh_str datum, void *to);
 

@@ -12,7 +12,7 @@
 #define FRAME_HEAD 12
 #define INTERVAL_US 200000
 
-static const uint32_t wire[] = {7};
+static const uint32_t wire[] = {7, 9};
 static const uint32_t *const wire_ids[SHOP_N_INPUTS] = {wire, wire, wire, wire, wire, wire, wire};
 static const uint32_t port_ids[SHOP_N_PORTS] = {7, 7, 7, 7, 7, 7};
 

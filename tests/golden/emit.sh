@@ -69,6 +69,25 @@ check "nothing is written twice" test -z "$(find "$work/a" -type f -newermt 2021
 up_to_date() { "$meshgen" generate --mesh "$work/omni" -o "$work/a" --check > /dev/null; }
 check "--check agrees" up_to_date
 
+# a contract with an older and a newer version: both are read, by straight C
+"$meshgen" generate --mesh "$here/versions" -o "$work/versions" > /dev/null
+check "decoders of other versions compile" compiles "$work/versions"
+sed -n '/^static void payment_v2_from/,/^}/p' "$work/versions/shop/shop_records.c" > "$work/versions.c"
+[ "${BLESS:-}" != 1 ] || cp "$work/versions.c" "$here/versions/expected.c"
+check "and read as they did" diff "$here/versions/expected.c" "$work/versions.c"
+
+# two contracts of one name and version, of two domains: one struct and decoder each
+mkdir -p "$work/namesakes/contracts/other"
+cp -r "$here/versions/." "$work/namesakes/"
+sed '/"fee"/d; s/{"type": "bytes", "logicalType": "decimal", [^}]*}/"long"/; s/"shop"/"other"/' \
+    "$here/versions/contracts/shop/payment.v2.avsc" > "$work/namesakes/contracts/other/payment.v2.avsc"
+sed -i 's|^inputPorts:|&\n  others: { topic: other.payments, contract: other/payment@2, key: card_id, eventTime: paid_at }|
+    s|^views:|&\n  by_other: { from: others, by: card_id, keep: 1d, let: { total: sum(amount) } }|
+    s|^outputPorts:|&\n  by_other: { kind: http, from: by_other, path: /others }|' "$work/namesakes/domains/shop/product.yaml"
+"$meshgen" generate --mesh "$work/namesakes" -o "$work/namesakes/out" > /dev/null
+check "namesakes of two domains compile" compiles "$work/namesakes/out"
+check "and each is read by its own contract" test "$(grep -c 'int64_t amount;\|mesh_dec amount;' <(sed -n '/^struct .*payment_v2 {/,/^}/p' "$work/namesakes/out/shop/shop.h"))" = 2
+
 # a hand-edited file is not overwritten; a file that is no longer made goes
 echo '/* mine */' >> "$work/b/customer/customer_views.c"
 if "$meshgen" generate --mesh "$work/omni" -o "$work/b" > "$work/out" 2>&1; then code=0; else code=$?; fi
