@@ -3,8 +3,6 @@
 #include "app/worker_int.h"
 
 #include "base/clock.h"
-#include "http/answer.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,6 +47,9 @@ static void register_metrics(struct mesh_worker *worker)
     const char *p = worker->name;
     worker->m_commit_seconds =
         mesh_metric_histogram(m, "mesh_commit_duration_seconds", "From handing over a commit until it is durable",
+                              mesh_metric_seconds, "product", p, NULL);
+    worker->m_read_wait_seconds =
+        mesh_metric_histogram(m, "mesh_read_wait_seconds", "From a question for rows until the worker comes to it",
                               mesh_metric_seconds, "product", p, NULL);
     worker->m_broker_up = mesh_metric_gauge(m, "mesh_broker_up", "1 while a broker can be reached", "product", p, NULL);
     if (worker->config->mongo_uri[0] != '\0')
@@ -149,10 +150,18 @@ static int truncated(struct mesh_worker *worker, struct mesh_err *err)
 }
 
 /* ---- the loop ---- */
-static void between(void *context)
+/* In the middle of a leg. Questions take at most half of the time while there is other work: as long as they took, they then wait. */
+void mesh_worker_breathe(void *context)
 {
     struct mesh_worker *worker = context;
-    mesh_mailbox_run(&worker->mailbox, worker);
+    if (!mesh_mailbox_any(&worker->mailbox))
+        return;
+    int64_t begun_us = mesh_clock_mono_us();
+    if (begun_us < worker->questions_from_us)
+        return;
+    mesh_mailbox_run(&worker->mailbox, worker, MESH_WORKER_QUESTIONS_US);
+    int64_t now_us = mesh_clock_mono_us();
+    worker->questions_from_us = now_us + (now_us - begun_us);
 }
 
 /* Returns whether something moved; negative: fatal. */
@@ -161,8 +170,8 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
     int linked = look_at_link(worker, err);
     if (linked < 0)
         return -1;
-    mesh_mailbox_run(&worker->mailbox, worker);
-    int read = reads || !worker->running ? mesh_kafka_source_poll(worker->source, between, err) : 0;
+    mesh_mailbox_run(&worker->mailbox, worker, MESH_WORKER_QUESTIONS_US);
+    int read = reads || !worker->running ? mesh_kafka_source_poll(worker->source, mesh_worker_breathe, err) : 0;
     if (read < 0 && truncated(worker, err) < 0)
         return -1;
     if (!worker->running)
@@ -200,7 +209,7 @@ static int work(struct mesh_worker *worker, struct mesh_err *err)
         if (moved < 0)
             return -1;
         mesh_worker_show(worker, moved > 0 && !worker->running);
-        if (moved == 0)
+        if (moved == 0 && !mesh_mailbox_any(&worker->mailbox))
             mesh_wake_wait(&worker->wake, worker->running ? SLEEP_US : SLEEP_WAITING_US);
     }
     return 0;
@@ -309,58 +318,46 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
 }
 
 /* ---- reading ---- */
-struct question {
+struct errand {
     struct mesh_errand errand;
-    struct mesh_read read;
-    struct mesh_key key;
-    char *after;
-    struct mesh_rows rows;
-    int result;
-    struct mesh_err err;
+    struct mesh_http_question *question;
+    int64_t asked_us;
 };
 
-static void question_drop(struct mesh_errand *errand)
+static void errand_done(struct errand *errand)
 {
-    struct question *q = (struct question *)errand;
-    mesh_rows_deinit(&q->rows);
-    free(q->after);
-    free(q);
+    struct mesh_http_question *question = errand->question;
+    free(errand);
+    question->answered(question);
 }
 
-static void question_run(struct mesh_errand *errand, void *owner)
+static void errand_refuse(struct mesh_errand *e)
 {
-    struct question *q = (struct question *)errand;
+    struct errand *errand = (struct errand *)e;
+    errand->question->result = MESH_HTTP_BUSY;
+    errand_done(errand);
+}
+
+static void errand_run(struct mesh_errand *e, void *owner)
+{
+    struct errand *errand = (struct errand *)e;
     struct mesh_worker *worker = owner;
-    if (worker->engine == NULL)
+    struct mesh_http_question *q = errand->question;
+    mesh_metric_observe(worker->m_read_wait_seconds, (double)(mesh_clock_mono_us() - errand->asked_us) / 1e6);
+    if (atomic_load(&q->given_up))
+        q->result = MESH_HTTP_BUSY;
+    else if (worker->engine == NULL)
         q->result = MESH_HTTP_NOT_LOADED;
     else if (q->read.key != NULL)
         q->result = mesh_engine_point(worker->engine, &q->read, &q->rows, &q->err);
     else
         q->result = mesh_engine_list(worker->engine, &q->read, &q->rows, &q->err);
+    errand_done(errand);
 }
 
-int mesh_worker_read(struct mesh_worker *worker, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err)
+void mesh_worker_ask(struct mesh_worker *worker, struct mesh_http_question *question)
 {
-    struct question *q = mesh_xcalloc(1, sizeof *q);
-    q->errand.run = question_run;
-    q->errand.drop = question_drop;
-    q->read = *read;
-    if (read->key != NULL) {
-        q->key = *read->key;
-        q->read.key = &q->key;
-    }
-    if (read->after.n > 0) {
-        q->after = mesh_xmalloc(read->after.n);
-        memcpy(q->after, read->after.p, read->after.n);
-        q->read.after.p = q->after;
-    }
-    if (!mesh_mailbox_ask(&worker->mailbox, &q->errand, MESH_WORKER_READ_US))
-        return MESH_HTTP_BUSY;
-    int result = q->result;
-    *ret = q->rows;
-    q->rows = (struct mesh_rows){0};
-    if (err != NULL)
-        *err = q->err;
-    question_drop(&q->errand);
-    return result;
+    struct errand *errand = mesh_xcalloc(1, sizeof *errand);
+    *errand = (struct errand){{.run = errand_run, .refuse = errand_refuse}, question, mesh_clock_mono_us()};
+    mesh_mailbox_post(&worker->mailbox, &errand->errand);
 }

@@ -221,6 +221,7 @@ void mesh_flow_release(struct mesh_task *task)
             break;
         do {
             apply(task, lane, forced);
+            mesh_flow_worked(task->engine, 1);
         } while ((lane->fifo_n > 0 || lane->heap_n > 0) && (forced || head(lane)->order_us < task->wm_us) &&
                  (next == NULL || leads(lane, next)));
     }

@@ -133,8 +133,10 @@ static void set_marks(const struct mesh_engine *engine, uint32_t first, uint32_t
     ret->as_of_us = n == 0 ? INT64_MIN : INT64_MAX;
     for (uint32_t i = first; i < first + n; i++) {
         const struct mesh_task *task = engine->tasks[i];
-        ret->as_of_us = task->wm_us < ret->as_of_us ? task->wm_us : ret->as_of_us;
-        ret->commit += task->n + (task->dirty ? 1 : 0);
+        /* In the middle of a batch the watermark is ahead of what was processed; closed_us never is. */
+        int64_t done_us = task->closed_us < task->wm_us ? task->closed_us : task->wm_us;
+        ret->as_of_us = done_us < ret->as_of_us ? done_us : ret->as_of_us;
+        ret->commit += task->n + (task->dirty && !task->committing ? 1 : 0);
         ret->durable += task->durable_n;
     }
 }

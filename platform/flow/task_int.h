@@ -176,6 +176,7 @@ struct mesh_task {
     uint32_t n_lanes;
     bool ordered;                  /* and has more than one lane */
     bool dirty;
+    bool committing;               /* commit n is being written: it holds everything that was processed */
     bool carry;                    /* a round began: write all that waits, again */
     bool all_idle;
     int64_t wm_us, release_us, released_us, closed_us, discard_us;
@@ -239,6 +240,7 @@ struct mesh_engine {
     bool in_flight;
     int64_t dirty_since_us;        /* INT64_MAX: nothing to commit */
     uint64_t unlogged_letters, unsent_letters; /* waiting for a commit; durable or not, not handed out */
+    uint32_t worked;               /* since conf.between was called */
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
     size_t documents;              /* waiting */
@@ -270,6 +272,16 @@ void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source,
     __attribute__((format(printf, 3, 4)));
 void mesh_flow_mark_dirty(struct mesh_task *task);
 void mesh_flow_publish(struct mesh_engine *engine); /* gauges */
+/* Work like that of n records was done, and the tasks are whole: perhaps it is time to let the driver in. */
+static inline void mesh_flow_worked(struct mesh_engine *engine, uint32_t n)
+{
+    engine->worked += n;
+    if (engine->worked < MESH_FLOW_SLICE)
+        return;
+    engine->worked = 0;
+    if (engine->conf.between != NULL && engine->restored)
+        engine->conf.between(engine->conf.between_context);
+}
 
 /* ---- task.c ---- */
 struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topology, int32_t partition, uint32_t index);

@@ -18,31 +18,41 @@
  * hold for), Mesh-Position and Mesh-Durable (commits processed, and durable), a strong ETag of the body
  * and Cache-Control: no-cache. If-None-Match gives 304. Errors are problems (http/problem.h).
  *
- * Where the rows come from, and the health, is the backend's matter (app/): its functions are called
- * on HTTP threads, several at once.
+ * Rows are a product's, and only its worker may read them. So an answer has two halves: mesh_http_begin() reads the request and
+ * makes a question of it, mesh_http_finish() writes the rows; in between nobody has to wait. Whatever needs no rows is answered at
+ * once.
+ *
+ *     x = mesh_http_begin(site, &request, &response);
+ *     if (x != NULL) {                                    rows are needed
+ *         question = mesh_http_take_question(x);          give it to the backend: mesh_http_ask()
+ *         ...                                             question->answered() is called, or you lose patience
+ *         mesh_http_finish(x, question, &response);       NULL: not answered in time
+ *         mesh_http_question_free(question);
+ *     }
  */
 #ifndef MESH_HTTP_ANSWER_H
 #define MESH_HTTP_ANSWER_H
 
-#include "base/vec.h"
-#include "flow/engine.h"
+#include "http/question.h"
 #include "http/token.h"
 
 #define MESH_HTTP_BODY_BYTES_MAX (64u << 10)
 #define MESH_HTTP_LOOKUP         "lookup"
 
 enum mesh_http_health { MESH_HTTP_LIVE, MESH_HTTP_STARTED, MESH_HTTP_READY };
-enum mesh_http_read_result { MESH_HTTP_BUSY = 1, MESH_HTTP_NOT_LOADED = 2 };
 
+/* Where the rows come from, and the health, is the backend's matter (app/): its functions are called on HTTP threads, several at
+ * once. */
 struct mesh_http_backend {
     void *context;
-    /* Copies `read`. 0, MESH_HTTP_BUSY (waited long enough), MESH_HTTP_NOT_LOADED, or negative. */
-    int (*read)(void *context, uint32_t product, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
+    /* Take the question; answer it now or later, on any thread (http/question.h). */
+    void (*ask)(void *context, struct mesh_http_question *question);
     /* Append JSON; true: 200, false: 503. */
     bool (*health)(void *context, enum mesh_http_health which, struct mesh_buf *out);
     void (*metrics)(void *context, struct mesh_buf *out);
 };
 
+/* Its texts are borrowed until the answer is complete. */
 struct mesh_http_request {
     const char *method;
     const char *uri;           /* raw */
@@ -67,13 +77,24 @@ struct mesh_http_response {
 void mesh_http_response_deinit(struct mesh_http_response *response);
 
 struct mesh_http_site;
+struct mesh_http_exchange;
 
 /* `pseudonym_keys`: per product. Everything is borrowed. FATAL "http.paths" when two ports have the same path, or
  * one takes a path of the platform. */
 int mesh_http_site_new(const struct mesh_service *service, const struct mesh_str *pseudonym_keys,
                        const struct mesh_http_backend *backend, struct mesh_http_site **ret, struct mesh_err *err);
 struct mesh_http_site *mesh_http_site_free(struct mesh_http_site *site);
-/* Any thread. `ret` is zeroed by the caller. */
-void mesh_http_answer(const struct mesh_http_site *site, const struct mesh_http_request *request, struct mesh_http_response *ret);
+
+/* Any thread. `ret` is zeroed by the caller. NULL: it is the answer. */
+struct mesh_http_exchange *mesh_http_begin(const struct mesh_http_site *site, const struct mesh_http_request *request,
+                                           struct mesh_http_response *ret);
+/* What it asks; the caller's from now on. Once. */
+struct mesh_http_question *mesh_http_take_question(struct mesh_http_exchange *exchange);
+void mesh_http_ask(const struct mesh_http_site *site, struct mesh_http_question *question);
+/* The second half; frees the exchange. */
+void mesh_http_finish(struct mesh_http_exchange *exchange, const struct mesh_http_question *answered,
+                      struct mesh_http_response *ret);
+/* Instead, when nobody wants the answer any more. Takes NULL. */
+void mesh_http_exchange_free(struct mesh_http_exchange *exchange);
 
 #endif

@@ -1,5 +1,9 @@
 /* The HTTP server: libmicrohttpd around http/answer.h.
  *
+ * A request that needs rows holds no thread: its connection is suspended until the worker has answered, or MESH_HTTP_PATIENCE_US
+ * has passed (503, up to a tenth of a second later), or the server stops (503). A client that goes away meanwhile is noticed when
+ * the answer is there.
+ *
  * Cleartext, so on loopback only, unless the operator says that something else protects the way
  * (MESH_HTTP_INSECURE=1); TLS comes with authentication. Limits: URI 8 KiB, headers 16 KiB, body
  * 64 KiB, MESH_HTTP_CONNECTIONS_MAX connections, 10 s of silence.
@@ -12,6 +16,7 @@
 #define MESH_HTTP_CONNECTIONS_MAX 1024
 #define MESH_HTTP_TIMEOUT_S       10
 #define MESH_HTTP_THREADS         4
+#define MESH_HTTP_PATIENCE_US     INT64_C(2000000)
 
 struct mesh_http_server;
 
@@ -23,6 +28,7 @@ bool mesh_http_is_loopback(const char *host);
 int mesh_http_server_start(const char *listen, bool insecure, const struct mesh_http_site *site, struct mesh_metrics *metrics,
                            struct mesh_http_server **ret, struct mesh_err *err);
 uint16_t mesh_http_server_port(const struct mesh_http_server *server);
+/* The backend must still answer what it was asked: this waits for it. Takes NULL. */
 struct mesh_http_server *mesh_http_server_stop(struct mesh_http_server *server);
 
 #endif

@@ -49,6 +49,8 @@ struct world {
     struct mesh_rng rng;
     int64_t now_us;
     bool mongo;
+    void (*between)(void *context); /* for the engine; NULL: none */
+    void *between_context;
     uint64_t round_log_bytes, round_sweep_bytes;
     uint32_t rounds, crashes, commits;
     uint32_t gaps;               /* in sequences, as receivers see them */
