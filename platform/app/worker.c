@@ -149,6 +149,108 @@ static int truncated(struct mesh_worker *worker, struct mesh_err *err)
     return 0;
 }
 
+/* ---- reading ---- */
+struct errand {
+    struct mesh_errand errand;
+    struct mesh_http_question *question;
+    struct mesh_worker *worker;
+    int64_t asked_us;
+    bool has_read;
+};
+
+static void errand_done(struct errand *errand)
+{
+    struct mesh_http_question *question = errand->question;
+    free(errand);
+    question->answered(question);
+}
+
+static void errand_refuse(struct mesh_errand *e)
+{
+    struct errand *errand = (struct errand *)e;
+    errand->question->result = atomic_load(&errand->worker->stop) ? MESH_HTTP_ENDING : MESH_HTTP_BUSY;
+    errand_done(errand);
+}
+
+/* Reads when the position is reached, and is done when what was read is durable. All tasks commit together, so the sum over them says it.
+ * False: it has to be looked at again. */
+static bool answer(struct mesh_worker *worker, struct errand *errand)
+{
+    struct mesh_http_question *q = errand->question;
+    uint64_t commit = 0;
+    uint64_t durable = 0;
+    if (atomic_load(&q->given_up)) {
+        q->result = MESH_HTTP_BUSY;
+        return true;
+    }
+    if (worker->engine == NULL) {
+        q->result = MESH_HTTP_NOT_LOADED;
+        return true;
+    }
+    mesh_engine_marks(worker->engine, q->read.view, &commit, &durable);
+    if (!errand->has_read) {
+        if (commit < q->min_position)
+            return false;
+        q->result = q->read.key != NULL ? mesh_engine_point(worker->engine, &q->read, &q->rows, &q->err)
+                                        : mesh_engine_list(worker->engine, &q->read, &q->rows, &q->err);
+        errand->has_read = true;
+    }
+    if (!q->committed || q->result != 0)
+        return true;
+    if (durable < q->rows.commit)
+        return false;
+    q->rows.durable = q->rows.commit;
+    return true;
+}
+
+static void errand_run(struct mesh_errand *e, void *owner)
+{
+    struct errand *errand = (struct errand *)e;
+    struct mesh_worker *worker = owner;
+    mesh_metric_observe(worker->m_read_wait_seconds, (double)(mesh_clock_mono_us() - errand->asked_us) / 1e6);
+    if (answer(worker, errand)) {
+        errand_done(errand);
+    } else if (worker->n_waiting == MESH_MAILBOX_MAX) {
+        errand_refuse(e);
+    } else {
+        e->next = worker->waiting;
+        worker->waiting = e;
+        worker->n_waiting++;
+    }
+}
+
+/* Those that wait for a commit, or have lost patience with it. */
+static void look_at_waiting(struct mesh_worker *worker)
+{
+    for (struct mesh_errand **at = &worker->waiting; *at != NULL;) {
+        struct errand *errand = (struct errand *)*at;
+        if (!answer(worker, errand)) {
+            at = &errand->errand.next;
+            continue;
+        }
+        *at = errand->errand.next;
+        worker->n_waiting--;
+        errand_done(errand);
+    }
+}
+
+static void refuse_waiting(struct mesh_worker *worker)
+{
+    while (worker->waiting != NULL) {
+        struct mesh_errand *errand = worker->waiting;
+        worker->waiting = errand->next;
+        errand->refuse(errand);
+    }
+    worker->n_waiting = 0;
+}
+
+void mesh_worker_ask(struct mesh_worker *worker, struct mesh_http_question *question)
+{
+    struct errand *errand = mesh_xcalloc(1, sizeof *errand);
+    *errand = (struct errand){{.run = errand_run, .refuse = errand_refuse}, question, worker, mesh_clock_mono_us(), false};
+    mesh_mailbox_post(&worker->mailbox, &errand->errand);
+}
+
 /* ---- the loop ---- */
 /* In the middle of a leg. Questions take at most half of the time while there is other work: as long as they took, they then wait. */
 void mesh_worker_breathe(void *context)
@@ -171,6 +273,7 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
     if (linked < 0)
         return -1;
     mesh_mailbox_run(&worker->mailbox, worker, MESH_WORKER_QUESTIONS_US);
+    look_at_waiting(worker);
     int read = reads || !worker->running ? mesh_kafka_source_poll(worker->source, mesh_worker_breathe, err) : 0;
     if (read < 0 && truncated(worker, err) < 0)
         return -1;
@@ -258,7 +361,9 @@ static void *run(void *context)
     int result = work(worker, &err);
     if (result == 0)
         result = drain(worker, &err);
+    atomic_store(&worker->stop, true);
     mesh_mailbox_close(&worker->mailbox);
+    refuse_waiting(worker);
     if (result < 0) {
         mesh_log_err(MESH_LOG_ERROR, "cannot go on; stops, the last commit is kept", &err);
         pthread_mutex_lock(&worker->lock);
@@ -315,49 +420,4 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     free(worker->dir);
     free(worker);
     return NULL;
-}
-
-/* ---- reading ---- */
-struct errand {
-    struct mesh_errand errand;
-    struct mesh_http_question *question;
-    int64_t asked_us;
-};
-
-static void errand_done(struct errand *errand)
-{
-    struct mesh_http_question *question = errand->question;
-    free(errand);
-    question->answered(question);
-}
-
-static void errand_refuse(struct mesh_errand *e)
-{
-    struct errand *errand = (struct errand *)e;
-    errand->question->result = MESH_HTTP_BUSY;
-    errand_done(errand);
-}
-
-static void errand_run(struct mesh_errand *e, void *owner)
-{
-    struct errand *errand = (struct errand *)e;
-    struct mesh_worker *worker = owner;
-    struct mesh_http_question *q = errand->question;
-    mesh_metric_observe(worker->m_read_wait_seconds, (double)(mesh_clock_mono_us() - errand->asked_us) / 1e6);
-    if (atomic_load(&q->given_up))
-        q->result = MESH_HTTP_BUSY;
-    else if (worker->engine == NULL)
-        q->result = MESH_HTTP_NOT_LOADED;
-    else if (q->read.key != NULL)
-        q->result = mesh_engine_point(worker->engine, &q->read, &q->rows, &q->err);
-    else
-        q->result = mesh_engine_list(worker->engine, &q->read, &q->rows, &q->err);
-    errand_done(errand);
-}
-
-void mesh_worker_ask(struct mesh_worker *worker, struct mesh_http_question *question)
-{
-    struct errand *errand = mesh_xcalloc(1, sizeof *errand);
-    *errand = (struct errand){{.run = errand_run, .refuse = errand_refuse}, question, mesh_clock_mono_us()};
-    mesh_mailbox_post(&worker->mailbox, &errand->errand);
 }

@@ -55,6 +55,8 @@ struct mesh_worker {
     _Atomic(int64_t) round_us;
     struct mesh_wake wake;
     struct mesh_mailbox mailbox;
+    struct mesh_errand *waiting; /* for a commit; the thread's own */
+    uint32_t n_waiting;
     int64_t questions_from_us; /* monotonic: before it, work comes first */
 
     pthread_mutex_t lock;

@@ -192,6 +192,9 @@ void mesh_rows_deinit(struct mesh_rows *rows);
 int mesh_engine_point(struct mesh_engine *engine, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
 int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
 
+/* `commit` and `durable` of an answer about this view, were it given now. */
+void mesh_engine_marks(const struct mesh_engine *engine, uint32_t view, uint64_t *ret_commit, uint64_t *ret_durable);
+
 /* ---- what it is doing ---- */
 struct mesh_source_info {
     uint32_t input;

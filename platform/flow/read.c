@@ -141,6 +141,17 @@ static void set_marks(const struct mesh_engine *engine, uint32_t first, uint32_t
     }
 }
 
+void mesh_engine_marks(const struct mesh_engine *engine, uint32_t view, uint64_t *ret_commit, uint64_t *ret_durable)
+{
+    struct mesh_rows marks = {0};
+    uint32_t first = 0;
+    uint32_t n = 0;
+    tasks_of(engine, engine->product->views[view].state, &first, &n);
+    set_marks(engine, first, n, &marks);
+    *ret_commit = marks.commit;
+    *ret_durable = marks.durable;
+}
+
 static bool window_wanted(const struct mesh_read *read, const struct mesh_flow_state *state, int64_t window)
 {
     if (!state->windowed)
@@ -227,6 +238,8 @@ static void offer(struct page *page, struct found found)
 
 static void offer_bucket(struct page *page, struct mesh_flow_state *state, const struct mesh_store_bucket *bucket)
 {
+    if (page->cap == 0)
+        return; /* only the count is wanted */
     for (uint32_t i = bucket->head; i != MESH_STORE_NONE;) {
         struct mesh_store_row *row = mesh_store_table_row(&state->table, i);
         if (shown(state, row))

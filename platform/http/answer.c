@@ -19,6 +19,9 @@ static const char *const own_paths[] = {"livez", "startupz", "readyz", "metrics"
 void mesh_http_response_deinit(struct mesh_http_response *response)
 {
     mesh_buf_deinit(&response->body);
+    for (unsigned i = 0; i < response->n_headers; i++)
+        free(response->headers[i].value);
+    response->n_headers = 0;
 }
 
 void mesh_http_header_add(struct mesh_http_response *response, const char *name, const char *format, ...)
@@ -28,8 +31,10 @@ void mesh_http_header_add(struct mesh_http_response *response, const char *name,
     header->name = name;
     va_list args;
     va_start(args, format);
-    vsnprintf(header->value, sizeof header->value, format, args);
+    struct mesh_buf value = MESH_BUF_NULL;
+    mesh_buf_vprintf(&value, format, args);
     va_end(args);
+    header->value = mesh_buf_take(&value);
 }
 
 /* ---- building ---- */
@@ -317,7 +322,7 @@ struct mesh_http_exchange *mesh_http_begin(const struct mesh_http_site *site, co
         mesh_http_exchange_free(x);
         return NULL;
     }
-    ret->n_headers = 0; /* the other half begins anew */
+    mesh_http_response_deinit(ret); /* the other half begins anew */
     return x;
 }
 

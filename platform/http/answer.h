@@ -9,10 +9,16 @@
  *   GET  {path}?limit=&after=&window=&from=&to=
  *                                    {"items":[...],"count":N,"next":"token"}; no next: the end.
  *                                    Windows: latest unless told otherwise
+ *   GET  {path}?count=1              {"count":N}, and no rows
  *   GET  {path}/{key...}             one segment per member of the key. Without windows: the row or
  *                                    404; with windows: a list of the key's windows, newest last
  *   POST {path}/lookup               {"key": ...}: a point by the raw key, for ports that protect a
  *                                    member of it: their path refuses (403), as paths end in logs
+ *
+ * Everywhere there: fields=a,b shows these, in this order; committed=1 answers when what it shows is durable; min-position=N
+ * answers when the Mesh-Position of an earlier answer is reached (503 when it takes too long). Accept: text/csv and
+ * application/x-ndjson give rows without an envelope; count and next are then in Mesh-Count and Mesh-Next. HEAD is GET without the
+ * body.
  *
  * Every answer of a port carries Mesh-Product: name@version; rows also Mesh-As-Of (the watermark they
  * hold for), Mesh-Position and Mesh-Durable (commits processed, and durable), a strong ETag of the body
@@ -57,20 +63,21 @@ struct mesh_http_request {
     const char *method;
     const char *uri;           /* raw */
     const char *if_none_match; /* NULL: absent; also below */
+    const char *accept;
     const char *traceparent;
     struct mesh_str body;
 };
 
 struct mesh_http_header {
     const char *name; /* static */
-    char value[256];
+    char *value;      /* owned */
 };
 
 struct mesh_http_response {
     int status;
     const char *type;
     struct mesh_buf body;
-    struct mesh_http_header headers[12];
+    struct mesh_http_header headers[16];
     unsigned n_headers;
     const char *route; /* for metrics: a path of ours, never what was sent */
 };

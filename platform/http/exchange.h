@@ -35,6 +35,7 @@ struct mesh_http_exchange {
     /* of a port */
     const struct mesh_http_route *route;
     struct mesh_http_query query;
+    enum mesh_http_format format;
     bool is_list;
     struct mesh_http_question *question; /* NULL: none, or it was taken */
 };

@@ -44,6 +44,8 @@ const char *mesh_http_reason(int status)
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 406:
+        return "Not Acceptable";
     case 413:
         return "Content Too Large";
     case 414:

@@ -11,13 +11,19 @@
 
 #include <stdatomic.h>
 
-enum mesh_http_read_result { MESH_HTTP_BUSY = 1, MESH_HTTP_NOT_LOADED = 2 };
+enum mesh_http_read_result {
+    MESH_HTTP_BUSY = 1,       /* not in time, or there are too many */
+    MESH_HTTP_NOT_LOADED = 2, /* there is no state yet */
+    MESH_HTTP_ENDING = 3,     /* the worker has ended */
+};
 
 struct mesh_http_question {
     uint32_t product;
     struct mesh_read read; /* what it points to is in here */
     struct mesh_key key;
     char *after;
+    bool committed;        /* answer when what was read is durable */
+    uint64_t min_position; /* read when the view's position is at least this */
     atomic_bool given_up;
     void (*answered)(struct mesh_http_question *question);
     void *asker, *asked_for; /* the asker's own */

@@ -30,12 +30,20 @@ static void ask(struct mesh_http_exchange *x, const struct mesh_key *key, uint32
                              .limit = limit,
                              .after = after};
     x->question = mesh_http_question_new(x->route->product_index, &read);
+    x->question->committed = x->query.committed;
+    x->question->min_position = x->query.min_position;
+}
+
+static bool read_query(struct mesh_http_exchange *x)
+{
+    return mesh_http_format_read(x->request->accept, &x->format, &x->problem) == 0 &&
+           mesh_http_query_read(&x->route->shape, x->is_list, &x->uri, &x->query, &x->problem) == 0;
 }
 
 static void begin_list(struct mesh_http_exchange *x)
 {
     x->is_list = true;
-    if (!mesh_http_only_get(x) || mesh_http_query_read(x->route->shape.view, true, &x->uri, &x->query, &x->problem) != 0)
+    if (!mesh_http_only_get(x) || !read_query(x))
         return;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf purpose = MESH_BUF_NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf after = MESH_BUF_NULL;
@@ -46,12 +54,12 @@ static void begin_list(struct mesh_http_exchange *x)
                               "is not a token of this list with these parameters, or the service "
                               "has started anew: begin without it");
     else
-        ask(x, NULL, x->query.limit, str_of(&after));
+        ask(x, NULL, x->query.count_only ? 0 : x->query.limit, str_of(&after));
 }
 
 static void begin_point(struct mesh_http_exchange *x, const struct mesh_key *key)
 {
-    if (mesh_http_query_read(x->route->shape.view, false, &x->uri, &x->query, &x->problem) == 0)
+    if (read_query(x))
         ask(x, key, MESH_HTTP_LIMIT_MAX, (struct mesh_str){0});
 }
 
@@ -102,6 +110,10 @@ static bool has_rows(struct mesh_http_exchange *x, const struct mesh_http_questi
         mesh_http_problem_set(&x->problem, 503,
                               "the state is not loaded yet: the broker has not answered since the "
                               "first start");
+    else if (result == MESH_HTTP_ENDING)
+        mesh_http_problem_set(&x->problem, 503, "the service stops; ask again when it, or another one, is there");
+    else if (result == MESH_HTTP_BUSY && x->query.min_position > 0)
+        mesh_http_problem_set(&x->problem, 503, "position %" PRIu64 " is not reached yet; try again", x->query.min_position);
     else if (result == MESH_HTTP_BUSY)
         mesh_http_problem_set(&x->problem, 503, "the product is busy; try again");
     else if (result != 0)
@@ -109,41 +121,62 @@ static bool has_rows(struct mesh_http_exchange *x, const struct mesh_http_questi
     return result == 0;
 }
 
-static void write_items(struct mesh_buf *out, const struct mesh_http_shape *shape, const struct mesh_rows *rows)
+static const void *row_at(const struct mesh_http_exchange *x, const struct mesh_rows *rows, size_t i)
 {
+    return rows->rows.p + i * x->route->shape.view->out_size;
+}
+
+/* Appends the token of the next page. */
+static void add_next(struct mesh_http_exchange *x, const struct mesh_rows *rows, struct mesh_buf *out)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf purpose = MESH_BUF_NULL;
+    add_purpose(x, &purpose);
+    mesh_http_token_seal(&x->site->token_keys[x->route->product_index], str_of(&rows->last), str_of(&purpose), out);
+}
+
+static void write_json(struct mesh_http_exchange *x, const struct mesh_rows *rows)
+{
+    struct mesh_buf *out = &x->response->body;
+    if (!x->is_list && x->route->shape.view->window == MESH_WINDOW_NONE) {
+        mesh_http_row(&x->route->shape, &x->query.fields, row_at(x, rows, 0), out);
+        mesh_buf_putc(out, '\n');
+        return;
+    }
     mesh_buf_puts(out, "{\"items\":[");
     for (size_t i = 0; i < rows->n; i++) {
         if (i > 0)
             mesh_buf_putc(out, ',');
-        mesh_http_row(shape, rows->rows.p + i * shape->view->out_size, out);
+        mesh_http_row(&x->route->shape, &x->query.fields, row_at(x, rows, i), out);
     }
-    mesh_buf_puts(out, "],\"count\":");
-}
-
-static void write_list(struct mesh_http_exchange *x, const struct mesh_rows *rows)
-{
-    struct mesh_buf *out = &x->response->body;
-    write_items(out, &x->route->shape, rows);
-    mesh_buf_printf(out, "%" PRIu64, rows->count);
-    if (rows->more) {
-        mesh_cleanup(mesh_buf_deinit) struct mesh_buf purpose = MESH_BUF_NULL;
-        add_purpose(x, &purpose);
+    mesh_buf_printf(out, "],\"count\":%" PRIu64, rows->count);
+    if (x->is_list && rows->more) {
         mesh_buf_puts(out, ",\"next\":\"");
-        mesh_http_token_seal(&x->site->token_keys[x->route->product_index], str_of(&rows->last), str_of(&purpose), out);
+        add_next(x, rows, out);
         mesh_buf_putc(out, '"');
     }
     mesh_buf_puts(out, "}\n");
 }
 
-static void write_point(struct mesh_http_exchange *x, const struct mesh_rows *rows)
+/* Rows without an envelope: what would be around them goes to the headers. */
+static void write_lines(struct mesh_http_exchange *x, const struct mesh_rows *rows)
 {
+    const struct mesh_http_shape *shape = &x->route->shape;
     struct mesh_buf *out = &x->response->body;
-    if (x->route->shape.view->window == MESH_WINDOW_NONE) {
-        mesh_http_row(&x->route->shape, rows->rows.p, out);
-        mesh_buf_putc(out, '\n');
-    } else {
-        write_items(out, &x->route->shape, rows);
-        mesh_buf_printf(out, "%zu}\n", rows->n);
+    if (x->format == MESH_HTTP_CSV)
+        mesh_http_csv_names(shape, &x->query.fields, out);
+    for (size_t i = 0; i < rows->n; i++) {
+        if (x->format == MESH_HTTP_CSV) {
+            mesh_http_csv_row(shape, &x->query.fields, row_at(x, rows, i), out);
+        } else {
+            mesh_http_row(shape, &x->query.fields, row_at(x, rows, i), out);
+            mesh_buf_putc(out, '\n');
+        }
+    }
+    mesh_http_header_add(x->response, "Mesh-Count", "%" PRIu64, rows->count);
+    if (x->is_list && rows->more) {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf next = MESH_BUF_NULL;
+        add_next(x, rows, &next);
+        mesh_http_header_add(x->response, "Mesh-Next", "%s", next.p);
     }
 }
 
@@ -157,11 +190,14 @@ void mesh_http_rows_finish(struct mesh_http_exchange *x, const struct mesh_http_
         mesh_http_problem_set(&x->problem, 404, "'%s' has no row of this key", x->route->shape.view->name);
         return;
     }
-    if (x->is_list)
-        write_list(x, rows);
-    else
-        write_point(x, rows);
     x->response->status = 200;
-    x->response->type = "application/json";
+    x->response->type = x->query.count_only ? "application/json" : mesh_http_format_type(x->format);
+    mesh_http_header_add(x->response, "Vary", "Accept");
+    if (x->query.count_only)
+        mesh_buf_printf(&x->response->body, "{\"count\":%" PRIu64 "}\n", rows->count);
+    else if (x->format == MESH_HTTP_JSON)
+        write_json(x, rows);
+    else
+        write_lines(x, rows);
     mesh_http_tag(x);
 }

@@ -301,6 +301,7 @@ static enum MHD_Result on_whole(struct mesh_http_server *server, struct incoming
     in->request = (struct mesh_http_request){.method = method,
                                              .uri = in->uri,
                                              .if_none_match = header(in->connection, "If-None-Match"),
+                                             .accept = header(in->connection, "Accept"),
                                              .traceparent = header(in->connection, "traceparent"),
                                              .body = {in->body.p, (uint32_t)in->body.n}};
     if (in->too_large)

@@ -16,6 +16,8 @@ struct fake {
     size_t rows;
     int asked;
     bool silent; /* never answers */
+    bool committed;
+    uint64_t min_position;
 };
 
 /* Answers at once. */
@@ -27,6 +29,8 @@ static void fake_ask(void *context, struct mesh_http_question *question)
     CHECK_EQ_I64(question->product, 0);
     fake->seen = *read;
     fake->asked++;
+    fake->committed = question->committed;
+    fake->min_position = question->min_position;
     question->result = fake->result;
     if (fake->result < 0) {
         (void)mesh_err_set(&question->err, MESH_ERR_FATAL, "x", "broken");
@@ -61,6 +65,8 @@ static void fake_metrics(void *context, struct mesh_buf *out)
     mesh_buf_puts(out, "metric 1\n");
 }
 
+static const char *accept; /* of the next request */
+
 static struct mesh_http_response ask(struct fake *fake, const char *method, const char *uri, const char *body, const char *match)
 {
     struct mesh_http_backend backend = {fake, fake_ask, fake_health, fake_metrics};
@@ -69,7 +75,7 @@ static struct mesh_http_response ask(struct fake *fake, const char *method, cons
     struct mesh_err err = {0};
     struct mesh_http_response response = {0};
     CHECK_EQ_I64(mesh_http_site_new(&shop_service, &key, &backend, &site, &err), 0);
-    struct mesh_http_request request = {.method = method, .uri = uri, .if_none_match = match};
+    struct mesh_http_request request = {.method = method, .uri = uri, .if_none_match = match, .accept = accept};
     request.traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
     if (body != NULL)
         request.body = mesh_str_of(body);
@@ -143,6 +149,77 @@ CASE(protected_keys_stay_out_of_paths)
     CHECK_EQ_I64(status_of(&fake, "POST", "/customers", NULL), 405);
 }
 
+static const char *header(const struct mesh_http_response *r, const char *name)
+{
+    for (unsigned i = 0; i < r->n_headers; i++)
+        if (strcmp(r->headers[i].name, name) == 0)
+            return r->headers[i].value;
+    return NULL;
+}
+
+CASE(fields_are_shown_as_asked_for)
+{
+    struct fake fake = {.rows = 2};
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r = ask(&fake, "GET", "/totals?fields=n,country", NULL, NULL);
+    CHECK_CONTAINS(r.body.p, "{\"items\":[{\"n\":3,\"country\":\"D\\\"E\"},{\"n\":3,");
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response wrong = ask(&fake, "GET", "/totals?fields=m", NULL, NULL);
+    CHECK_EQ_I64(wrong.status, 400);
+    CHECK_CONTAINS(wrong.body.p, "\"pointer\":\"/query/fields\"");
+    /* a field asked for by name is protected as ever */
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response one =
+        ask(&fake, "POST", "/customers/lookup?fields=customer", "{\"key\":\"ann\"}", NULL);
+    CHECK_EQ_I64(one.status, 200);
+    CHECK(strstr(one.body.p, "ann") == NULL && strstr(one.body.p, "orders") == NULL);
+}
+
+CASE(rows_without_an_envelope)
+{
+    struct fake fake = {.rows = 2};
+    accept = "text/csv";
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response csv =
+        ask(&fake, "GET", "/totals?fields=country,total,final", NULL, NULL);
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response people = ask(&fake, "GET", "/customers", NULL, NULL);
+    accept = "application/x-ndjson";
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response lines =
+        ask(&fake, "GET", "/totals?fields=country,n", NULL, NULL);
+    accept = "image/png";
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 406);
+    accept = NULL;
+    CHECK_STR(csv.type, "text/csv; charset=utf-8; header=present");
+    CHECK_STR(csv.body.p, "country,total,final\r\n\"D\"\"E\",-12.05,false\r\n\"D\"\"E\",-12.05,false\r\n");
+    CHECK_STR(header(&csv, "Mesh-Count"), "2");
+    CHECK_STR(header(&csv, "Vary"), "Accept");
+    REQUIRE(header(&csv, "Mesh-Next") != NULL);
+    char uri[2048];
+    snprintf(uri, sizeof uri, "/totals?after=%s", header(&csv, "Mesh-Next"));
+    CHECK_EQ_I64(status_of(&fake, "GET", uri, NULL), 200); /* the token is the same in all formats */
+    CHECK_STR(lines.type, "application/x-ndjson");
+    CHECK_STR(lines.body.p, "{\"country\":\"D\\\"E\",\"n\":3}\n{\"country\":\"D\\\"E\",\"n\":3}\n");
+    CHECK(strstr(people.body.p, "ann") == NULL); /* pseudonyms here, too; and a missing value is empty */
+    CHECK_CONTAINS(people.body.p, ",\r\n");
+}
+
+CASE(only_the_count)
+{
+    struct fake fake = {.rows = 2};
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r = ask(&fake, "GET", "/totals?count=1", NULL, NULL);
+    CHECK_STR(r.body.p, "{\"count\":2}\n");
+    CHECK_EQ_I64(fake.seen.limit, 0);
+}
+
+CASE(when_to_answer_is_part_of_the_question)
+{
+    struct fake fake = {.rows = 1};
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals/DE?committed=1&min-position=9", NULL), 200);
+    CHECK(fake.committed && fake.min_position == 9);
+    fake.silent = true;
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r =
+        ask(&fake, "GET", "/totals/DE?min-position=9", NULL, NULL);
+    CHECK_EQ_I64(r.status, 503);
+    CHECK_CONTAINS(r.body.p, "position 9 is not reached yet");
+    CHECK_STR(header(&r, "Retry-After"), "1");
+}
+
 CASE(statuses)
 {
     struct fake fake = {.ready = true, .rows = 1};
@@ -164,6 +241,8 @@ CASE(statuses)
     fake.result = MESH_HTTP_BUSY;
     CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 503);
     fake.result = MESH_HTTP_NOT_LOADED;
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 503);
+    fake.result = MESH_HTTP_ENDING;
     CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 503);
     fake.result = -1;
     CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 500);

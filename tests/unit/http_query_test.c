@@ -46,7 +46,8 @@ static int query(const char *text, bool list, struct mesh_http_query *ret, struc
     struct mesh_http_uri uri;
     *problem = (struct mesh_http_problem){0};
     mesh_http_uri_read(&arena, text, &uri, problem);
-    return mesh_http_query_read(&shop_product.views[SHOP_VIEW_TOTALS], list, &uri, ret, problem);
+    struct mesh_http_shape shape = {.view = &shop_product.views[SHOP_VIEW_TOTALS]};
+    return mesh_http_query_read(&shape, list, &uri, ret, problem);
 }
 
 CASE(parameters_have_defaults_and_limits)
@@ -70,6 +71,53 @@ CASE(parameters_have_defaults_and_limits)
     CHECK_EQ_I64(query("/t?limit=1&limit=2", true, &q, &p), 400);
     CHECK_EQ_I64(query("/t?from=2025-11-22&to=2025-11-21", true, &q, &p), 400);
     CHECK_EQ_I64(query("/t/DE?limit=1", false, &q, &p), 400);
+}
+
+CASE(what_to_show_and_when)
+{
+    static struct mesh_http_query q;
+    struct mesh_http_problem p;
+    CHECK_EQ_I64(query("/t?fields=total,country&committed=1&min-position=7&count=1", true, &q, &p), 0);
+    CHECK(q.fields.n == 2 && q.committed && q.count_only && q.min_position == 7);
+    CHECK_STR(shop_product.views[SHOP_VIEW_TOTALS].out[q.fields.v[0]].name, "total");
+    CHECK_EQ_I64(query("/t/DE?fields=n&committed=0", false, &q, &p), 0);
+    CHECK(q.fields.n == 1 && !q.committed);
+    CHECK_EQ_I64(query("/t/DE?count=1", false, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?fields=totl", true, &q, &p), 400);
+    CHECK_CONTAINS(p.items[0].detail, "did you mean 'total'?");
+    CHECK_EQ_I64(query("/t?fields=n,n", true, &q, &p), 400);
+    CHECK_CONTAINS(p.items[0].detail, "twice");
+    CHECK_EQ_I64(query("/t?fields=", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?fields=n,", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?committed=yes", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?min-position=-1", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?comitted=1", true, &q, &p), 400);
+    CHECK_CONTAINS(p.items[0].detail, "did you mean 'committed'?");
+}
+
+static int format(const char *accept)
+{
+    enum mesh_http_format f = MESH_HTTP_JSON;
+    struct mesh_http_problem p = {0};
+    int status = mesh_http_format_read(accept, &f, &p);
+    return status != 0 ? status : (int)f;
+}
+
+CASE(accept_is_read_as_rfc_9110_says)
+{
+    CHECK_EQ_I64(format(NULL), MESH_HTTP_JSON);
+    CHECK_EQ_I64(format("*/*"), MESH_HTTP_JSON);
+    CHECK_EQ_I64(format("text/csv"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("Text/CSV; charset=utf-8"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("text/*"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("application/x-ndjson, application/json;q=0.9"), MESH_HTTP_NDJSON);
+    CHECK_EQ_I64(format("text/csv;q=0.5, application/json;q=0.50"), MESH_HTTP_JSON);
+    CHECK_EQ_I64(format("text/csv;q=0.501, application/json;q=0.5"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("*/*, application/json;q=0"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("text/html,application/xhtml+xml,*/*;q=0.8"), MESH_HTTP_JSON);
+    CHECK_EQ_I64(format("text/html"), 406);
+    CHECK_EQ_I64(format("text/csv;q=0"), 406);
+    CHECK_EQ_I64(format(";,;q=,q=9;;"), 406);
 }
 
 static const char *const symbols[] = {"WEB", "SHOP", NULL};

@@ -199,6 +199,19 @@ CASE(answers_come_at_once_or_later_on_one_connection)
         request(fd, i % 5 == 0 ? LOOKUP : GET_POINT);
         CHECK_EQ_I64(status(fd), 200);
     }
+    static const char head[] = "HEAD /totals/DE HTTP/1.1\r\nHost: x\r\n\r\n";
+    request(fd, head); /* the head of the answer and no body: so the next one's head follows at once */
+    char text[4096];
+    size_t n = 0;
+    while (n < sizeof text - 1 && memmem(text, n, "\r\n\r\n", 4) == NULL) {
+        ssize_t got = recv(fd, text + n, sizeof text - 1 - n, 0);
+        REQUIRE(got > 0);
+        n += (size_t)got;
+    }
+    text[n] = '\0';
+    CHECK_CONTAINS(text, "HTTP/1.1 200");
+    CHECK_CONTAINS(text, "ETag: ");
+    CHECK(n == (size_t)(strstr(text, "\r\n\r\n") + 4 - text));
     request(fd, "GET /totals?nothing=1 HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK_EQ_I64(status(fd), 400);
     close(fd);
