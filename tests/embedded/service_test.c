@@ -124,6 +124,7 @@ CASE(records_become_answers)
     REQUIRE(child_start(&shop, broker_port(broker), NULL));
     printf("# restart to ready line: %lld us\n", (long long)(shop.ready_us - shop.started_us));
     CHECK(totals_until(shop.port, 20000, 0));
+    CHECK(http_until(shop.port, "/readyz", "\"group\":\"owner\"", 30));
     waits(broker, shop.port);
     orders(broker, 25000, 30000);
     CHECK(totals_until(shop.port, 30000, 30));
