@@ -112,9 +112,10 @@ static int start(struct service *s, struct mesh_err *err)
     for (uint32_t i = 0; i < declared->n_products; i++)
         if (mesh_worker_new(declared->products[i], &s->config, s->config.pseudonym_keys[i], s->metrics, &s->workers[i], err) < 0)
             return mesh_err_prefix(err, "%s", declared->products[i]->name);
+    struct mesh_http_conf http = {s->config.http_listen, s->config.http_insecure, s->config.http_client_rate};
     struct mesh_http_backend backend = {s, on_ask, on_health, on_metrics};
     if (mesh_http_site_new(declared, s->config.pseudonym_keys, &backend, &s->site, err) < 0 ||
-        mesh_http_server_start(s->config.http_listen, s->config.http_insecure, s->site, s->metrics, &s->server, err) < 0)
+        mesh_http_server_start(&http, s->site, s->metrics, &s->server, err) < 0)
         return -1;
     for (uint32_t i = 0; i < declared->n_products; i++)
         mesh_worker_start(s->workers[i], on_ended, s);

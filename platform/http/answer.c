@@ -309,7 +309,11 @@ struct mesh_http_exchange *mesh_http_begin(const struct mesh_http_site *site, co
     set_trace(x);
     if (mesh_http_uri_read(&x->arena, request->uri, &x->uri, &x->problem) == 0 && !serve_own(x)) {
         x->route = find_route(x);
-        if (x->route == NULL) {
+        if (request->wait_s > 0) {
+            mesh_http_header_add(ret, "Retry-After", "%d", request->wait_s);
+            mesh_http_problem_set(&x->problem, 429,
+                                  "these are more requests a second than one client may make; go on after Retry-After");
+        } else if (x->route == NULL) {
             no_such_path(x);
         } else {
             start_port(x);

@@ -20,6 +20,8 @@
  * application/x-ndjson give rows without an envelope; count and next are then in Mesh-Count and Mesh-Next. HEAD is GET without the
  * body.
  *
+ * A client that asks ports more often than it may is told so (429, Retry-After); health and metrics are always answered.
+ *
  * Every answer of a port carries Mesh-Product: name@version; rows also Mesh-As-Of (the watermark they
  * hold for), Mesh-Position and Mesh-Durable (commits processed, and durable), a strong ETag of the body
  * and Cache-Control: no-cache. If-None-Match gives 304. Errors are problems (http/problem.h).
@@ -65,6 +67,7 @@ struct mesh_http_request {
     const char *if_none_match; /* NULL: absent; also below */
     const char *accept;
     const char *traceparent;
+    int wait_s; /* the client has asked too often, and may again after so many seconds; 0: go on */
     struct mesh_str body;
 };
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "http/limit.h"
 #include "http/problem.h"
 #include "io/wake.h"
 
@@ -28,6 +29,7 @@ struct mesh_http_server {
     const struct mesh_http_site *site;
     struct mesh_metrics *metrics;
     uint16_t port;
+    struct mesh_http_limit *limit; /* NULL: none */
 
     /* requests that wait for rows, the oldest first; all have the same patience */
     pthread_mutex_t lock;
@@ -306,6 +308,9 @@ static enum MHD_Result on_whole(struct mesh_http_server *server, struct incoming
                                              .body = {in->body.p, (uint32_t)in->body.n}};
     if (in->too_large)
         return refuse_body(server, in);
+    if (server->limit != NULL)
+        in->request.wait_s = mesh_http_limit_take(
+            server->limit, MHD_get_connection_info(in->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, in->begun_us);
     in->exchange = mesh_http_begin(server->site, &in->request, &answer);
     if (in->exchange == NULL)
         return send_answer(server, in, &answer);
@@ -344,19 +349,20 @@ static void silent(void *context, const char *format, va_list args)
 
 static void free_server(struct mesh_http_server *server)
 {
+    mesh_http_limit_free(server->limit);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server);
 }
 
-int mesh_http_server_start(const char *listen_text, bool insecure, const struct mesh_http_site *site, struct mesh_metrics *metrics,
+int mesh_http_server_start(const struct mesh_http_conf *conf, const struct mesh_http_site *site, struct mesh_metrics *metrics,
                            struct mesh_http_server **ret, struct mesh_err *err)
 {
     char host[64];
     uint16_t port = 0;
-    if (mesh_http_parse_listen(listen_text, host, &port, err) != 0)
+    if (mesh_http_parse_listen(conf->listen, host, &port, err) != 0)
         return -1;
-    if (!insecure && !mesh_http_is_loopback(host))
+    if (!conf->insecure && !mesh_http_is_loopback(host))
         return mesh_err_set(err, MESH_ERR_FATAL, "http.insecure",
                             "refusing to listen on %s: this service speaks plain HTTP without keys, "
                             "so only on loopback. If something in front of it protects the way, say "
@@ -369,6 +375,8 @@ int mesh_http_server_start(const char *listen_text, bool insecure, const struct 
     server->site = site;
     server->metrics = metrics;
     server->port = port;
+    if (conf->client_rate > 0)
+        server->limit = mesh_http_limit_new(conf->client_rate);
     mesh_assert(pthread_mutex_init(&server->lock, NULL) == 0);
     mesh_wake_cond_init(&server->changed);
     server->daemon = MHD_start_daemon(

@@ -24,8 +24,14 @@ struct mesh_http_server;
 int mesh_http_parse_listen(const char *text, char *ret_host /* 64 */, uint16_t *ret_port, struct mesh_err *err);
 bool mesh_http_is_loopback(const char *host);
 
-/* FATAL "http.port_taken", "http.address", "http.insecure". Port 0: the kernel chooses. */
-int mesh_http_server_start(const char *listen, bool insecure, const struct mesh_http_site *site, struct mesh_metrics *metrics,
+struct mesh_http_conf {
+    const char *listen;  /* port 0: the kernel chooses */
+    bool insecure;       /* also on other addresses than loopback */
+    int64_t client_rate; /* requests a second of one client (http/limit.h); 0: as many as it likes */
+};
+
+/* FATAL "http.port_taken", "http.address", "http.insecure". */
+int mesh_http_server_start(const struct mesh_http_conf *conf, const struct mesh_http_site *site, struct mesh_metrics *metrics,
                            struct mesh_http_server **ret, struct mesh_err *err);
 uint16_t mesh_http_server_port(const struct mesh_http_server *server);
 /* The backend must still answer what it was asked: this waits for it. Takes NULL. */

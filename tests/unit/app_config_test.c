@@ -51,6 +51,7 @@ CASE(defaults_environment_and_options)
     CHECK_EQ_I64(load(env, options, &c, &out, &problems), MESH_CONFIG_RUN);
     CHECK_STR(c.kafka_brokers, "b:2");
     CHECK_EQ_I64(c.kafka_linger_ms, 9);
+    CHECK_EQ_I64(c.http_client_rate, 0);
     CHECK_STR(c.http_listen, "127.0.0.1:8099");
     CHECK_STR(c.state_dir, "state/shop");
     CHECK(c.log_level == MESH_LOG_DEBUG && c.state_fsync && !c.state_reset);

@@ -5,8 +5,12 @@
 #include "base/check.h"
 #include "http/answer.h"
 #include "http/encode.h"
+#include "http/limit.h"
 #include "http/query.h"
 #include "http/token.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 static struct mesh_arena arena;
 
@@ -213,4 +217,51 @@ CASE(base64url_reads_what_it_writes)
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf padded = MESH_BUF_NULL;
     mesh_http_base64("ab", 2, &padded);
     CHECK(padded.n == 4 && memcmp(padded.p, "YWI=", 4) == 0);
+}
+
+/* ---- the rate of a client ---- */
+static int take(struct mesh_http_limit *limit, const char *address, int64_t now_us)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, address, &four.sin_addr) == 1)
+        return mesh_http_limit_take(limit, (struct sockaddr *)&four, now_us);
+    mesh_assert(inet_pton(AF_INET6, address, &six.sin6_addr) == 1);
+    return mesh_http_limit_take(limit, (struct sockaddr *)&six, now_us);
+}
+
+CASE(a_second_of_requests_and_then_as_they_come)
+{
+    struct mesh_http_limit *limit = mesh_http_limit_new(10);
+    int64_t now = INT64_C(1000000000);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ_I64(take(limit, "10.0.0.1", now), 0);
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now), 1);
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now), 1); /* asking in vain costs nothing */
+    CHECK_EQ_I64(take(limit, "10.0.0.2", now), 0);
+    CHECK_EQ_I64(take(limit, "::ffff:10.0.0.1", now), 1); /* the same client */
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now + 99999), 1);
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now + 100000), 0);
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now + 100000), 1);
+    int allowed = 0;
+    for (int i = 1; i <= 1000; i++) /* a hundred a second for ten seconds */
+        allowed += take(limit, "10.0.0.1", now + 100000 + i * 10000) == 0;
+    CHECK_EQ_I64(allowed, 100);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ_I64(take(limit, i % 2 == 0 ? "2001:db8:0:1::1" : "2001:db8:0:1:ffff::2", now), 0);
+    CHECK_EQ_I64(take(limit, "2001:db8:0:1::3", now), 1); /* one network, one client */
+    CHECK_EQ_I64(take(limit, "2001:db8:0:2::3", now), 0);
+    mesh_http_limit_free(limit);
+}
+
+/* More clients than there is room for: nobody is refused for another's sake, and memory stays what it is. */
+CASE(many_clients_are_forgotten_and_begin_anew)
+{
+    struct mesh_http_limit *limit = mesh_http_limit_new(1);
+    char address[32];
+    for (int i = 0; i < 4 * MESH_HTTP_LIMIT_CLIENTS; i++) {
+        snprintf(address, sizeof address, "10.%d.%d.%d", i >> 16 & 255, i >> 8 & 255, i & 255);
+        CHECK_EQ_I64(take(limit, address, 1000000 + i), 0);
+    }
+    mesh_http_limit_free(limit);
 }

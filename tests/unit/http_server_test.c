@@ -119,7 +119,7 @@ struct world {
     struct mesh_http_server *server;
 };
 
-static void world_init(struct world *w, enum mode mode)
+static void world_init_limited(struct world *w, enum mode mode, int64_t rate)
 {
     *w = (struct world){.backend = {.mode = mode}};
     struct mesh_http_backend backend = {&w->backend, ask, health, metrics};
@@ -130,7 +130,13 @@ static void world_init(struct world *w, enum mode mode)
     pthread_create(&w->backend.thread, NULL, answer_all, &w->backend);
     w->metrics = mesh_metrics_new();
     mesh_assert(mesh_http_site_new(&shop_service, &key, &backend, &w->site, &err) == 0);
-    mesh_assert(mesh_http_server_start("127.0.0.1:0", false, w->site, w->metrics, &w->server, &err) == 0);
+    mesh_assert(
+        mesh_http_server_start(&(struct mesh_http_conf){"127.0.0.1:0", false, rate}, w->site, w->metrics, &w->server, &err) == 0);
+}
+
+static void world_init(struct world *w, enum mode mode)
+{
+    world_init_limited(w, mode, 0);
 }
 
 static void world_deinit(struct world *w)
@@ -214,6 +220,22 @@ CASE(answers_come_at_once_or_later_on_one_connection)
     CHECK(n == (size_t)(strstr(text, "\r\n\r\n") + 4 - text));
     request(fd, "GET /totals?nothing=1 HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK_EQ_I64(status(fd), 400);
+    close(fd);
+    world_deinit(&w);
+}
+
+CASE(a_client_that_asks_too_often)
+{
+    struct world w;
+    world_init_limited(&w, AT_ONCE, 1); /* one a second, so all but the first, whatever the clock does within one */
+    int fd = dial(&w), refused = 0;
+    for (int i = 0; i < 20; i++) {
+        request(fd, GET_POINT);
+        refused += status(fd) == 429;
+    }
+    CHECK(refused > 0);
+    request(fd, GET_LIVE);
+    CHECK_EQ_I64(status(fd), 200);
     close(fd);
     world_deinit(&w);
 }
