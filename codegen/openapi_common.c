@@ -112,7 +112,7 @@ static void flag_parameter(struct mesh_json_out *json, const char *name, const c
 static void parameters(struct mesh_json_out *json)
 {
     mesh_json_out_object(json, "parameters");
-    begin_parameter(json, "limit", "limit", "query", "How many rows at most; more than the maximum is the maximum.");
+    begin_parameter(json, "limit", "limit", "query", "How many rows at most.");
     mesh_json_out_text(json, "type", "integer");
     mesh_json_out_long(json, "minimum", 1);
     mesh_json_out_long(json, "maximum", LIMIT_MAX);

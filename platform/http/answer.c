@@ -117,17 +117,22 @@ static void send_problem(struct mesh_http_exchange *x)
         mesh_http_header_add(response, "Retry-After", "1");
 }
 
-static bool is_get(const struct mesh_http_exchange *x)
+bool mesh_http_is_get(const struct mesh_http_exchange *x)
 {
     return strcmp(x->request->method, "GET") == 0 || strcmp(x->request->method, "HEAD") == 0;
 }
 
+void mesh_http_not_allowed(struct mesh_http_exchange *x, const char *allow)
+{
+    mesh_http_header_add(x->response, "Allow", "%s", allow);
+    mesh_http_problem_set(&x->problem, 405, "here is only %s", allow);
+}
+
 bool mesh_http_only_get(struct mesh_http_exchange *x)
 {
-    if (is_get(x))
+    if (mesh_http_is_get(x))
         return true;
-    mesh_http_header_add(x->response, "Allow", "GET, HEAD");
-    mesh_http_problem_set(&x->problem, 405, "here is only GET and HEAD");
+    mesh_http_not_allowed(x, "GET, HEAD");
     return false;
 }
 

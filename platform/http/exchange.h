@@ -43,6 +43,9 @@ struct mesh_http_exchange {
 /* answer.c */
 void mesh_http_header_add(struct mesh_http_response *response, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+bool mesh_http_is_get(const struct mesh_http_exchange *x); /* or HEAD */
+/* A 405 that says what there is instead. */
+void mesh_http_not_allowed(struct mesh_http_exchange *x, const char *allow);
 /* False, with a 405, when the method is another than GET and HEAD. */
 bool mesh_http_only_get(struct mesh_http_exchange *x);
 /* The strong ETag of the body; 304 when the client has it. */

@@ -165,10 +165,10 @@ static void unknown(const struct mesh_view *view, bool list, struct mesh_str nam
 static void read_limit(struct mesh_str text, struct mesh_http_query *ret, struct mesh_http_problem *problem)
 {
     int64_t v = 0;
-    if (mesh_text_parse_long(text, &v) != 0 || v < 1)
+    if (mesh_text_parse_long(text, &v) != 0 || v < 1 || v > MESH_HTTP_LIMIT_MAX)
         mesh_http_problem_add(problem, "/query/limit", "must be a number from 1 to %d", MESH_HTTP_LIMIT_MAX);
     else
-        ret->limit = v > MESH_HTTP_LIMIT_MAX ? MESH_HTTP_LIMIT_MAX : (uint32_t)v;
+        ret->limit = (uint32_t)v;
 }
 
 static void read_window(struct mesh_str text, struct mesh_http_query *ret, struct mesh_http_problem *problem)

@@ -73,7 +73,12 @@ void mesh_http_rows_begin(struct mesh_http_exchange *x)
         begin_list(x);
         return;
     }
-    if (n == 1 && mesh_str_eq(rest[0], MESH_STR(MESH_HTTP_LOOKUP)) && strcmp(x->request->method, "POST") == 0) {
+    bool lookup = n == 1 && mesh_str_eq(rest[0], MESH_STR(MESH_HTTP_LOOKUP)) && !mesh_http_is_get(x);
+    if (lookup && strcmp(x->request->method, "POST") != 0) {
+        mesh_http_not_allowed(x, route->key_protected ? "POST" : "GET, HEAD, POST"); /* GET: a key may be called so */
+        return;
+    }
+    if (lookup) {
         if (mesh_http_key_read_body(&x->arena, route->shape.view, x->request->body, &key, &x->problem) == 0)
             begin_point(x, &key);
         return;

@@ -147,6 +147,9 @@ CASE(protected_keys_stay_out_of_paths)
     CHECK(strstr(one.body.p, "ann") == NULL);
     CHECK_EQ_I64(status_of(&fake, "POST", "/customers/lookup", "{}"), 400);
     CHECK_EQ_I64(status_of(&fake, "POST", "/customers", NULL), 405);
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response put = ask(&fake, "PUT", "/customers/lookup", NULL, NULL);
+    CHECK_EQ_I64(put.status, 405);
+    CHECK_CONTAINS(put.body.p, "here is only POST");
 }
 
 static const char *header(const struct mesh_http_response *r, const char *name)

@@ -60,7 +60,8 @@ CASE(parameters_have_defaults_and_limits)
     struct mesh_http_problem p;
     CHECK_EQ_I64(query("/t", true, &q, &p), 0);
     CHECK(q.limit == 100 && q.windows == MESH_READ_LATEST && q.from_us == INT64_MIN);
-    CHECK_EQ_I64(query("/t?limit=5000&window=closed", true, &q, &p), 0);
+    CHECK_EQ_I64(query("/t?limit=1001", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?limit=1000&window=closed", true, &q, &p), 0);
     CHECK(q.limit == 1000 && q.windows == MESH_READ_CLOSED);
     CHECK_EQ_I64(query("/t?from=2025-11-21&to=2025-11-22T00:00:00%2B01:00", true, &q, &p), 0);
     CHECK(q.windows == MESH_READ_ALL && q.to_us - q.from_us == INT64_C(82800000000));
