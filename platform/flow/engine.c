@@ -404,9 +404,9 @@ void mesh_engine_tick(struct mesh_engine *engine, int64_t now_us)
             changed |= mesh_flow_source_tick(&task->sources[k], now_us);
         if (!changed)
             continue;
+        mesh_flow_mark_dirty(task);
         mesh_flow_watermark(task);
         mesh_flow_settle(task);
-        mesh_flow_mark_dirty(task);
     }
     if (now_us - engine->published_us >= PUBLISH_INTERVAL_US) { /* acknowledgements come without a commit behind them */
         engine->published_us = now_us;

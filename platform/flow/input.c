@@ -350,7 +350,9 @@ int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_recor
         if ((internal ? feed_internal(source, &records[i]) : feed_external(source, &records[i], prepared)) < 0)
             break;
         source->position = records[i].offset + 1;
-        taken++;
+        if (taken++ == 0)
+            mesh_flow_mark_dirty(task); /* before somebody looks: what is shown then counts as not committed */
+        mesh_flow_worked(task->engine, 1);
     }
     if (taken == 0)
         return 0;
@@ -358,6 +360,5 @@ int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_recor
     source->at_end = source->end >= 0 && source->position >= source->end;
     source->quiet_since_us = task->engine->now_us;
     mesh_flow_settle(task);
-    mesh_flow_mark_dirty(task);
     return 0;
 }

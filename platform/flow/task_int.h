@@ -192,6 +192,7 @@ struct mesh_task {
     int64_t gate_us;               /* sole: the minimum over tables that are not idle: records from there on wait for them */
     int64_t direct_us;             /* sole: below it nothing waits and no table is awaited: no need for the buffer */
     bool dirty;
+    bool committing;               /* commit n is being written: it holds everything that was processed */
     bool carry;                    /* a round began: write all that waits, again */
     bool all_idle;
     int64_t wm_us, release_us, released_us, closed_us, discard_us;
@@ -254,6 +255,7 @@ struct mesh_engine {
     bool in_flight;
     int64_t dirty_since_us;        /* INT64_MAX: nothing to commit */
     uint64_t unlogged_letters, unsent_letters; /* waiting for a commit; durable or not, not handed out */
+    uint32_t worked;               /* since conf.between was called */
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
     size_t documents;              /* waiting */
@@ -285,6 +287,16 @@ void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source,
     __attribute__((format(printf, 3, 4)));
 void mesh_flow_mark_dirty(struct mesh_task *task);
 void mesh_flow_publish(struct mesh_engine *engine); /* gauges */
+/* Work like that of n records was done, and the tasks are whole: perhaps it is time to let the driver in. */
+static inline void mesh_flow_worked(struct mesh_engine *engine, uint32_t n)
+{
+    engine->worked += n;
+    if (engine->worked < MESH_FLOW_SLICE)
+        return;
+    engine->worked = 0;
+    if (engine->conf.between != NULL && engine->restored)
+        engine->conf.between(engine->conf.between_context);
+}
 
 /* ---- task.c ---- */
 struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topology, int32_t partition, uint32_t index);

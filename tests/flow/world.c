@@ -84,6 +84,8 @@ void world_start(struct world *w)
         .round_log_bytes = w->round_log_bytes,
         .round_sweep_bytes = w->round_sweep_bytes,
         .metrics = w->metrics,
+        .between = w->between,
+        .between_context = w->between_context,
     };
     struct mesh_err err = {0};
     if (mesh_engine_new(&conf, &w->engine, &err) < 0)
