@@ -115,7 +115,7 @@ build_image() {
     make_base
     say "building $tag"
     # chroot isolation needs no namespaces of its own; the docker format keeps HEALTHCHECK.
-    buildah bud --isolation chroot --pull-never --format docker --network host --layers \
+    buildah bud --isolation chroot --pull-never --format docker --network host --layers --force-rm \
         --timestamp 0 "${options[@]}" -t "$tag" -f "$dockerfile" "$context" > "$log" 2>&1 9>&- || {
         tail -n 20 "$log" >&2
         say "building $tag failed (all of it: $log)"
