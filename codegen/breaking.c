@@ -180,7 +180,7 @@ static const struct mesh_model_product *find_product(const struct mesh_model *mo
     return NULL;
 }
 
-static bool may_change(const struct mesh_model_product *product)
+bool mesh_breaking_may_change(const struct mesh_model_product *product)
 {
     const char *status = product->status.text;
     return product->version.text == NULL ||
@@ -209,7 +209,7 @@ static const struct mesh_model_port *find_port(const struct mesh_model_product *
 static void compare_product(struct mesh_breaking *b)
 {
     static const char *const kinds[] = {"kafka", "http", "mongo"};
-    if (may_change(b->old))
+    if (mesh_breaking_may_change(b->old))
         return;
     if (b->new == NULL) {
         product_gone(b);
@@ -253,7 +253,7 @@ static bool is_released(const struct mesh_model *model, const struct mesh_model_
             here = here || product->inputs.v[i]->contract == contract;
         for (size_t i = 0; i < product->ports.n; i++)
             here = here || product->ports.v[i]->contract == contract;
-        if (here && !may_change(product))
+        if (here && !mesh_breaking_may_change(product))
             return true;
         named = named || here;
     }

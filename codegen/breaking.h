@@ -21,4 +21,7 @@
 void mesh_breaking_find(struct mesh_arena *arena, struct mesh_diags *diags, const struct mesh_model *before,
                         const struct mesh_model *now, int64_t today_us);
 
+/* It was proposed, draft or retired: nobody counts on it. */
+bool mesh_breaking_may_change(const struct mesh_model_product *product);
+
 #endif

@@ -197,8 +197,11 @@ static int load_older(struct mesh_cli *cli, const struct older *older, struct me
 static void say_fine(const struct mesh_cli *cli, const struct mesh_model *before)
 {
     size_t ports = 0;
-    for (size_t i = 0; i < before->products.n; i++)
+    for (size_t i = 0; i < before->products.n; i++) {
         ports += before->products.v[i]->ports.n;
+        if (mesh_breaking_may_change(before->products.v[i]))
+            printf("'%s' was %s, and may change at will\n", before->products.v[i]->name.text, before->products.v[i]->status.text);
+    }
     printf("nothing changed for readers since '%s': %zu product%s, %zu output port%s, %zu contract%s\n", cli->against,
            before->products.n, before->products.n == 1 ? "" : "s", ports, ports == 1 ? "" : "s", before->contracts.n,
            before->contracts.n == 1 ? "" : "s");
