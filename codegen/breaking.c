@@ -10,14 +10,20 @@
 
 /* ---- findings ---- */
 
-static long major(const struct mesh_model_product *product) { return strtol(product->version.text, NULL, 10); }
+static long major(const struct mesh_model_product *product)
+{
+    return strtol(product->version.text, NULL, 10);
+}
 
-bool mesh_breaking_raised(const struct mesh_breaking *b) { return b->new != NULL && major(b->new) > major(b->old); }
+bool mesh_breaking_raised(const struct mesh_breaking *b)
+{
+    return b->new != NULL &&major(b->new) > major(b->old);
+}
 
 const char *mesh_breaking_part(struct mesh_breaking *b, const char *section, const char *name, const char *key)
 {
-    return mesh_arena_printf(b->arena, "%s/%s%s%s%s%s", b->old->name.text, section, name == NULL ? "" : ".", name == NULL ? "" : name,
-                             key == NULL ? "" : ".", key == NULL ? "" : key);
+    return mesh_arena_printf(b->arena, "%s/%s%s%s%s%s", b->old->name.text, section, name == NULL ? "" : ".",
+                             name == NULL ? "" : name, key == NULL ? "" : ".", key == NULL ? "" : key);
 }
 
 struct mesh_diag *mesh_breaking_add(struct mesh_breaking *b, const char *code, const char *part, struct mesh_srcref at,
@@ -43,11 +49,6 @@ struct mesh_diag *mesh_breaking_add(struct mesh_breaking *b, const char *code, c
         mesh_diag_fix(b->diags, diag, "%s; or waive '%s'", fix, part);
     mesh_breaking_note_waiver(b, diag, waiver);
     return diag;
-}
-
-void mesh_breaking_was(struct mesh_breaking *b, struct mesh_diag *diag, struct mesh_srcref at, const char *what)
-{
-    mesh_diag_note(b->diags, diag, at, "%s", what);
 }
 
 static bool uses_source(const struct mesh_model_product *product, const struct mesh_source *source)
@@ -107,10 +108,11 @@ static void compare_promise(struct mesh_breaking *b, const char *what, struct me
                             const char *why)
 {
     struct mesh_diag *diag =
-        mesh_breaking_add(b, "MB011", mesh_breaking_part(b, "slaProperties", what, NULL), new.at, mesh_arena_printf(b->arena, "write '%s: %s' again", what, old.text),
+        mesh_breaking_add(b, "MB011", mesh_breaking_part(b, "slaProperties", what, NULL), new.at,
+                          mesh_arena_printf(b->arena, "write '%s: %s' again", what, old.text),
                           "'%s' promises another %s: %s, it was %s", b->old->name.text, what, new.text, old.text);
     mesh_diag_why(b->diags, diag, "%s", why);
-    mesh_breaking_was(b, diag, old.at, "it was promised here");
+    mesh_diag_note(b->diags, diag, old.at, "it was promised here");
     for (size_t i = 0; i < b->old->ports.n; i++)
         mesh_breaking_readers(b, diag, b->old->ports.v[i], NULL);
 }
@@ -163,7 +165,7 @@ static void compare_purpose(struct mesh_breaking *b)
     struct mesh_diag *diag = mesh_breaking_add(b, "MB012", mesh_breaking_part(b, "description", "purpose", NULL), new.at,
                                                "keep the purpose", "'%s' has another purpose", b->old->name.text);
     mesh_diag_why(b->diags, diag, "it reads personal data, which may be used for the purpose alone that people were told");
-    mesh_breaking_was(b, diag, old.at, "this was its purpose");
+    mesh_diag_note(b->diags, diag, old.at, "this was its purpose");
 }
 
 /* ---- products ---- */
@@ -178,7 +180,7 @@ static const struct mesh_model_product *find_product(const struct mesh_model *mo
     return NULL;
 }
 
-static bool may_change(const struct mesh_model_product *product)
+bool mesh_breaking_may_change(const struct mesh_model_product *product)
 {
     const char *status = product->status.text;
     return product->version.text == NULL ||
@@ -207,7 +209,7 @@ static const struct mesh_model_port *find_port(const struct mesh_model_product *
 static void compare_product(struct mesh_breaking *b)
 {
     static const char *const kinds[] = {"kafka", "http", "mongo"};
-    if (may_change(b->old))
+    if (mesh_breaking_may_change(b->old))
         return;
     if (b->new == NULL) {
         product_gone(b);
@@ -221,19 +223,20 @@ static void compare_product(struct mesh_breaking *b)
     for (size_t i = 0; i < b->old->ports.n; i++) {
         const struct mesh_model_port *old = b->old->ports.v[i];
         const struct mesh_model_port *new = find_port(b->new, old->name);
-        if (new != NULL && new->kind == old->kind) {
+        if (new != NULL &&new->kind == old->kind) {
             mesh_breaking_port(b, old, new);
             continue;
         }
         const char *part = mesh_breaking_part(b, "outputPorts", old->name, NULL);
         struct mesh_diag *diag =
-            new == NULL ? mesh_breaking_add(b, "MB002", part, old->at, "bring it back", "the output port '%s' of '%s' is gone", old->name,
-                                            b->old->name.text)
-                        : mesh_breaking_add(b, "MB002", part, new->at, "give the new one another name",
-                                            "the output port '%s' is of kind %s, it was %s", old->name, kinds[new->kind], kinds[old->kind]);
+            new == NULL
+                ? mesh_breaking_add(b, "MB002", part, old->at, "bring it back", "the output port '%s' of '%s' is gone", old->name,
+                                    b->old->name.text)
+                : mesh_breaking_add(b, "MB002", part, new->at, "give the new one another name",
+                                    "the output port '%s' is of kind %s, it was %s", old->name, kinds[new->kind], kinds[old->kind]);
         mesh_diag_why(b->diags, diag, "who reads it finds nothing there");
         if (new != NULL)
-            mesh_breaking_was(b, diag, old->at, "it was declared here");
+            mesh_diag_note(b->diags, diag, old->at, "it was declared here");
         mesh_breaking_readers(b, diag, old, NULL);
     }
 }
@@ -250,7 +253,7 @@ static bool is_released(const struct mesh_model *model, const struct mesh_model_
             here = here || product->inputs.v[i]->contract == contract;
         for (size_t i = 0; i < product->ports.n; i++)
             here = here || product->ports.v[i]->contract == contract;
-        if (here && !may_change(product))
+        if (here && !mesh_breaking_may_change(product))
             return true;
         named = named || here;
     }
@@ -263,8 +266,10 @@ static void compare_contract(struct mesh_breaking *b, const struct mesh_model_co
     const struct mesh_waiver *waiver = NULL;
     if (new == NULL) {
         bool waived = mesh_breaking_waived(b, "MB006", old->name, &waiver);
-        diag = mesh_diag_add(b->diags, waived ? MESH_WARNING : MESH_ERROR, "MB006", old->schema->at, "the contract '%s' is gone", old->name);
-        mesh_diag_why(b->diags, diag, "contracts are append-only: records that it wrote may still be in a topic, and are read with it");
+        diag = mesh_diag_add(b->diags, waived ? MESH_WARNING : MESH_ERROR, "MB006", old->schema->at, "the contract '%s' is gone",
+                             old->name);
+        mesh_diag_why(b->diags, diag,
+                      "contracts are append-only: records that it wrote may still be in a topic, and are read with it");
         mesh_diag_fix(b->diags, diag, "bring %s back; or waive '%s'", old->path, old->name);
     } else {
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf before = MESH_BUF_NULL;
@@ -276,13 +281,14 @@ static void compare_contract(struct mesh_breaking *b, const struct mesh_model_co
         struct mesh_compat compat;
         bool waived = mesh_breaking_waived(b, "MB006", old->name, &waiver);
         mesh_compat_check(b->arena, new->schema, old->schema, MESH_COMPAT_READER_IS_NEW, &compat);
-        diag = mesh_diag_add(b->diags, waived ? MESH_WARNING : MESH_ERROR, "MB006", compat.n > 0 ? compat.found[0].reader_at : new->schema->at,
-                             "the contract '%s' was changed", new->name);
+        diag =
+            mesh_diag_add(b->diags, waived ? MESH_WARNING : MESH_ERROR, "MB006",
+                          compat.n > 0 ? compat.found[0].reader_at : new->schema->at, "the contract '%s' was changed", new->name);
         mesh_diag_why(b->diags, diag, "%s%s", compat.n > 0 ? compat.found[0].reason : "who reads it has the older text",
                       "; contracts are append-only: the version is in the schema id of every record");
-        mesh_diag_fix(b->diags, diag, "put the change into a new version, %s/%s@%d, and bring this one back; or waive '%s'", new->domain,
-                      new->subject, new->version + 1, old->name);
-        mesh_breaking_was(b, diag, compat.n > 0 ? compat.found[0].writer_at : old->schema->at, "it said this");
+        mesh_diag_fix(b->diags, diag, "put the change into a new version, %s/%s@%d, and bring this one back; or waive '%s'",
+                      new->domain, new->subject, new->version + 1, old->name);
+        mesh_diag_note(b->diags, diag, compat.n > 0 ? compat.found[0].writer_at : old->schema->at, "it said this");
     }
     mesh_breaking_note_waiver(b, diag, waiver);
     mesh_breaking_contract_readers(b, diag, old);

@@ -39,9 +39,9 @@ bool mesh_breaking_raised(const struct mesh_breaking *b); /* the major version o
 /* A finding about the product at hand: error, or warning when it is meant. `fix` is what to do instead of that. */
 struct mesh_diag *mesh_breaking_add(struct mesh_breaking *b, const char *code, const char *part, struct mesh_srcref at,
                                     const char *fix, const char *text, ...) __attribute__((format(printf, 6, 7)));
-void mesh_breaking_was(struct mesh_breaking *b, struct mesh_diag *diag, struct mesh_srcref at, const char *what);
 
-/* Notes: which inputs of other products read `port` (of the older state). `field` NULL: all that they use; else that field alone. */
+/* Notes: which inputs of other products read `port` (of the older state). `field` NULL: all that they use; else that field alone.
+ */
 void mesh_breaking_readers(struct mesh_breaking *b, struct mesh_diag *diag, const struct mesh_model_port *port, const char *field);
 /* Notes: which inputs read with this version. */
 void mesh_breaking_contract_readers(struct mesh_breaking *b, struct mesh_diag *diag, const struct mesh_model_contract *contract);

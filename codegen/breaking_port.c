@@ -21,11 +21,14 @@ static void changed(struct mesh_breaking *b, const struct mesh_model_port *old, 
     struct mesh_diag *diag = mesh_breaking_add(b, code, mesh_breaking_part(b, "outputPorts", old->name, key), key_at(new, key), fix,
                                                "'%s' of the port '%s' is %s, it was %s", key, old->name, is, was);
     mesh_diag_why(b->diags, diag, "%s", why);
-    mesh_breaking_was(b, diag, key_at(old, key), "it was declared here");
+    mesh_diag_note(b->diags, diag, key_at(old, key), "it was declared here");
     mesh_breaking_readers(b, diag, old, NULL);
 }
 
-static bool differ(const char *a, const char *b) { return a != NULL && b != NULL && strcmp(a, b) != 0; }
+static bool differ(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) != 0;
+}
 
 /* ---- contract ---- */
 
@@ -42,9 +45,7 @@ static void incompatible(struct mesh_breaking *b, const struct mesh_model_port *
                          const struct mesh_compat_verdict *verdict, bool asked_for, const char *rule)
 {
     const struct mesh_schema *reader = verdict->forward ? old->contract->schema : new->contract->schema;
-    struct mesh_compat_names names = {.next = new->contract->name,
-                                      .previous = old->contract->name,
-                                      .rule = rule};
+    struct mesh_compat_names names = {.next = new->contract->name, .previous = old->contract->name, .rule = rule};
     const struct mesh_waiver *waiver = NULL;
     bool meant = mesh_breaking_raised(b);
     if (asked_for && !meant && verdict->compat.n > 0)
@@ -103,7 +104,7 @@ static const struct mesh_port_field *field_of(const struct mesh_port_fields *fie
 
 static bool is_checked(const struct mesh_model_port *port)
 {
-    const struct mesh_gen_shape *shape = port->view != NULL         ? port->view->shape
+    const struct mesh_gen_shape *shape = port->view != NULL          ? port->view->shape
                                          : port->from.stream != NULL ? port->from.stream->shape
                                                                      : NULL;
     return shape != NULL && port->protect.n == shape->members.n &&
@@ -134,13 +135,13 @@ static void compare_protection(struct mesh_breaking *b, const struct mesh_model_
     }
     if (list.n == 0)
         return;
-    struct mesh_diag *diag = mesh_breaking_add(b, "MB013", mesh_breaking_part(b, "outputPorts", old->name, "protect"), new->at,
-                                               "protect them as before", "the port '%s' protects fields otherwise: %s",
-                                               old->name, list.p);
+    struct mesh_diag *diag =
+        mesh_breaking_add(b, "MB013", mesh_breaking_part(b, "outputPorts", old->name, "protect"), new->at, "protect them as before",
+                          "the port '%s' protects fields otherwise: %s", old->name, list.p);
     mesh_diag_why(b->diags, diag, "%s",
                   weaker ? "what left under protection leaves as it is: whoever reads it now holds personal data"
                          : "readers find other values, or must protect what they did not have to");
-    mesh_breaking_was(b, diag, old->at, "the port was this");
+    mesh_diag_note(b->diags, diag, old->at, "the port was this");
     mesh_breaking_readers(b, diag, old, NULL);
 }
 
@@ -157,7 +158,9 @@ static const char *key_of(struct mesh_breaking *b, const struct mesh_model_view 
 static const char *window_of(struct mesh_breaking *b, const struct mesh_model_view *view)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
-    mesh_buf_puts(&out, view->window == MESH_WINDOW_NONE ? "none" : view->window == MESH_WINDOW_TUMBLING ? "tumbling " : "hopping ");
+    mesh_buf_puts(&out, view->window == MESH_WINDOW_NONE       ? "none"
+                        : view->window == MESH_WINDOW_TUMBLING ? "tumbling "
+                                                               : "hopping ");
     if (view->window != MESH_WINDOW_NONE)
         mesh_text_duration(&out, view->size_us);
     if (view->window == MESH_WINDOW_HOPPING) {
@@ -184,14 +187,14 @@ static void view_readers(struct mesh_breaking *b, struct mesh_diag *diag, const 
     }
 }
 
-static void view_changed(struct mesh_breaking *b, const struct mesh_model_view *old, const struct mesh_model_view *new, const char *code,
-                         const char *key, const char *was, const char *is, const char *why, const char *fix)
+static void view_changed(struct mesh_breaking *b, const struct mesh_model_view *old, const struct mesh_model_view *new,
+                         const char *code, const char *key, const char *was, const char *is, const char *why, const char *fix)
 {
-    struct mesh_diag *diag = mesh_breaking_add(b, code, mesh_breaking_part(b, "views", old->name, key),
-                                               mesh_check_key_at(new->yaml, key, new->at), fix, "'%s' of the view '%s' is %s, it was %s",
-                                               key, new->name, is, was);
+    struct mesh_diag *diag =
+        mesh_breaking_add(b, code, mesh_breaking_part(b, "views", old->name, key), mesh_check_key_at(new->yaml, key, new->at), fix,
+                          "'%s' of the view '%s' is %s, it was %s", key, new->name, is, was);
     mesh_diag_why(b->diags, diag, "%s", why);
-    mesh_breaking_was(b, diag, mesh_check_key_at(old->yaml, key, old->at), "it was declared here");
+    mesh_diag_note(b->diags, diag, mesh_check_key_at(old->yaml, key, old->at), "it was declared here");
     view_readers(b, diag, old);
 }
 
@@ -229,7 +232,7 @@ static void compare_columns(struct mesh_breaking *b, const struct mesh_model_vie
                                                "keep the columns, and add the new ones beside them",
                                                "columns of the view '%s' changed: %s", new->name, list.p);
     mesh_diag_why(b->diags, diag, "who reads the rows finds another value, or none");
-    mesh_breaking_was(b, diag, first, "one of them came from here");
+    mesh_diag_note(b->diags, diag, first, "one of them came from here");
     view_readers(b, diag, old);
 }
 
@@ -240,7 +243,8 @@ void mesh_breaking_view(struct mesh_breaking *b, const struct mesh_model_port *p
     const char *was = key_of(b, old);
     const char *is = key_of(b, new);
     if (strcmp(was, is) != 0)
-        view_changed(b, old, new, "MB009", "by", was, is, "a row says something about another thing, and is asked for by another key", own);
+        view_changed(b, old, new, "MB009", "by", was, is,
+                     "a row says something about another thing, and is asked for by another key", own);
     was = window_of(b, old);
     is = window_of(b, new);
     if (strcmp(was, is) != 0)
@@ -250,7 +254,8 @@ void mesh_breaking_view(struct mesh_breaking *b, const struct mesh_model_port *p
     if (new->keep_us != 0 && (old->keep_us == 0 || new->keep_us < old->keep_us))
         view_changed(b, old, new, "MB010", "keep", length(b, old->keep_us), length(b, new->keep_us),
                      "readers no longer find what is older",
-                     old->keep_us == 0 ? "keep them for as long as before" : mesh_arena_printf(b->arena, "write 'keep: %s' again", length(b, old->keep_us)));
+                     old->keep_us == 0 ? "keep them for as long as before"
+                                       : mesh_arena_printf(b->arena, "write 'keep: %s' again", length(b, old->keep_us)));
     if (old->shape != NULL && new->shape != NULL && mesh_breaking_sound(b->old) && mesh_breaking_sound(b->new))
         compare_columns(b, old, new);
 }
@@ -261,8 +266,8 @@ static void compare_topic(struct mesh_breaking *b, const struct mesh_model_port 
 {
     static const char *const emits[] = {"event", "change", "close"};
     if (differ(old->topic.text, new->topic.text))
-        changed(b, old, new, "MB003", "topic", old->topic.text, new->topic.text, "nothing new comes to the topic that readers follow",
-                "keep the topic, or send both from two ports for a while");
+        changed(b, old, new, "MB003", "topic", old->topic.text, new->topic.text,
+                "nothing new comes to the topic that readers follow", "keep the topic, or send both from two ports for a while");
     if (differ(old->key.text, new->key.text))
         changed(b, old, new, "MB004", "key", old->key.text, new->key.text,
                 "other records meet in a partition and in compaction, and readers that keep a table find none of their keys",
@@ -270,19 +275,22 @@ static void compare_topic(struct mesh_breaking *b, const struct mesh_model_port 
     int32_t before = old->partitions > 0 ? old->partitions : b->before->default_partitions;
     int32_t now = new->partitions > 0 ? new->partitions : b->now->default_partitions;
     if (before != now)
-        changed(b, old, new, "MB005", "partitions", mesh_arena_printf(b->arena, "%d", before), mesh_arena_printf(b->arena, "%d", now),
-                "the partition of a key depends on their number: its records lie in two partitions, and joins that need equal numbers fail",
+        changed(b, old, new, "MB005", "partitions", mesh_arena_printf(b->arena, "%d", before),
+                mesh_arena_printf(b->arena, "%d", now),
+                "the partition of a key depends on their number: its records lie in two partitions, and joins that need equal "
+                "numbers fail",
                 "keep the number, or send to a new topic");
     if (old->compact != new->compact)
         changed(b, old, new, "MB014", "cleanup", old->compact ? "compact" : "delete", new->compact ? "compact" : "delete",
-                new->compact ? "older records of a key disappear from the topic" : "the newest record of a key disappears with its age",
+                new->compact ? "older records of a key disappear from the topic"
+                             : "the newest record of a key disappears with its age",
                 "send to a new topic");
     if (old->emit != new->emit)
         changed(b, old, new, "MB014", "emit", emits[old->emit], emits[new->emit], "readers get other records, at other times",
                 "send from a port of its own");
     if (old->delivery == MESH_EXACTLY_ONCE && new->delivery == MESH_AT_LEAST_ONCE)
-        changed(b, old, new, "MB014", "delivery", "exactly_once", "at_least_once", "readers outside of the mesh may see records twice",
-                "write 'delivery: exactly_once' again");
+        changed(b, old, new, "MB014", "delivery", "exactly_once", "at_least_once",
+                "readers outside of the mesh may see records twice", "write 'delivery: exactly_once' again");
     compare_contract(b, old, new);
 }
 
@@ -295,7 +303,8 @@ void mesh_breaking_port(struct mesh_breaking *b, const struct mesh_model_port *o
                 "keep the path, or serve both from two ports for a while");
     if (differ(old->collection.text, new->collection.text))
         changed(b, old, new, "MB008", "collection", old->collection.text, new->collection.text,
-                "the old collection stands still, and nobody says so", "keep the collection, or fill both from two ports for a while");
+                "the old collection stands still, and nobody says so",
+                "keep the collection, or fill both from two ports for a while");
     compare_protection(b, old, new);
     bool seen = old->view == NULL || new->view == NULL;
     for (size_t i = 0; i < b->seen.n; i++)

@@ -12,7 +12,8 @@
 #define FEEDS_SHOWN_MAX  3
 
 /* By the name that the reader wrote, so that a port which is gone still has its readers. */
-static bool reads(const struct mesh_model_input *input, const struct mesh_model_product *product, const struct mesh_model_port *port)
+static bool reads(const struct mesh_model_input *input, const struct mesh_model_product *product,
+                  const struct mesh_model_port *port)
 {
     const char *wrote = mesh_bind_text(input->yaml, "product");
     if (wrote == NULL)
@@ -24,7 +25,7 @@ static bool reads(const struct mesh_model_input *input, const struct mesh_model_
 
 static bool is_checked(const struct mesh_model_port *port)
 {
-    const struct mesh_gen_shape *shape = port->view != NULL         ? port->view->shape
+    const struct mesh_gen_shape *shape = port->view != NULL          ? port->view->shape
                                          : port->from.stream != NULL ? port->from.stream->shape
                                                                      : NULL;
     return shape != NULL && (port->kind != MESH_MODEL_KAFKA || (port->contract != NULL && port->contract->schema != NULL));
@@ -80,7 +81,8 @@ static void add_reader(struct mesh_breaking *b, struct mesh_diag *diag, const st
     struct mesh_srcref at = input->at;
     const char *name = product->name.text;
     size_t n = 0;
-    if (!mesh_breaking_sound(product) || input->shape == NULL || (field != NULL && mesh_gen_shape_member(input->shape, field) == NULL))
+    if (!mesh_breaking_sound(product) || input->shape == NULL ||
+        (field != NULL && mesh_gen_shape_member(input->shape, field) == NULL))
         input = as_it_was(b, &product, input);
     for (size_t i = 0; input->shape != NULL && i < input->shape->members.n; i++) {
         const struct mesh_gen_member *member = &input->shape->members.v[i];

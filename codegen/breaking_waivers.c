@@ -81,8 +81,8 @@ void mesh_breaking_unused_waivers(struct mesh_breaking *b)
         const struct mesh_waiver *waiver = &b->waivers.v[i];
         if (waiver->used)
             continue;
-        struct mesh_diag *diag =
-            mesh_diag_add(b->diags, MESH_WARNING, "MB015", waiver->at, "there is no %s at '%s' to waive", waiver->code, waiver->part);
+        struct mesh_diag *diag = mesh_diag_add(b->diags, MESH_WARNING, "MB015", waiver->at, "there is no %s at '%s' to waive",
+                                               waiver->code, waiver->part);
         mesh_diag_why(b->diags, diag, "the change has reached the readers, or was taken back, or the part is spelt otherwise");
         mesh_diag_fix(b->diags, diag, "remove it, or write the part as the finding's fix does");
     }

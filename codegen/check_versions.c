@@ -19,15 +19,15 @@ struct rule {
     bool writes;
 };
 
-static void take_rule(struct mesh_checker *c, const struct mesh_model_subject *subject, struct rule *rule, struct mesh_model_text text,
-                      const char *port, bool writes)
+static void take_rule(struct mesh_checker *c, const struct mesh_model_subject *subject, struct rule *rule,
+                      struct mesh_model_text text, const char *port, bool writes)
 {
     enum mesh_compat_mode mode;
     if (text.text == NULL || mesh_compat_parse_mode(text.text, &mode) != 0)
         return;
     if (rule->text.text != NULL && rule->writes == writes && strcmp(rule->text.text, text.text) != 0) {
-        struct mesh_diag *diag = mesh_diag_add(c->diags, MESH_ERROR, "MG063", text.at, "the contract '%s/%s' has another rule already",
-                                               subject->domain, subject->name);
+        struct mesh_diag *diag = mesh_diag_add(c->diags, MESH_ERROR, "MG063", text.at,
+                                               "the contract '%s/%s' has another rule already", subject->domain, subject->name);
         mesh_diag_why(c->diags, diag, "one file follows the other under one rule, whoever uses it");
         mesh_diag_fix(c->diags, diag, "write '%s' in both ports, or in one alone", rule->text.text);
         mesh_diag_note(c->diags, diag, rule->text.at, "the port '%s' says %s", rule->port, rule->text.text);
@@ -70,8 +70,9 @@ static void check_gaps(struct mesh_checker *c, const struct mesh_model_subject *
         int missing = subject->versions.v[i - 1]->version + 1;
         if (contract->version == missing || contract->schema == NULL)
             continue;
-        struct mesh_diag *diag = mesh_diag_add(c->diags, MESH_ERROR, "MG061", contract->schema->at, "'%s' follows '%s': @%d is missing",
-                                               contract->name, subject->versions.v[i - 1]->name, missing);
+        struct mesh_diag *diag =
+            mesh_diag_add(c->diags, MESH_ERROR, "MG061", contract->schema->at, "'%s' follows '%s': @%d is missing", contract->name,
+                          subject->versions.v[i - 1]->name, missing);
         mesh_diag_why(c->diags, diag, "contracts are append-only: what an old version wrote may still be in a topic");
         mesh_diag_fix(c->diags, diag, "bring contracts/%s/%s.v%d.avsc back, or give this version the next number", subject->domain,
                       subject->name, missing);
@@ -162,8 +163,9 @@ static void check_input(struct mesh_checker *c, const struct mesh_model_input *i
                                                all ? "the records" : "some records", writer->name);
         mesh_diag_why(c->diags, diag, "it reads with '%s': %s", reader->name, worst(&compat)->reason);
         mesh_diag_fix(c->diags, diag,
-                      writer->version > reader->version ? "read with '%s' before anybody writes it; until then such records become dead letters"
-                                                        : "read with a version that can, or wait until no record of '%s' is left in the topic",
+                      writer->version > reader->version
+                          ? "read with '%s' before anybody writes it; until then such records become dead letters"
+                          : "read with a version that can, or wait until no record of '%s' is left in the topic",
                       writer->name);
         mesh_diag_note(c->diags, diag, worst(&compat)->writer_at, "'%s' says it here", writer->name);
     }

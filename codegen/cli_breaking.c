@@ -1,7 +1,7 @@
 /* breaking: the mesh as it is against the mesh that its readers have, from a folder or out of git.
  *
- * Out of git: `git archive` of the mesh's files at that revision into a folder under TMPDIR, which is removed again. The working tree,
- * its index and its branches are not touched. */
+ * Out of git: `git archive` of the mesh's files at that revision into a folder under TMPDIR, which is removed again. The working
+ * tree, its index and its branches are not touched. */
 #include "codegen/breaking.h"
 #include "codegen/cli.h"
 
@@ -186,8 +186,8 @@ static int load_older(struct mesh_cli *cli, const struct older *older, struct me
         return mesh_cli_fail("%s", err.text);
     mesh_check(*ret);
     if (diags->n_errors > 0 && !(*ret)->incomplete)
-        fprintf(stderr, "meshgen: '%s' had %zu error%s itself: fields of these products are not compared\n", cli->against, diags->n_errors,
-                diags->n_errors == 1 ? "" : "s");
+        fprintf(stderr, "meshgen: '%s' had %zu error%s itself: fields of these products are not compared\n", cli->against,
+                diags->n_errors, diags->n_errors == 1 ? "" : "s");
     if (!(*ret)->incomplete)
         return MESH_CLI_OK;
     mesh_diag_print(diags, stderr, MESH_DIAG_TEXT, false);
@@ -197,10 +197,14 @@ static int load_older(struct mesh_cli *cli, const struct older *older, struct me
 static void say_fine(const struct mesh_cli *cli, const struct mesh_model *before)
 {
     size_t ports = 0;
-    for (size_t i = 0; i < before->products.n; i++)
+    for (size_t i = 0; i < before->products.n; i++) {
         ports += before->products.v[i]->ports.n;
-    printf("nothing changed for readers since '%s': %zu product%s, %zu output port%s, %zu contract%s\n", cli->against, before->products.n,
-           before->products.n == 1 ? "" : "s", ports, ports == 1 ? "" : "s", before->contracts.n, before->contracts.n == 1 ? "" : "s");
+        if (mesh_breaking_may_change(before->products.v[i]))
+            printf("'%s' was %s, and may change at will\n", before->products.v[i]->name.text, before->products.v[i]->status.text);
+    }
+    printf("nothing changed for readers since '%s': %zu product%s, %zu output port%s, %zu contract%s\n", cli->against,
+           before->products.n, before->products.n == 1 ? "" : "s", ports, ports == 1 ? "" : "s", before->contracts.n,
+           before->contracts.n == 1 ? "" : "s");
 }
 
 int mesh_cli_breaking(struct mesh_cli *cli)

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define INPUT_BYTES_MAX ((size_t)1 << 30)
-#define LENGTH_BYTES 4 /* of --payload length */
+#define LENGTH_BYTES    4 /* of --payload length */
 
 enum framing { FRAMING_CONFLUENT, FRAMING_SINGLE, FRAMING_NONE };
 enum payload { PAYLOAD_RAW, PAYLOAD_HEX, PAYLOAD_BASE64, PAYLOAD_LENGTH };
@@ -156,8 +156,9 @@ static const struct writer *writer_of(struct codec *c, struct mesh_str payload, 
     int r = mesh_frame_read(payload, (struct mesh_str){0}, &frame);
     if (r != MESH_FRAME_OK) {
         bad(c, "payload", number, r == MESH_FRAME_TRUNCATED ? "frame.truncated" : "frame.magic",
-            r == MESH_FRAME_TRUNCATED ? "it ends before its schema id does"
-                                      : "it begins neither with 00 (a schema id) nor with C3 01 (a fingerprint); --framing none reads bare data");
+            r == MESH_FRAME_TRUNCATED
+                ? "it ends before its schema id does"
+                : "it begins neither with 00 (a schema id) nor with C3 01 (a fingerprint); --framing none reads bare data");
         return NULL;
     }
     *ret_datum = frame.datum;
@@ -167,8 +168,10 @@ static const struct writer *writer_of(struct codec *c, struct mesh_str payload, 
     }
     if (frame.kind == MESH_FRAME_ID)
         bad(c, "payload", number, "schema.unknown",
-            mesh_arena_printf(&c->cli->arena, "it was written with schema id %u, which is none of the files'; '--id %u' says that it is the first one's",
-                              frame.id, frame.id));
+            mesh_arena_printf(
+                &c->cli->arena,
+                "it was written with schema id %u, which is none of the files'; '--id %u' says that it is the first one's",
+                frame.id, frame.id));
     else
         bad(c, "payload", number, "schema.unknown",
             mesh_arena_printf(&c->cli->arena, "it was written with the schema of CRC-64-AVRO %016llx, which is none of the files'",
@@ -213,7 +216,8 @@ static void decode_lengths(struct codec *c)
             continue;
         }
         if (left < LENGTH_BYTES || n > left - LENGTH_BYTES) {
-            bad(c, "payload", number, "", "the input ends inside of it; every payload is preceded by its length, 4 bytes, the highest first");
+            bad(c, "payload", number, "",
+                "the input ends inside of it; every payload is preceded by its length, 4 bytes, the highest first");
             return;
         }
         decode_one(c, (struct mesh_str){c->in.p + at + LENGTH_BYTES, n}, number);
@@ -306,9 +310,9 @@ static size_t filled_lines(const struct mesh_buf *in)
 int mesh_cli_encode(struct mesh_cli *cli)
 {
     mesh_cleanup(codec_deinit) struct codec c = {.cli = cli};
-    int code = cli->reader != NULL  ? mesh_cli_fail("--reader is for decode: data is written with the one schema that is named")
-               : cli->n_args != 2   ? mesh_cli_fail("usage: meshgen schema encode FILE < JSON lines")
-                                    : open_codec(&c);
+    int code = cli->reader != NULL ? mesh_cli_fail("--reader is for decode: data is written with the one schema that is named")
+               : cli->n_args != 2  ? mesh_cli_fail("usage: meshgen schema encode FILE < JSON lines")
+                                   : open_codec(&c);
     if (code != MESH_CLI_OK) {
         mesh_cli_report(cli);
         return code;

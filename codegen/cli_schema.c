@@ -177,7 +177,8 @@ static void report(struct mesh_cli *cli, const struct evolution *ev)
         const struct mesh_compat_verdict *verdict = &ev->verdicts[v];
         struct mesh_compat_names names = {.next = ev->paths[0],
                                           .previous = ev->paths[verdict->version + 1],
-                                          .rule = mesh_arena_printf(&cli->arena, "the mode is %s", mesh_compat_mode_name(ev->mode))};
+                                          .rule =
+                                              mesh_arena_printf(&cli->arena, "the mode is %s", mesh_compat_mode_name(ev->mode))};
         for (size_t i = 0; i < verdict->compat.n; i++)
             mesh_compat_diag(&cli->diags, MESH_ERROR, NULL, verdict, &verdict->compat.found[i], &names);
     }
@@ -194,7 +195,8 @@ static bool mode_of(struct mesh_cli *cli, enum mesh_compat_mode *ret)
     if (near != NULL)
         mesh_cli_fail("there is no mode '%s'; did you mean %s?", cli->mode, near);
     else
-        mesh_cli_fail("there is no mode '%s'; it is NONE, BACKWARD, FORWARD or FULL, the last three also with _TRANSITIVE", cli->mode);
+        mesh_cli_fail("there is no mode '%s'; it is NONE, BACKWARD, FORWARD or FULL, the last three also with _TRANSITIVE",
+                      cli->mode);
     return false;
 }
 
@@ -213,8 +215,8 @@ static int schema_compat(struct mesh_cli *cli)
     memcpy(ev.paths, cli->args + 1, ev.n * sizeof *ev.paths);
     put_in_order(&ev);
     cli->diags.list.n = cli->diags.n_warnings = 0; /* of the schemas alone: `schema check` tells them */
-    mesh_compat_evolve(&cli->arena, ev.mode, ev.schemas[0], (const struct mesh_schema *const *)ev.schemas + 1, ev.n - 1, &ev.verdicts,
-                       &ev.n_verdicts);
+    mesh_compat_evolve(&cli->arena, ev.mode, ev.schemas[0], (const struct mesh_schema *const *)ev.schemas + 1, ev.n - 1,
+                       &ev.verdicts, &ev.n_verdicts);
     if (cli->format == MESH_DIAG_JSON) {
         print_json(&ev);
         return ev.n_verdicts == 0 ? MESH_CLI_OK : MESH_CLI_FINDINGS;
@@ -247,7 +249,8 @@ int mesh_cli_schema(struct mesh_cli *cli)
         return commands[i].run(cli);
     }
     const char *near = mesh_did_you_mean(cli->args[0], names, MESH_LEN(commands));
-    return near != NULL ? mesh_cli_fail("there is no command 'schema %s'; did you mean '%s'?", cli->args[0], near)
-                        : mesh_cli_fail("there is no command 'schema %s'; it is check, canonical, fingerprint, compat, decode or encode",
-                                        cli->args[0]);
+    return near != NULL
+               ? mesh_cli_fail("there is no command 'schema %s'; did you mean '%s'?", cli->args[0], near)
+               : mesh_cli_fail("there is no command 'schema %s'; it is check, canonical, fingerprint, compat, decode or encode",
+                               cli->args[0]);
 }

@@ -1,4 +1,5 @@
-/* An incompatibility as a diagnostic, the same wherever two versions of a schema are compared: `schema compat`, `check`, `breaking`.
+/* An incompatibility as a diagnostic, the same wherever two versions of a schema are compared: `schema compat`, `check`,
+ * `breaking`.
  *
  * It stands where the newer schema says it, with a note where the older one does.
  */

@@ -1,10 +1,10 @@
 /* Decoders of the other versions of a contract: the writer's fields in their order, each into the reader's member that it means,
- * by the rules of Avro's schema resolution (contract/resolve.h does the same for schemas that come at run time). Straight down, like
- * the decoder of the reader's own version: what the reader lacks is skipped, what the writer lacks gets its default, which is worked
- * out here.
+ * by the rules of Avro's schema resolution (contract/resolve.h does the same for schemas that come at run time). Straight down,
+ * like the decoder of the reader's own version: what the reader lacks is skipped, what the writer lacks gets its default, which is
+ * worked out here.
  *
- * A value that the reader cannot hold is a fault of that record alone: a symbol without default, a branch without place. Fields that
- * nobody reads are passed over whatever they hold. */
+ * A value that the reader cannot hold is a fault of that record alone: a symbol without default, a branch without place. Fields
+ * that nobody reads are passed over whatever they hold. */
 #include "codegen/emit_int.h"
 
 #include "contract/default.h"
@@ -107,7 +107,8 @@ static void read_value(struct resolver *r, int level, const struct mesh_schema *
         if (inner != NULL)
             mesh_emit_line(r->out, level, "r->%s_set = false;", member->cname);
         else
-            refuse(r, level, "MESH_AVRO_UNION_RANGE", mesh_arena_printf(arena, "null: in %s '%s' is always there", r->reader->name, member->name));
+            refuse(r, level, "MESH_AVRO_UNION_RANGE",
+                   mesh_arena_printf(arena, "null: in %s '%s' is always there", r->reader->name, member->name));
         return;
     }
     const char *read = read_as(r, into, writer);
@@ -223,7 +224,8 @@ static void put_default(struct resolver *r, const struct mesh_schema_field *fiel
     }
     struct mesh_expr_value value = value_of(type, &in);
     if (in.fault != MESH_AVRO_OK) {
-        refuse(r, 1, fault_name(in.fault), mesh_arena_printf(r->e->arena, "the default of '%s' is no value of a service", field->name));
+        refuse(r, 1, fault_name(in.fault),
+               mesh_arena_printf(r->e->arena, "the default of '%s' is no value of a service", field->name));
         return;
     }
     if (field->type->kind == MESH_AVRO_UNION)

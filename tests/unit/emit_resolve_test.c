@@ -1,6 +1,6 @@
-/* The decoders that meshgen emits for other versions of a contract, held against contract/resolve.h: seeded random pairs of schemas, the
- * emitted C compiled and run on random data, whole, truncated and broken, with an unmapped page behind it. What a version wrote must
- * be read as if the reader's own version had written what the resolver makes of it. */
+/* The decoders that meshgen emits for other versions of a contract, held against contract/resolve.h: seeded random pairs of
+ * schemas, the emitted C compiled and run on random data, whole, truncated and broken, with an unmapped page behind it. What a
+ * version wrote must be read as if the reader's own version had written what the resolver makes of it. */
 #include "base/fs.h"
 #include "base/rng.h"
 #include "codegen/emit.h"
@@ -23,29 +23,57 @@
 static struct mesh_arena arena;
 static struct mesh_rng rng;
 
-static unsigned below(unsigned n) { return (unsigned)(mesh_rng_next(&rng) % n); }
-static bool often(unsigned percent) { return below(100) < percent; }
+static unsigned below(unsigned n)
+{
+    return (unsigned)(mesh_rng_next(&rng) % n);
+}
+static bool often(unsigned percent)
+{
+    return below(100) < percent;
+}
 
 /* ---- schemas ---- */
 
 enum kind { BOOLEAN, INT, LONG, FLOAT, DOUBLE, BYTES, STRING, DECIMAL, FIXED_DECIMAL, FIXED, ENUM, MILLIS, MICROS, DATE, KINDS };
 
 static const char *const types[KINDS] = {
-    "\"boolean\"", "\"int\"", "\"long\"", "\"float\"", "\"double\"", "\"bytes\"", "\"string\"",
+    "\"boolean\"",
+    "\"int\"",
+    "\"long\"",
+    "\"float\"",
+    "\"double\"",
+    "\"bytes\"",
+    "\"string\"",
     "{\"type\": \"bytes\", \"logicalType\": \"decimal\", \"precision\": 9, \"scale\": 2}",
     "{\"type\": \"fixed\", \"name\": \"D%d\", \"size\": 8, \"logicalType\": \"decimal\", \"precision\": 12, \"scale\": 3}",
     "{\"type\": \"fixed\", \"name\": \"F%d\", \"size\": 4}",
     "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"A\", \"B\", \"C\"]}",
-    "{\"type\": \"long\", \"logicalType\": \"timestamp-millis\"}", "{\"type\": \"long\", \"logicalType\": \"timestamp-micros\"}",
+    "{\"type\": \"long\", \"logicalType\": \"timestamp-millis\"}",
+    "{\"type\": \"long\", \"logicalType\": \"timestamp-micros\"}",
     "{\"type\": \"int\", \"logicalType\": \"date\"}",
 };
 static const char *const defaults[KINDS] = {
-    "true", "-2147483648", "-9223372036854775808", "0.5", "-1e300", "\"a\\u0000\\u00ff\"", "\"?\\u003f\\\"\\\\ h\\u00e9\\n\"", "\"\\u00ff\\u0001\"",
-    "\"\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0001\\u0000\"", "\"x\\u0000y\\u00fe\"", "\"B\"", "1700000000123", "-1", "20000",
+    "true",
+    "-2147483648",
+    "-9223372036854775808",
+    "0.5",
+    "-1e300",
+    "\"a\\u0000\\u00ff\"",
+    "\"?\\u003f\\\"\\\\ h\\u00e9\\n\"",
+    "\"\\u00ff\\u0001\"",
+    "\"\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0001\\u0000\"",
+    "\"x\\u0000y\\u00fe\"",
+    "\"B\"",
+    "1700000000123",
+    "-1",
+    "20000",
 };
-static const char *const enums[] = { /* what a writer may have */
-    "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"A\", \"B\", \"C\"]}", "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"C\", \"A\"]}",
-    "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"A\", \"B\"]}", "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"X\", \"B\", \"A\", \"Y\", \"C\"]}",
+static const char *const enums[] = {
+    /* what a writer may have */
+    "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"A\", \"B\", \"C\"]}",
+    "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"C\", \"A\"]}",
+    "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"A\", \"B\"]}",
+    "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"X\", \"B\", \"A\", \"Y\", \"C\"]}",
 };
 
 struct field {
@@ -63,7 +91,8 @@ static const char *reader_type(const struct field *f, int i)
 {
     const char *type = numbered(types[f->kind], i);
     if (f->kind == ENUM && f->enum_default)
-        type = mesh_arena_printf(&arena, "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"A\", \"B\", \"C\"], \"default\": \"C\"}", i);
+        type = mesh_arena_printf(
+            &arena, "{\"type\": \"enum\", \"name\": \"E%d\", \"symbols\": [\"A\", \"B\", \"C\"], \"default\": \"C\"}", i);
     if (!f->nullable)
         return type;
     return f->null_first ? mesh_arena_printf(&arena, "[\"null\", %s]", type) : mesh_arena_printf(&arena, "[%s, \"null\"]", type);
@@ -73,11 +102,11 @@ static enum kind narrower(enum kind kind)
 {
     static const enum kind of_long[] = {LONG, INT}, of_float[] = {FLOAT, INT, LONG}, of_double[] = {DOUBLE, INT, LONG, FLOAT},
                            of_text[] = {STRING, BYTES};
-    return kind == LONG                        ? of_long[below(2)]
-           : kind == FLOAT                     ? of_float[below(3)]
-           : kind == DOUBLE                    ? of_double[below(4)]
-           : kind == STRING || kind == BYTES   ? of_text[below(2)]
-                                               : kind;
+    return kind == LONG                      ? of_long[below(2)]
+           : kind == FLOAT                   ? of_float[below(3)]
+           : kind == DOUBLE                  ? of_double[below(4)]
+           : kind == STRING || kind == BYTES ? of_text[below(2)]
+                                             : kind;
 }
 
 static const char *writer_type(const struct field *f, int i)
@@ -95,7 +124,9 @@ static const char *writer_type(const struct field *f, int i)
 }
 
 #define HEAD "{\"type\": \"record\", \"name\": \"R\", \"label\": \"internal\", \"fields\": [\n"
-#define KEYS "{\"name\": \"k\", \"type\": \"string\"},\n{\"name\": \"at\", \"type\": {\"type\": \"long\", \"logicalType\": \"timestamp-millis\"}}"
+#define KEYS                                                                                                                       \
+    "{\"name\": \"k\", \"type\": \"string\"},\n{\"name\": \"at\", \"type\": {\"type\": \"long\", \"logicalType\": "                \
+    "\"timestamp-millis\"}}"
 
 static const char *reader_text(const struct field *fields)
 {
@@ -104,7 +135,8 @@ static const char *reader_text(const struct field *fields)
     for (int i = 0; i < FIELDS; i++) {
         mesh_buf_printf(&out, ",\n{\"name\": \"f%d\", \"type\": %s", i, reader_type(&fields[i], i));
         if (fields[i].has_default)
-            mesh_buf_printf(&out, ", \"default\": %s", fields[i].nullable && fields[i].null_first ? "null" : defaults[fields[i].kind]);
+            mesh_buf_printf(&out, ", \"default\": %s",
+                            fields[i].nullable && fields[i].null_first ? "null" : defaults[fields[i].kind]);
         if (fields[i].aliased)
             mesh_buf_printf(&out, ", \"aliases\": [\"g%d\"]", i);
         mesh_buf_puts(&out, "}");
@@ -117,8 +149,10 @@ static const char *writer_text(const struct field *fields)
 {
     static const char *const more[] = {
         "{\"name\": \"x0\", \"type\": {\"type\": \"array\", \"items\": {\"type\": \"map\", \"values\": [\"null\", \"string\"]}}}",
-        "{\"name\": \"x1\", \"type\": [\"null\", \"R\", \"double\"]}", "{\"name\": \"x2\", \"type\": {\"type\": \"fixed\", \"name\": \"X2\", \"size\": 3}}",
-        "{\"name\": \"x3\", \"type\": {\"type\": \"record\", \"name\": \"X3\", \"fields\": [{\"name\": \"a\", \"type\": \"float\"}, {\"name\": \"b\", "
+        "{\"name\": \"x1\", \"type\": [\"null\", \"R\", \"double\"]}",
+        "{\"name\": \"x2\", \"type\": {\"type\": \"fixed\", \"name\": \"X2\", \"size\": 3}}",
+        "{\"name\": \"x3\", \"type\": {\"type\": \"record\", \"name\": \"X3\", \"fields\": [{\"name\": \"a\", \"type\": "
+        "\"float\"}, {\"name\": \"b\", "
         "\"type\": {\"type\": \"enum\", \"name\": \"X4\", \"symbols\": [\"P\", \"Q\"]}}]}}",
     };
     const char *list[FIELDS + MESH_LEN(more) + 1];
@@ -173,11 +207,12 @@ static void put_product(void)
         mesh_buf_printf(&ports, "  v%d: { kind: http, from: v%d, path: /v%d }\n", s, s, s);
     }
     put("domains/w/product.yaml",
-        mesh_arena_printf(&arena,
-                          "apiVersion: mesh/v1\nkind: DataProduct\nname: w\ndomain: w\nversion: 1.0.0\ndescription: { purpose: A test. }\n"
-                          "team: { name: t, members: [{ username: a@t.example, role: owner }] }\n"
-                          "slaProperties: { latency: 5s, availability: 99%%, retention: 90d }\ninputPorts:\n%sviews:\n%soutputPorts:\n%s",
-                          in.p, views.p, ports.p));
+        mesh_arena_printf(
+            &arena,
+            "apiVersion: mesh/v1\nkind: DataProduct\nname: w\ndomain: w\nversion: 1.0.0\ndescription: { purpose: A test. }\n"
+            "team: { name: t, members: [{ username: a@t.example, role: owner }] }\n"
+            "slaProperties: { latency: 5s, availability: 99%%, retention: 90d }\ninputPorts:\n%sviews:\n%soutputPorts:\n%s",
+            in.p, views.p, ports.p));
 }
 
 /* A function per subject: decode, print every member. */
@@ -244,12 +279,15 @@ static bool make(void)
         mesh_diag_print(&diags, stdout, MESH_DIAG_TEXT, false);
     struct mesh_generate_options options = {.out = mesh_arena_printf(&arena, "%s/out", root)};
     struct mesh_generate_result result = {0};
-    if (!check_true(diags.n_errors == 0 && mesh_generate(made.model, &options, &result, &err) == 0, __FILE__, __LINE__, "it is generated"))
+    if (!check_true(diags.n_errors == 0 && mesh_generate(made.model, &options, &result, &err) == 0, __FILE__, __LINE__,
+                    "it is generated"))
         return false;
     put_driver(made.model);
-    const char *command =
-        mesh_arena_printf(&arena, "${CC:-cc} -std=gnu17 -O1 -shared -fPIC -Wall -Wextra -Wconversion -Wshadow -Werror -I platform/include -I %s/out/w -o %s/w.so "
-                                  "%s/out/w/w_records.c %s/out/w/driver.c", root, root, root, root);
+    const char *command = mesh_arena_printf(&arena,
+                                            "${CC:-cc} -std=gnu17 -O1 -shared -fPIC -Wall -Wextra -Wconversion -Wshadow -Werror -I "
+                                            "platform/include -I %s/out/w -o %s/w.so "
+                                            "%s/out/w/w_records.c %s/out/w/driver.c",
+                                            root, root, root, root);
     CHECK(system(command) == 0);
     made.library = dlopen(mesh_arena_printf(&arena, "%s/w.so", root), RTLD_LAZY);
     return check_true(made.library != NULL, __FILE__, __LINE__, "the emitted decoders are loaded");
