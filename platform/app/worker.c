@@ -3,6 +3,8 @@
 #include "app/worker_int.h"
 
 #include "base/clock.h"
+#include "flow/retry.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,7 +62,7 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
                     struct mesh_metrics *metrics, struct mesh_worker **ret, struct mesh_err *err)
 {
     struct mesh_worker *worker = mesh_xcalloc(1, sizeof *worker);
-    worker->product = product;
+    worker->product = mesh_flow_with_retry(&worker->arena, product);
     worker->config = config;
     worker->pseudonym_key = pseudonym_key;
     worker->metrics = metrics;
@@ -418,6 +420,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     free(worker->name);
     free(worker->group);
     free(worker->dir);
+    mesh_arena_deinit(&worker->arena);
     free(worker);
     return NULL;
 }

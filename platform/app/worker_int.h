@@ -53,6 +53,7 @@ struct mesh_worker {
     void *ended_context;
     atomic_bool stop;
     _Atomic(int64_t) round_us;
+    struct mesh_arena arena; /* of the product with its own inputs */
     struct mesh_wake wake;
     struct mesh_mailbox mailbox;
     struct mesh_errand *waiting; /* for a commit; the thread's own */

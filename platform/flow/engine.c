@@ -76,7 +76,7 @@ static void set_metrics(struct mesh_engine *engine)
     engine->m_records = mesh_xcalloc(product->n_inputs + 1, sizeof *engine->m_records);
     engine->m_rejected = mesh_xcalloc((size_t)product->n_inputs * MESH_FLOW_CODE_COUNT + 1, sizeof *engine->m_rejected);
     for (uint32_t i = 0; i < product->n_inputs; i++) {
-        bool internal = product->inputs[i].kind == MESH_INPUT_RECORDS || product->inputs[i].kind == MESH_INPUT_PARTIALS;
+        bool internal = product->inputs[i].kind != MESH_INPUT_STREAM && product->inputs[i].kind != MESH_INPUT_TABLE;
         engine->m_records[i] = internal ? mesh_metric_counter(m, "mesh_internal_records_total", "Messages read from internal topics", "input",
                                                               product->inputs[i].name, NULL)
                                         : mesh_metric_counter(m, "mesh_records_total", "Records read", "input", product->inputs[i].name, NULL);

@@ -312,6 +312,14 @@ bool mesh_flow_key_ok(struct mesh_task *task, const struct mesh_key *key, const 
 /* ---- input.c ---- */
 int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_record *records, size_t n);
 
+/* A record that comes again: processed at once, where the task stands. `event` is of its first coming. */
+void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_record *record, struct mesh_event *event);
+
+/* ---- retry.c ---- */
+void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_record *record);
+/* How often a record with these headers was tried again; 0: it is the first time. */
+uint64_t mesh_flow_attempts(const struct mesh_header *headers, uint32_t n);
+
 /* ---- source.c ---- */
 void mesh_flow_lane_advance(struct mesh_task *task, struct mesh_flow_lane *lane, int64_t wm_us);
 void mesh_flow_watermark(struct mesh_task *task); /* recompute the minimum */
@@ -432,7 +440,7 @@ enum mesh_flow_op {
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT 2
+#define MESH_FLOW_LOG_FORMAT 3
 
 struct mesh_flow_writer { /* the chunks of one task's commit */
     struct mesh_task *task;

@@ -38,7 +38,7 @@ struct world_doc {
 struct world {
     const struct mesh_product *product;
     int32_t partitions;
-    struct world_topic inputs[SHOP_N_INPUTS][WORLD_PARTITIONS_MAX];
+    struct world_topic inputs[SHOP_N_INPUTS + 1][WORLD_PARTITIONS_MAX]; /* the last: letters that come back, if the product takes them */
     struct world_topic dests[WORLD_DESTS_MAX][WORLD_PARTITIONS_MAX];
     struct mesh_engine *engine;
     struct mesh_metrics *metrics;
