@@ -76,7 +76,8 @@ static const struct mesh_bind_key product_keys[] = {
         .help = "How much later than its neighbours a record may come and still be on time.", .example = "2s"),
     KEY("inputPorts.*.idle", DURATION, .fallback = "2s",
         .help =
-            "A partition that is read to its end and silent for this long no longer holds back the others; 0s = it always does.",
+            "A partition that is read to its end and silent for this long no longer holds back the others; 0s = it always does. Behind a "
+            "new row of a table, records of the streams that join it wait this long.",
         .example = "30s"),
     KEY("inputPorts.*.ahead", DURATION, .fallback = "1h",
         .help = "An event time further than this past the record's Kafka time is refused.", .example = "1h"),
@@ -87,6 +88,8 @@ static const struct mesh_bind_key product_keys[] = {
         .example = "valid_from"),
     KEY("inputPorts.*.table.copy", ENUM, .values = "all partition", .fallback = "all",
         .help = "Every task keeps the whole table, or its own partition of it.", .example = "all"),
+    KEY("inputPorts.*.table.wait", DURATION, .fallback = "10s",
+        .help = "How long records wait for the first row of a table that is still empty, if longer than `idle`.", .example = "1m"),
 
     KEY("streams", NAMES, .help = "Records on their way: each an ordered list of steps, or a pattern."),
     KEY("streams.*", MAP, .help = "One stream."),

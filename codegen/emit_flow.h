@@ -19,6 +19,9 @@ bool mesh_flow_any_faulty(const struct mesh_plan_step *step);
 /* "streams.clean where" for sites */
 const char *mesh_flow_what_of(struct flow_emit *f, const char *word);
 
+/* emit_ahead.c: what records of this input will look up, as a function; false: there is nothing to say, and none was written. */
+bool mesh_emit_ahead(struct flow_emit *f, const struct mesh_plan_input *input);
+
 /* emit_fold.c */
 void mesh_flow_step_fold(struct flow_emit *f, const struct mesh_plan_step *step);
 

@@ -592,9 +592,11 @@ void mesh_emit_flows(struct mesh_emitter *e, struct mesh_data *data)
             emit_capture(&f, &runs);
         emit_part(&f, 0, 0, f.flow->shape_in);
     }
-    for (size_t i = 0; i < e->plan->inputs.n; i++)
+    for (size_t i = 0; i < e->plan->inputs.n; i++) {
         if (e->plan->inputs.v[i]->kind != MESH_INPUT_PARTIALS)
             emit_input(&f, e->plan->inputs.v[i]);
+        e->plan->inputs.v[i]->ahead = mesh_emit_ahead(&f, e->plan->inputs.v[i]);
+    }
     for (size_t i = 0; i < e->plan->inputs.n; i++)
         if (mesh_emit_removes(e->plan->inputs.v[i]))
             emit_removed(&f, e->plan->inputs.v[i]);

@@ -267,8 +267,7 @@ static void input_functions(struct mesh_emitter *e, struct mesh_buf *out, const 
         mesh_emit_line(out, 1, "(void)scratch;");
         mesh_emit_line(out, 1, "return mesh_str_of(%s[r->%s]);", mesh_emit_symbols(e, key->type.schema), key->cname);
     } else {
-        mesh_emit_line(out, 1, "int n = snprintf(scratch, 64, \"%%lld\", (long long)r->%s);", key->cname);
-        mesh_emit_line(out, 1, "return (struct mesh_str){scratch, (uint32_t)n};");
+        mesh_emit_line(out, 1, "return mesh_text_long(scratch, r->%s);", key->cname);
     }
     mesh_emit_line(out, 0, "}");
     mesh_emit_blank(out);

@@ -220,6 +220,8 @@ static void inputs(struct table_emit *t)
                 mesh_emit_line(t->out, 2, ".decode = %s_decode_%s,", e->p, input->cname);
                 mesh_emit_line(t->out, 2, ".event_time = %s_time_of_%s,", e->p, input->cname);
                 mesh_emit_line(t->out, 2, ".process = %s_input_%s,", e->p, input->cname);
+                if (input->ahead)
+                    mesh_emit_line(t->out, 2, ".ahead = %s_ahead_%s,", e->p, input->cname);
             }
             mesh_emit_line(t->out, 1, "},");
             continue;
@@ -242,10 +244,14 @@ static void inputs(struct table_emit *t)
         if (m->key.text != NULL && m->product_port == NULL)
             mesh_emit_line(t->out, 2, ".key = %s_key_of_%s,", e->p, input->cname);
         mesh_emit_line(t->out, 2, ".process = %s_input_%s,", e->p, input->cname);
+        if (input->ahead)
+            mesh_emit_line(t->out, 2, ".ahead = %s_ahead_%s,", e->p, input->cname);
         if (mesh_emit_removes(input))
             mesh_emit_line(t->out, 2, ".removed = %s_removed_%s,", e->p, input->cname);
         mesh_emit_line(t->out, 2, ".delay_us = INT64_C(%lld),", (long long)m->delay_us);
         mesh_emit_line(t->out, 2, ".idle_us = INT64_C(%lld),", (long long)m->idle_us);
+        if (m->is_table)
+            mesh_emit_line(t->out, 2, ".wait_us = INT64_C(%lld),", (long long)m->wait_us);
         mesh_emit_line(t->out, 2, ".ahead_us = INT64_C(%lld),", (long long)m->ahead_us);
         bool personal = false;
         for (size_t k = 0; k < m->shape->members.n; k++)

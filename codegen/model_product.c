@@ -141,6 +141,7 @@ static struct mesh_model_input *load_input(struct mesh_model *model, const struc
         input->table_by = mesh_load_text(table, "by");
         input->versioned = mesh_load_text(table, "versioned");
         input->copy_all = mesh_bind_enum(P, table, "inputPorts.*.table.copy") == 0;
+        input->wait_us = mesh_bind_duration(P, table, "inputPorts.*.table.wait");
     }
     input_source(model, input, entry);
     return input;

@@ -27,6 +27,7 @@ struct mesh_plan_input {
     const char *topic;
     uint32_t root;                        /* of the union-find of topologies */
     struct mesh_plan_state *table;        /* TABLE */
+    bool ahead;                           /* (emitted) there is a function that says what its records will look up */
     MESH_VEC(struct mesh_plan_flow *) flows; /* that read it, in order of declaration */
     MESH_VEC(struct mesh_plan_view *) views;
 };

@@ -15,8 +15,9 @@
 # is gone is removed at the next start.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-home=${MESH_CACHE:-$root/.cache}/mongo
+# shellcheck source-path=SCRIPTDIR source=setup/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup/cache.sh"
+home=$mesh_cache/mongo
 rootfs=$home/rootfs
 pg_bin=/usr/lib/postgresql/18/bin
 start_deadline_s=60
@@ -197,7 +198,7 @@ stop_postgres() {
 start_compatible() {
     local dir=$1
     if [ ! -x "$home/bin/ferretdb" ] || [ ! -d "$rootfs" ]; then
-        say "no mongod on PATH and no compatible server in .cache/mongo; run scripts/setup.sh full"
+        say "no mongod on PATH and no compatible server in $home; run $mesh_root/scripts/setup.sh mongo"
         exit 3
     fi
     [ "$(id -u)" = 0 ] || {

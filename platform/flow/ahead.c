@@ -1,60 +1,55 @@
-/* Looking ahead. A record touches some rows by its own key (card, customer, device): cold memory, each a wait of a hundred
- * nanoseconds, one behind the other. The order buffer knows which records come next, so their memory is asked for a few records
- * early, one step of the chain at a time: the record, the slot, the row, what the row points to.
- *
- * Which states are keyed by the record's key is learned from the first rows that are (mesh_flow_learn). All of this is a hint:
- * nothing that is computed depends on it. */
+/* Looking ahead. A record touches rows at random places of large tables: cold memory, each a wait of a hundred nanoseconds, one behind
+ * the other. Which records come next is known, from the batch or from the order buffer, and generated code knows which rows they will
+ * look up (mesh_input.ahead). So their memory is asked for a few records early, one step of the chain per record: the slot, the row,
+ * what the row points to. All of this is a hint: nothing that is computed depends on it. */
 #include "flow/state.h"
 
-/* How many records ahead each step is taken; one record takes longer than one access to memory. */
-enum { RECORD = 4, SLOT = 3, ROW = 2, PAYLOAD = 1 };
-
-#define KEY_BYTES_MAX 62 /* longer keys are not looked up early */
-#define LINE          64
-
-uint32_t mesh_flow_key_hash(struct mesh_str key)
+static struct mesh_store_row *guess(const struct mesh_flow_hints *hints, uint32_t i)
 {
-    char text[KEY_BYTES_MAX + 2];
-    if (key.n == 0 || key.n > KEY_BYTES_MAX)
-        return 0;
-    memcpy(text, key.p, key.n);
-    text[key.n] = text[key.n + 1] = 0; /* as mesh_key_str() ends it */
-    return mesh_store_table_hash(0, text, key.n + 2);
+    return mesh_store_table_guess(&hints->at[i].state->table, hints->at[i].hash);
 }
 
-void mesh_flow_learn_now(struct mesh_flow_state *state)
+static void ask_for_rows(const struct mesh_flow_hints *hints)
 {
-    struct mesh_task *task = state->task;
-    state->ahead = true;
-    if (task->n_ahead < MESH_FLOW_AHEAD_STATES)
-        task->ahead[task->n_ahead++] = state;
-}
-
-static const struct mesh_flow_held *waiting(const struct mesh_flow_lane *lane, uint32_t n)
-{
-    return n <= lane->fifo_n ? lane->fifo[(lane->fifo_head + n - 1) & (lane->fifo_cap - 1)].held : NULL;
-}
-
-void mesh_flow_look_ahead(const struct mesh_task *task, const struct mesh_flow_lane *lane)
-{
-    const struct mesh_flow_held *record = waiting(lane, RECORD);
-    for (size_t at = 0; record != NULL && at < sizeof *record + 2 * LINE; at += LINE)
-        __builtin_prefetch((const char *)record + at);
-    const struct mesh_flow_held *slot = waiting(lane, SLOT);
-    const struct mesh_flow_held *row = waiting(lane, ROW);
-    const struct mesh_flow_held *payload = waiting(lane, PAYLOAD);
-    for (uint32_t i = 0; i < task->n_ahead; i++) {
-        const struct mesh_flow_state *state = task->ahead[i];
-        if (slot != NULL)
-            mesh_store_table_prefetch(&state->table, slot->key_hash);
-        struct mesh_store_row *at = row == NULL ? NULL : mesh_store_table_guess(&state->table, row->key_hash);
-        if (at != NULL) {
-            __builtin_prefetch(at);
-            __builtin_prefetch(mesh_store_row_payload(at));
-        }
-        const struct mesh_flow_kind *kind = mesh_flow_kind_of(state);
-        at = payload == NULL || kind->prefetch == NULL ? NULL : mesh_store_table_guess(&state->table, payload->key_hash);
-        if (at != NULL)
-            kind->prefetch(state, at);
+    for (uint32_t i = 0; i < hints->n; i++) {
+        const struct mesh_store_row *row = guess(hints, i);
+        if (row == NULL)
+            continue;
+        __builtin_prefetch(row);
+        __builtin_prefetch(row + 1);
     }
+}
+
+static void ask_for_payloads(const struct mesh_flow_hints *hints)
+{
+    for (uint32_t i = 0; i < hints->n; i++) {
+        const struct mesh_flow_kind *kind = mesh_flow_kind_of(hints->at[i].state);
+        struct mesh_store_row *row = kind->prefetch == NULL ? NULL : guess(hints, i);
+        if (row != NULL)
+            kind->prefetch(hints->at[i].state, row);
+    }
+}
+
+void mesh_flow_look_ahead(struct mesh_task *task, const struct mesh_input *decl, const void *record, int64_t time_us)
+{
+    _Static_assert(MESH_FLOW_AHEAD == 3, "one stage of the chain per record");
+    task->hints_at = (task->hints_at + 1) % MESH_FLOW_AHEAD;
+    struct mesh_flow_hints *hints = &task->hints[task->hints_at];
+    hints->n = 0;
+    decl->ahead(task, record, time_us);
+    ask_for_rows(&task->hints[(task->hints_at + MESH_FLOW_AHEAD - 1) % MESH_FLOW_AHEAD]);
+    ask_for_payloads(&task->hints[(task->hints_at + MESH_FLOW_AHEAD - 2) % MESH_FLOW_AHEAD]);
+}
+
+void mesh_ahead(struct mesh_task *task, uint32_t state_index, const struct mesh_key *key, int64_t time_us)
+{
+    struct mesh_flow_hints *hints = &task->hints[task->hints_at];
+    struct mesh_flow_state *state = mesh_flow_state_at(task, state_index);
+    if (hints->n == MESH_AHEAD_MAX || key->too_long)
+        return;
+    int64_t window = state->windowed ? mesh_flow_floor(time_us, state->view->size_us) : 0;
+    uint32_t hash = mesh_store_table_hash(window, key->bytes, key->n);
+    mesh_store_table_prefetch(&state->table, hash);
+    hints->at[hints->n].state = state;
+    hints->at[hints->n++].hash = hash;
 }

@@ -76,6 +76,7 @@ void mesh_flow_writer_op(struct mesh_flow_writer *writer)
 {
     if (open_bytes(writer) >= MESH_FLOW_CHUNK_BYTES)
         cut_chunk(writer);
+    mesh_flow_worked(writer->task->engine, 1);
 }
 
 void mesh_flow_write_row(struct mesh_flow_writer *writer, struct mesh_flow_state *state, struct mesh_store_row *row)
@@ -246,6 +247,7 @@ static void commit_task(struct mesh_task *task, int64_t now_us, struct mesh_buf 
     struct mesh_flow_writer writer = {.task = task, .frames = frames};
     note_documents(task);
     writer.n = ++task->n;
+    task->committing = true;
     for (uint32_t i = 0; i < topology->n_states; i++) {
         struct mesh_flow_state *state = task->states[topology->states[i]];
         if (state->view != NULL && !state->decl->partial)
@@ -264,7 +266,7 @@ static void commit_task(struct mesh_task *task, int64_t now_us, struct mesh_buf 
     cut_chunk(&writer);
     write_end(&writer);
     task->carry = false;
-    task->dirty = false;
+    task->dirty = task->committing = false;
     task->in_flight = true;
 }
 

@@ -86,6 +86,8 @@ static void set_metrics(struct mesh_engine *engine)
         engine->m_state_rows[i] = mesh_metric_gauge(m, "mesh_state_rows", "Rows of a state", "state", product->states[i].name, NULL);
     engine->m_idle_late = mesh_metric_counter(m, "mesh_idle_late_total",
                                               "Records behind a close that an idle source allowed: corrections of what was shown", NULL);
+    engine->m_table_late = mesh_metric_counter(m, "mesh_table_late_total",
+                                               "Rows of a table that came behind records which would have found them", NULL);
     engine->m_commits = mesh_metric_counter(m, "mesh_commits_total", "Commits", NULL);
     engine->m_commit_bytes = mesh_metric_counter(m, "mesh_commit_bytes_total", "Bytes written to the commit log", NULL);
     engine->m_outbox = mesh_metric_gauge(m, "mesh_outbox_messages", "Messages that are not acknowledged yet", NULL);
@@ -309,27 +311,34 @@ bool mesh_engine_tables_loaded(const struct mesh_engine *engine)
     return true;
 }
 
+/* Whether what waits in the order buffer may be waiting for this source. */
 static bool behind(const struct mesh_flow_source *source)
 {
+    int64_t first_us = mesh_flow_first_held(source->task);
     for (uint32_t i = 0; i < source->n_lanes; i++)
-        if (source->lanes[i].wm_us <= source->task->wm_us)
+        if (mesh_flow_frontier(&source->lanes[i]) <= first_us)
             return true;
-    return source->n_lanes == 0;
+    return false;
+}
+
+/* Tables first, so that less has to wait for them. */
+static bool tables_loaded(const struct mesh_task *task)
+{
+    for (uint32_t i = 0; i < task->n_sources; i++)
+        if (task->sources[i].decl->kind == MESH_INPUT_TABLE && !task->sources[i].loaded)
+            return false;
+    return true;
 }
 
 bool mesh_engine_wants(const struct mesh_engine *engine, uint32_t input, int32_t partition)
 {
     uint32_t at = 0;
     bool any = false;
-    bool full = engine->held_bytes > MESH_FLOW_ORDER_BYTES_MAX;
+    bool table = engine->product->inputs[input].kind == MESH_INPUT_TABLE;
+    bool full = engine->held_bytes > MESH_FLOW_ORDER_BYTES_MAX; /* perhaps of rows of tables, and then they are not wanted first */
     for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;)
-        any |= !s->stopped && (!full || behind(s));
-    if (!any)
-        return false;
-    if (engine->product->inputs[input].kind == MESH_INPUT_TABLE)
-        return true;
-    return engine->outbox_bytes <= MESH_FLOW_OUTBOX_BYTES_MAX && engine->documents <= MESH_FLOW_DOCUMENTS_MAX &&
-           mesh_engine_tables_loaded(engine);
+        any |= !s->stopped && (full ? behind(s) : table || tables_loaded(s->task));
+    return any && (table || (engine->outbox_bytes <= MESH_FLOW_OUTBOX_BYTES_MAX && engine->documents <= MESH_FLOW_DOCUMENTS_MAX));
 }
 
 int mesh_engine_feed(struct mesh_engine *engine, uint32_t input, int32_t partition, const struct mesh_record *records, size_t n,
@@ -399,9 +408,9 @@ void mesh_engine_tick(struct mesh_engine *engine, int64_t now_us)
             changed |= mesh_flow_source_tick(&task->sources[k], now_us);
         if (!changed)
             continue;
+        mesh_flow_mark_dirty(task);
         mesh_flow_watermark(task);
         mesh_flow_settle(task);
-        mesh_flow_mark_dirty(task);
     }
     if (now_us - engine->published_us >= PUBLISH_INTERVAL_US) { /* acknowledgements come without a commit behind them */
         engine->published_us = now_us;

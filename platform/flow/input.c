@@ -5,7 +5,7 @@
 #include "contract/framing.h"
 
 struct admitted {
-    struct mesh_flow_lane *lane; /* NULL: a table */
+    struct mesh_flow_lane *lane;
     struct mesh_event event;
     int64_t place;               /* among records of its lane */
     void *record;
@@ -40,8 +40,16 @@ static const struct mesh_header *find_header(const struct mesh_record *record, s
     return NULL;
 }
 
-/* Which contract wrote the datum; -1 after a rejection. */
-static int version_of(struct mesh_flow_source *source, const struct mesh_record *record, struct mesh_str *ret_datum)
+/* What a record is, apart from its turn: found out early when its rows are to be asked for early. */
+struct prepared {
+    unsigned code;         /* 0 or what is wrong */
+    uint32_t version;      /* which contract wrote it */
+    struct mesh_str datum;
+    void *record;          /* decoded; NULL: not yet */
+    int64_t time_us;
+};
+
+static unsigned identify(const struct mesh_flow_source *source, const struct mesh_record *record, struct prepared *ret)
 {
     const struct mesh_input *decl = source->decl;
     const uint32_t *ids = source->task->engine->conf.wire_ids[source->input];
@@ -49,18 +57,16 @@ static int version_of(struct mesh_flow_source *source, const struct mesh_record 
         record->n_headers == 0 ? NULL : find_header(record, MESH_STR(MESH_FRAME_HEADER_NAME));
     struct mesh_frame frame;
     int r = mesh_frame_read(record->value, header == NULL ? (struct mesh_str){0} : header->value, &frame);
-    if (r != MESH_FRAME_OK) {
-        reject(source, record, r == MESH_FRAME_TRUNCATED ? MESH_FLOW_FRAME_TRUNCATED : MESH_FLOW_FRAME_MAGIC);
-        return -1;
-    }
-    *ret_datum = frame.datum;
+    if (r != MESH_FRAME_OK)
+        return r == MESH_FRAME_TRUNCATED ? MESH_FLOW_FRAME_TRUNCATED : MESH_FLOW_FRAME_MAGIC;
+    ret->datum = frame.datum;
     for (uint32_t i = 0; i < decl->n_contracts; i++) {
+        ret->version = i;
         if (frame.kind == MESH_FRAME_ID ? ids[i] == frame.id
                                         : frame.kind == MESH_FRAME_SINGLE && decl->contracts[i].fingerprint == frame.fingerprint)
-            return (int)i;
+            return 0;
     }
-    reject(source, record, MESH_FLOW_SCHEMA_UNKNOWN);
-    return -1;
+    return MESH_FLOW_SCHEMA_UNKNOWN;
 }
 
 unsigned mesh_flow_decode(const struct mesh_input *decl, uint32_t version, struct mesh_str datum, void *to)
@@ -89,24 +95,44 @@ static unsigned check(const struct mesh_input *decl, const struct mesh_event *ev
     return 0;
 }
 
+static void decode_to(const struct mesh_flow_source *source, struct prepared *p, void *room)
+{
+    p->record = room;
+    p->code = mesh_flow_decode(source->decl, p->version, p->datum, room);
+    if (p->code == 0)
+        p->time_us = source->decl->event_time(room);
+}
+
+static unsigned take_now(struct mesh_flow_source *source, struct admitted *in, struct prepared *p)
+{
+    if (p->record == NULL)
+        decode_to(source, p, source->task->records);
+    in->record = p->record;
+    in->event.time_us = p->code == 0 ? p->time_us : 0;
+    return p->code != 0 ? p->code : check(source->decl, &in->event, in->record);
+}
+
 /* Decode where the record will stay: into the order buffer when it has to wait, else into the task's scratch. The lane's watermark
  * before the record is event->source_wm_us. 0 or a code. */
-static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, uint32_t version, struct mesh_str datum)
+static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, struct prepared *p)
 {
     struct mesh_task *task = source->task;
     const struct mesh_input *decl = source->decl;
     unsigned code = 0;
-    if (!task->ordered || in->lane == NULL) {
-        in->record = task->record;
-        code = mesh_flow_decode(decl, version, datum, in->record);
-        if (code == 0)
-            in->event.time_us = decl->event_time(in->record);
-        return code != 0 ? code : check(decl, &in->event, in->record);
+    if (!task->ordered)
+        return take_now(source, in, p);
+    if (in->lane == task->sole && in->lane->fifo_n == 0) {
+        code = take_now(source, in, p);
+        int64_t order_us = mesh_flow_order_of(in->lane, in->event.time_us, in->event.source_wm_us);
+        if (code != 0 || order_us < task->direct_us) {
+            task->released_us = code != 0 ? task->released_us : order_us;
+            return code;
+        }
     }
     /* The datum must be decoded from the copy, which its strings then borrow from. */
     struct mesh_flow_held *held = mesh_flow_hold(task, in->lane, &in->event, in->place, decl->record_size);
-    struct mesh_str mine = {held->value.p + (datum.p - in->event.value.p), datum.n};
-    code = mesh_flow_decode(decl, version, mine, held->record);
+    struct mesh_str mine = {held->value.p + (p->datum.p - in->event.value.p), p->datum.n};
+    code = mesh_flow_decode(decl, p->version, mine, held->record);
     if (code == 0) {
         in->event.time_us = held->time_us = decl->event_time(held->record);
         code = check(decl, &in->event, held->record);
@@ -115,8 +141,8 @@ static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, ui
         mesh_flow_held_cancel(task, in->lane, held);
         return code;
     }
-    held->order_us = held->time_us > held->source_wm_us ? held->time_us : held->source_wm_us;
-    held->version = version;
+    held->order_us = mesh_flow_order_of(in->lane, held->time_us, held->source_wm_us);
+    held->version = p->version;
     held->datum_at = (uint32_t)(mine.p - held->value.p);
     held->datum_n = mine.n;
     in->held = held;
@@ -133,8 +159,7 @@ static void go_on(struct mesh_flow_source *source, struct admitted *in, int64_t 
         in->event.late = in->event.time_us < in->event.source_wm_us;
         mesh_flow_apply(task, in->lane, &in->event, in->record, task->wm_us);
     }
-    if (in->lane != NULL)
-        mesh_flow_lane_advance(task, in->lane, wm_after_us);
+    mesh_flow_lane_advance(task, in->lane, wm_after_us);
 }
 
 /* ---- records of the product's own tasks ---- */
@@ -189,7 +214,8 @@ static int feed_internal(struct mesh_flow_source *source, const struct mesh_reco
         break;
     }
     mesh_flow_lane_advance(task, lane, wm); /* what travelled with the record counts before it */
-    code = take_in(source, &in, 0, envelope.payload);
+    struct prepared prepared = {.datum = envelope.payload};
+    code = take_in(source, &in, &prepared);
     if (code != 0)
         reject(source, record, code);
     else
@@ -241,31 +267,41 @@ static int upstream_check(struct mesh_flow_source *source, const struct mesh_rec
     return mesh_flow_sequence_check(source, &origin, &up->sequence, &up->resync);
 }
 
-static int feed_external(struct mesh_flow_source *source, const struct mesh_record *record)
+/* A null value: the row of this key goes, at the time that Kafka says, for it has no other. */
+static void remove_row(struct mesh_flow_source *source, struct admitted *in)
 {
-    struct mesh_task *task = source->task;
+    int64_t time_us = in->event.kafka_time_us;
+    if (time_us < MESH_TIME_MIN_US || time_us > MESH_TIME_MAX_US)
+        time_us = in->event.source_wm_us;
+    in->event.time_us = time_us;
+    in->held = mesh_flow_hold(source->task, in->lane, &in->event, in->place, 0);
+    in->held->version = MESH_FLOW_REMOVED;
+    go_on(source, in, time_us == MESH_FLOW_NEVER ? time_us : time_us - source->decl->delay_us);
+}
+
+static int feed_external(struct mesh_flow_source *source, const struct mesh_record *record, struct prepared *prepared)
+{
     const struct mesh_input *decl = source->decl;
     if (decl->n_upstreams > 0) {
         int r = upstream_check(source, record);
         if (r <= 0)
             return r == 0 ? 1 : -1;
     }
-    struct admitted in = {.lane = source->n_lanes == 0 ? NULL : &source->lanes[0], .event = event_of(source, record), .place = record->offset};
-    in.event.source_wm_us = in.lane == NULL ? MESH_FLOW_NEVER : in.lane->wm_us;
+    struct admitted in = {.lane = &source->lanes[0], .event = event_of(source, record), .place = record->offset};
+    in.event.source_wm_us = in.lane->wm_us;
     if (record->value.p == NULL) {
-        if (decl->kind == MESH_INPUT_TABLE && decl->removed != NULL) {
-            in.event.time_us = record->kafka_time_us;
-            decl->removed(task, &in.event);
-        } else {
+        if (decl->kind == MESH_INPUT_TABLE && decl->removed != NULL)
+            remove_row(source, &in);
+        else
             reject(source, record, MESH_FLOW_NULL_VALUE);
-        }
         return 1;
     }
-    struct mesh_str datum = {0};
-    int version = version_of(source, record, &datum);
-    if (version < 0)
-        return 1;
-    unsigned code = take_in(source, &in, (uint32_t)version, datum);
+    struct prepared mine = {0};
+    if (prepared == NULL) {
+        prepared = &mine;
+        mine.code = identify(source, record, &mine);
+    }
+    unsigned code = prepared->code != 0 ? prepared->code : take_in(source, &in, prepared);
     if (code != 0) {
         reject(source, record, code);
         return 1;
@@ -274,18 +310,49 @@ static int feed_external(struct mesh_flow_source *source, const struct mesh_reco
     return 1;
 }
 
+/* ---- batches ---- */
+static void prepare(struct mesh_flow_source *source, const struct mesh_record *record, struct prepared *ret, void *room)
+{
+    *ret = (struct prepared){0};
+    if (record->value.p == NULL)
+        return;
+    ret->code = identify(source, record, ret);
+    if (ret->code == 0)
+        decode_to(source, ret, room);
+    if (ret->code == 0)
+        mesh_flow_look_ahead(source->task, source->decl, ret->record, ret->time_us);
+}
+
+/* Whether records will be processed at once, so that it pays to decode a few of them ahead of their turn. */
+static bool looks_ahead(const struct mesh_flow_source *source)
+{
+    const struct mesh_task *task = source->task;
+    return source->decl->ahead != NULL && source->decl->kind == MESH_INPUT_STREAM &&
+           (!task->ordered || (&source->lanes[0] == task->sole && task->sole->fifo_n == 0));
+}
+
 int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_record *records, size_t n)
 {
     struct mesh_task *task = source->task;
     bool internal = source->decl->kind == MESH_INPUT_RECORDS || source->decl->kind == MESH_INPUT_PARTIALS;
+    bool early = looks_ahead(source);
+    struct prepared ring[MESH_FLOW_AHEAD + 1];
+    size_t n_ready = 0;
     uint64_t taken = 0;
     for (size_t i = 0; i < n && !source->stopped; i++) {
+        for (; early && n_ready < n && n_ready <= i + MESH_FLOW_AHEAD; n_ready++) {
+            size_t at = n_ready % MESH_LEN(ring);
+            prepare(source, &records[n_ready], &ring[at], task->records + at * MESH_RECORD_BYTES_MAX);
+        }
         if (records[i].offset < source->position)
             continue;
-        if ((internal ? feed_internal : feed_external)(source, &records[i]) < 0)
+        struct prepared *prepared = early ? &ring[i % MESH_LEN(ring)] : NULL;
+        if ((internal ? feed_internal(source, &records[i]) : feed_external(source, &records[i], prepared)) < 0)
             break;
         source->position = records[i].offset + 1;
-        taken++;
+        if (taken++ == 0)
+            mesh_flow_mark_dirty(task); /* before somebody looks: what is shown then counts as not committed */
+        mesh_flow_worked(task->engine, 1);
     }
     if (taken == 0)
         return 0;
@@ -293,6 +360,5 @@ int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_recor
     source->at_end = source->end >= 0 && source->position >= source->end;
     source->quiet_since_us = task->engine->now_us;
     mesh_flow_settle(task);
-    mesh_flow_mark_dirty(task);
     return 0;
 }

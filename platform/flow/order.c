@@ -1,14 +1,18 @@
-/* The sort buffer of a task with several sources.
+/* The sort buffer of a task with several sources, tables among them.
  *
  * Within one source records come nearly in order: those that do go to a queue, where entering and leaving cost a few instructions; one
  * that is behind the newest of the queue goes to a small heap beside it. The next record of the source is the smaller of the two
  * heads, and the next one of the task the smallest over its sources. A run of records from one source is taken without looking at the
- * others again: only the second smallest head matters until it is reached. */
+ * others again: only the second smallest head matters until it is reached.
+ *
+ * A task with one stream beside tables is not sorted: its records go in offset order, and what is merged is only when a table's rows
+ * come between them. As long as no table is awaited they do not pass through here (mesh_task.direct_us). */
 #include "flow/task_int.h"
 
 #include <stdlib.h>
 
 #define QUEUE_MIN 64u
+#define CACHE_LINE 64u
 
 static bool before(const struct mesh_flow_waiting *a, const struct mesh_flow_waiting *b)
 {
@@ -77,6 +81,11 @@ static const struct mesh_flow_waiting *head(const struct mesh_flow_lane *lane)
     return first;
 }
 
+static bool holds(const struct mesh_flow_lane *lane)
+{
+    return lane->fifo_n > 0 || lane->heap_n > 0;
+}
+
 static struct mesh_flow_held *take(struct mesh_flow_lane *lane)
 {
     const struct mesh_flow_waiting *first = head(lane);
@@ -116,14 +125,13 @@ struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_l
     size_t before_bytes = lane->chain.bytes;
     struct mesh_flow_held *held = mesh_store_chain_add(&lane->chain, bytes);
     *held = (struct mesh_flow_held){
-        .order_us = event->time_us > event->source_wm_us ? event->time_us : event->source_wm_us,
+        .order_us = mesh_flow_order_of(lane, event->time_us, event->source_wm_us),
         .place = place,
         .time_us = event->time_us,
         .source_wm_us = event->source_wm_us,
         .kafka_time_us = event->kafka_time_us,
         .offset = event->offset,
         .record = (char *)held + struct_at,
-        .key_hash = mesh_flow_key_hash(event->key),
     };
     char *to = (char *)held + struct_at + record_size;
     held->key = copy(&to, event->key);
@@ -160,8 +168,8 @@ static struct mesh_flow_lane *smallest(struct mesh_task *task, struct mesh_flow_
     struct mesh_flow_lane *best = NULL;
     struct mesh_flow_lane *next = NULL;
     for (uint32_t i = 0; i < task->n_lanes; i++) {
-        struct mesh_flow_lane *lane = task->lanes[i]; /* in the order of (input, rank) */
-        if (lane->fifo_n == 0 && lane->heap_n == 0)
+        struct mesh_flow_lane *lane = task->lanes[i]; /* in the order of mesh_flow_lane_before() */
+        if (!holds(lane))
             continue;
         if (best == NULL || head(lane)->order_us < head(best)->order_us) {
             next = best;
@@ -179,9 +187,62 @@ static bool leads(const struct mesh_flow_lane *lane, const struct mesh_flow_lane
 {
     int64_t a = head(lane)->order_us;
     int64_t b = head(next)->order_us;
-    if (a != b)
-        return a < b;
-    return lane->input != next->input ? lane->input < next->input : lane->rank < next->rank;
+    return a != b ? a < b : mesh_flow_lane_before(lane, next);
+}
+
+bool mesh_flow_lane_before(const struct mesh_flow_lane *a, const struct mesh_flow_lane *b)
+{
+    if (a->table != b->table)
+        return a->table;
+    return a->input != b->input ? a->input < b->input : a->rank < b->rank;
+}
+
+int64_t mesh_flow_first_held(const struct mesh_task *task)
+{
+    int64_t first = INT64_MAX;
+    for (uint32_t i = 0; i < task->n_lanes; i++) {
+        const struct mesh_flow_waiting *waiting = head(task->lanes[i]);
+        if (waiting != NULL && waiting->order_us < first)
+            first = waiting->order_us;
+    }
+    return first;
+}
+
+/* Whether nothing can come before the lane's head, which is the smallest of all heads. */
+static bool may_go(const struct mesh_task *task, const struct mesh_flow_lane *lane)
+{
+    int64_t order_us = head(lane)->order_us;
+    if (task->sole == NULL)
+        return order_us < task->wm_us;
+    return lane->table ? order_us <= mesh_flow_frontier(task->sole) : order_us < task->gate_us;
+}
+
+static const struct mesh_flow_held *waiting(const struct mesh_flow_lane *lane, uint32_t n)
+{
+    return n < lane->fifo_n ? lane->fifo[(lane->fifo_head + n) & (lane->fifo_cap - 1)].held : NULL;
+}
+
+static void look_ahead(struct mesh_task *task, const struct mesh_flow_lane *lane)
+{
+    const struct mesh_input *decl = lane->source->decl;
+    if (decl->ahead == NULL)
+        return;
+    const char *later = (const char *)waiting(lane, MESH_FLOW_AHEAD + 1); /* so long ago that it is cold itself */
+    for (size_t at = 0; later != NULL && at < sizeof(struct mesh_flow_held) + 2 * CACHE_LINE; at += CACHE_LINE)
+        __builtin_prefetch(later + at);
+    const struct mesh_flow_held *soon = waiting(lane, MESH_FLOW_AHEAD - 1);
+    if (soon != NULL)
+        mesh_flow_look_ahead(task, decl, soon->record, soon->time_us);
+}
+
+static void apply_row(struct mesh_task *task, const struct mesh_flow_lane *lane, const struct mesh_flow_held *held, struct mesh_event *event)
+{
+    if (held->order_us < task->released_us)
+        mesh_metric_add(task->engine->m_table_late, 1);
+    if (held->version == MESH_FLOW_REMOVED)
+        lane->source->decl->removed(task, event);
+    else
+        mesh_flow_apply(task, NULL, event, held->record, MESH_FLOW_NEVER);
 }
 
 static void apply(struct mesh_task *task, struct mesh_flow_lane *lane, bool forced)
@@ -199,30 +260,42 @@ static void apply(struct mesh_task *task, struct mesh_flow_lane *lane, bool forc
         .key = held->key,
         .value = held->value,
     };
+    if (lane->table) {
+        apply_row(task, lane, held, &event);
+        mesh_flow_held_free(task, lane, held);
+        return;
+    }
     if (held->order_us < task->released_us)
         mesh_metric_add(task->engine->m_idle_late, 1);
     else
         task->released_us = held->order_us;
-    int64_t at = forced && held->order_us > task->wm_us ? task->wm_us : held->order_us;
-    mesh_flow_look_ahead(task, lane);
-    task->key_hash = held->key_hash;
+    int64_t at = lane == task->sole                              ? held->source_wm_us
+                 : forced && held->order_us > task->wm_us ? task->wm_us
+                                                          : held->order_us;
+    look_ahead(task, lane);
     mesh_flow_apply(task, lane, &event, held->record, at);
-    task->key_hash = 0;
     mesh_flow_held_free(task, lane, held);
 }
 
 void mesh_flow_release(struct mesh_task *task)
 {
     bool forced = task->all_idle; /* nothing is expected: let everything go */
+    bool any = false;
     for (;;) {
         struct mesh_flow_lane *next = NULL;
         struct mesh_flow_lane *lane = smallest(task, &next);
-        if (lane == NULL || (!forced && head(lane)->order_us >= task->wm_us))
+        if (lane == NULL || !(forced || may_go(task, lane)))
             break;
+        any = true;
         do {
             apply(task, lane, forced);
-        } while ((lane->fifo_n > 0 || lane->heap_n > 0) && (forced || head(lane)->order_us < task->wm_us) &&
-                 (next == NULL || leads(lane, next)));
+            mesh_flow_worked(task->engine, 1);
+        } while (holds(lane) && (forced || may_go(task, lane)) && (next == NULL || leads(lane, next)));
+    }
+    if (task->sole != NULL && any) {
+        mesh_flow_watermark(task); /* it stood at the first that waited */
+        const struct mesh_flow_held *first = mesh_store_chain_first(&task->sole->chain);
+        task->sole->drained = first == NULL ? mesh_store_chain_next(&task->sole->chain) : mesh_store_chain_serial(first);
     }
     for (uint32_t i = 0; forced && i < task->n_lanes; i++)
         task->lanes[i]->drained = mesh_store_chain_next(&task->lanes[i]->chain);

@@ -122,6 +122,9 @@ static bool op_delta(struct mesh_task *task, struct mesh_cursor *in)
 /* The service may have been built with more versions since, in another order. */
 static bool version_of_id(const struct mesh_input *decl, uint64_t id, uint32_t *ret)
 {
+    *ret = MESH_FLOW_REMOVED;
+    if (id == MESH_FLOW_REMOVED)
+        return true;
     for (uint32_t i = 0; i == 0 || i < decl->n_contracts; i++) {
         *ret = i;
         if (mesh_flow_contract_id(decl, i) == id)
@@ -159,10 +162,12 @@ static bool op_held(struct mesh_task *task, struct mesh_cursor *in)
     uint32_t version = 0;
     if (!version_of_id(decl, contract_id, &version))
         return false;
-    struct mesh_flow_held *held = mesh_flow_hold(task, lane, &event, place, decl->record_size);
+    struct mesh_flow_held *held = mesh_flow_hold(task, lane, &event, place, version == MESH_FLOW_REMOVED ? 0 : decl->record_size);
     held->version = version;
     held->datum_at = (uint32_t)datum_at;
     held->datum_n = (uint32_t)datum_n;
+    if (version == MESH_FLOW_REMOVED)
+        return lane->table && decl->removed != NULL;
     struct mesh_str datum = {held->value.p + datum_at, (uint32_t)datum_n};
     return mesh_flow_decode(decl, version, datum, held->record) == 0;
 }
@@ -250,18 +255,29 @@ static bool read_source(struct mesh_flow_source *source, struct mesh_cursor *in)
     return !in->bad;
 }
 
+static void let_held_go(struct mesh_task *task, struct mesh_flow_lane *lane, int64_t below_us)
+{
+    for (struct mesh_flow_held *held = mesh_store_chain_first(&lane->chain); held != NULL;) {
+        struct mesh_flow_held *next = mesh_store_chain_after(&lane->chain, held);
+        if (held->order_us < below_us || mesh_store_chain_serial(held) < lane->drained)
+            mesh_flow_held_free(task, lane, held);
+        held = next;
+    }
+}
+
 /* What the live task had let go by then. */
 static void let_go(struct mesh_task *task, uint64_t lowest)
 {
-    for (uint32_t i = 0; i < task->n_lanes; i++) {
-        struct mesh_flow_lane *lane = task->lanes[i];
-        for (struct mesh_flow_held *held = mesh_store_chain_first(&lane->chain); held != NULL;) {
-            struct mesh_flow_held *next = mesh_store_chain_after(&lane->chain, held);
-            if (held->order_us < task->wm_us || mesh_store_chain_serial(held) < lane->drained)
-                mesh_flow_held_free(task, lane, held);
-            held = next;
-        }
+    int64_t below_us = task->wm_us;
+    if (task->sole != NULL) { /* rows up to where the stream stands, itself included */
+        let_held_go(task, task->sole, MESH_FLOW_NEVER);
+        const struct mesh_flow_held *first = mesh_store_chain_first(&task->sole->chain);
+        int64_t stands_us = first != NULL ? first->order_us : mesh_flow_frontier(task->sole);
+        below_us = stands_us == MESH_FLOW_NEVER ? stands_us : stands_us + 1;
     }
+    for (uint32_t i = 0; i < task->n_lanes; i++)
+        if (task->lanes[i] != task->sole)
+            let_held_go(task, task->lanes[i], below_us);
     struct mesh_flow_outbox *outbox = &task->outbox;
     for (struct mesh_flow_letter *letter = mesh_store_chain_first(&outbox->chain);
          letter != NULL && mesh_store_chain_serial(letter) < lowest;) {
@@ -423,6 +439,8 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
                  held = mesh_store_chain_after(&lane->chain, held))
                 mesh_flow_enqueue(lane, held);
         }
+        if (task->sole != NULL)
+            mesh_flow_watermark(task);
         for (uint32_t s = 0; s < engine->product->n_states; s++)
             if (task->states[s] != NULL)
                 mesh_flow_view_restored(task->states[s]);

@@ -277,7 +277,6 @@ struct mesh_ring *mesh_ring_add(struct mesh_task *task, uint32_t state_index, co
                                                        mesh_flow_state_bucket(state, 0, event->time_us), &is_new);
     struct mesh_ring *ring = mesh_store_row_payload(row);
     ring->state = state;
-    mesh_flow_learn(state, row);
     forget(state, ring);
     insert(state, ring, event->time_us, cells);
     if (!is_new)

@@ -40,12 +40,11 @@ static void init_lanes(struct mesh_flow_source *source)
     struct mesh_task *task = source->task;
     struct mesh_engine *engine = task->engine;
     const struct mesh_product *product = task->product;
-    if (source->decl->kind == MESH_INPUT_TABLE)
-        return;
-    if (source->decl->kind == MESH_INPUT_STREAM) {
+    if (source->decl->kind == MESH_INPUT_STREAM || source->decl->kind == MESH_INPUT_TABLE) {
         source->lanes = mesh_xcalloc(1, sizeof *source->lanes);
         source->n_lanes = 1;
         source->lanes[0].rank = (uint32_t)source->partition;
+        source->lanes[0].table = source->decl->kind == MESH_INPUT_TABLE;
     } else {
         uint32_t internal = internal_of(product, source->input);
         for (uint32_t t = 0; t < product->n_topologies; t++)
@@ -98,9 +97,7 @@ static int by_place(const void *a, const void *b)
 {
     const struct mesh_flow_lane *x = *(struct mesh_flow_lane *const *)a;
     const struct mesh_flow_lane *y = *(struct mesh_flow_lane *const *)b;
-    if (x->input != y->input)
-        return x->input < y->input ? -1 : 1;
-    return x->rank < y->rank ? -1 : x->rank > y->rank;
+    return mesh_flow_lane_before(x, y) ? -1 : mesh_flow_lane_before(y, x);
 }
 
 static void init_order(struct mesh_task *task)
@@ -112,6 +109,15 @@ static void init_order(struct mesh_task *task)
             task->lanes[n++] = &task->sources[i].lanes[k];
     qsort(task->lanes, n, sizeof *task->lanes, by_place);
     task->ordered = task->product->topologies[task->topology].ordered && n > 1;
+    uint32_t tables = 0;
+    while (tables < n && task->lanes[tables]->table)
+        tables++;
+    mesh_assert(tables == 0 || task->ordered || tables == n); /* who looks a row up cares for order */
+    if (tables > 0 && tables + 1 == n && task->lanes[tables]->source->decl->kind == MESH_INPUT_STREAM) {
+        task->sole = task->lanes[tables];
+        task->sole->slack_us = task->sole->source->decl->delay_us;
+    }
+    task->gate_us = task->direct_us = tables == 0 ? INT64_MAX : MESH_FLOW_NEVER;
 }
 
 struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topology, int32_t partition, uint32_t index)
@@ -129,7 +135,7 @@ struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topolo
     task->next_close_us = INT64_MAX;
     task->sequences = mesh_xcalloc(engine->n_sequences + 1, sizeof *task->sequences);
     task->docs = mesh_xcalloc(product->n_ports + 1, sizeof(struct mesh_flow_docs *));
-    task->record = mesh_xmalloc(MESH_RECORD_BYTES_MAX);
+    task->records = mesh_xmalloc((size_t)(MESH_FLOW_AHEAD + 1) * MESH_RECORD_BYTES_MAX);
     task->states = mesh_xcalloc(product->n_states + 1, sizeof *task->states);
     init_sources(task);
     init_order(task);
@@ -161,7 +167,7 @@ void mesh_flow_task_free(struct mesh_task *task)
     free(task->lanes);
     free(task->sequences);
     mesh_buf_deinit(&task->origin);
-    free(task->record);
+    free(task->records);
     mesh_store_chain_deinit(&task->outbox.chain);
     mesh_arena_deinit(&task->scratch);
     mesh_out_deinit(&task->value);
@@ -216,17 +222,5 @@ void *mesh_scratch(struct mesh_task *task, uint32_t bytes)
 
 struct mesh_str mesh_text_of_long(struct mesh_task *task, int64_t v)
 {
-    char text[24];
-    char *end = text + sizeof text;
-    char *p = end;
-    uint64_t u = v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v;
-    do {
-        *--p = (char)('0' + (int)(u % 10));
-        u /= 10;
-    } while (u != 0);
-    if (v < 0)
-        *--p = '-';
-    char *copy = mesh_arena_alloc(&task->scratch, (size_t)(end - p));
-    memcpy(copy, p, (size_t)(end - p));
-    return (struct mesh_str){copy, (uint32_t)(end - p)};
+    return mesh_text_long(mesh_arena_alloc(&task->scratch, 24), v);
 }

@@ -2,7 +2,8 @@
  *
  * Names of time, all microseconds of event time:
  *     lane wm     newest event time of one source - delay; behind an internal topic: what the upstream task said last
- *     task wm     minimum over lanes that are not idle; when all are idle the greatest. Never goes back
+ *     task wm     minimum over lanes that are not idle; when all streams are idle the greatest of theirs. Never goes back. A table
+ *                 only holds it back: what is valid from tomorrow must not close today's windows
  *     release     where the task stands in the order of its records: what TTLs and closing go by. A function of the input alone, as
  *                 long as no source was taken for idle too early
  *     closed      up to here windows are final
@@ -23,11 +24,10 @@
 #include "store/table.h"
 
 #define MESH_FLOW_NEVER INT64_MIN
-#define MESH_FLOW_AHEAD_STATES 8
 
 /* ---- reasons that are not Avro's or an expression's ---- */
 enum mesh_flow_code {
-    MESH_FLOW_FRAME_TRUNCATED,
+    MESH_FLOW_FRAME_TRUNCATED = 1, /* 0: nothing is wrong */
     MESH_FLOW_FRAME_MAGIC,
     MESH_FLOW_SCHEMA_UNKNOWN,
     MESH_FLOW_KEY_MISMATCH,
@@ -43,13 +43,14 @@ enum mesh_flow_code {
 const char *mesh_flow_code_text(unsigned code);
 
 /* ---- sources ---- */
+#define MESH_FLOW_REMOVED UINT32_MAX /* version of a held record: a null value of a table, to remove a row */
+
 /* A record that waits for its turn; key, value and the decoded struct lie behind it. */
 struct mesh_flow_held {
     int64_t order_us, place;
     int64_t time_us, source_wm_us, kafka_time_us, offset;
     struct mesh_str key, value;
     uint32_t version, datum_at, datum_n; /* to decode it again */
-    uint32_t key_hash;         /* mesh_flow_key_hash() */
     void *record;
 };
 
@@ -64,7 +65,10 @@ struct mesh_flow_lane {
     uint32_t input;
     uint32_t rank;             /* its place among lanes of the same input: partition, or upstream task */
     int64_t wm_us;             /* MESH_FLOW_NEVER: none yet */
-    bool heard, idle;
+    bool heard, idle, table;
+    /* Order time of a record is at least the watermark before it + slack. 0, unless this is the only stream of its task: then delay, so
+     * that its order times never go back and it is taken in offset order, however late its records are. */
+    int64_t slack_us;
     /* internal: the upstream task */
     uint32_t from_topology;
     int32_t from_partition;
@@ -103,7 +107,7 @@ struct mesh_flow_source {
     bool stopped;
     int64_t quiet_since_us; /* wall clock; MESH_FLOW_NEVER: not at the end, or no record yet */
     uint64_t trimmed;
-    struct mesh_flow_lane *lanes; /* one; internal: one per upstream task; tables: none */
+    struct mesh_flow_lane *lanes; /* one; internal: one per upstream task */
     uint32_t n_lanes;
     MESH_VEC(struct mesh_flow_upstream) upstreams;
     size_t held_bytes;
@@ -156,10 +160,19 @@ struct mesh_flow_state {
     uint32_t partial_internal;     /* where partials go */
     /* PATTERN */
     void *captured;
-    bool ahead;                    /* stands in task->ahead */
     /* round */
     uint32_t sweep, sweep_end;
     struct mesh_metric *late, *duplicates;
+};
+
+#define MESH_FLOW_AHEAD 3 /* so many records early their rows are asked for; one record takes longer than one access to memory */
+
+struct mesh_flow_hints {
+    uint32_t n;
+    struct {
+        struct mesh_flow_state *state;
+        uint32_t hash;
+    } at[MESH_AHEAD_MAX];
 };
 
 /* ---- the task ---- */
@@ -172,10 +185,14 @@ struct mesh_task {
     struct mesh_flow_state **states; /* by the product's index; NULL: another topology's */
     struct mesh_flow_source *sources;
     uint32_t n_sources;
-    struct mesh_flow_lane **lanes; /* all that have a watermark */
+    struct mesh_flow_lane **lanes; /* tables first: at the same time, a row is there before the record that looks for it */
     uint32_t n_lanes;
     bool ordered;                  /* and has more than one lane */
+    struct mesh_flow_lane *sole;   /* the only stream beside tables; NULL: there are more, or no tables */
+    int64_t gate_us;               /* sole: the minimum over tables that are not idle: records from there on wait for them */
+    int64_t direct_us;             /* sole: below it nothing waits and no table is awaited: no need for the buffer */
     bool dirty;
+    bool committing;               /* commit n is being written: it holds everything that was processed */
     bool carry;                    /* a round began: write all that waits, again */
     bool all_idle;
     int64_t wm_us, release_us, released_us, closed_us, discard_us;
@@ -196,10 +213,9 @@ struct mesh_task {
     struct mesh_arena scratch;
     struct mesh_out value, key;
     bool late_sent, too_long_sent;
-    uint32_t key_hash;             /* of the record; 0: none */
-    struct mesh_flow_state *ahead[MESH_FLOW_AHEAD_STATES]; /* whose rows are looked up by the record's key */
-    uint32_t n_ahead;
-    uint8_t *record;               /* MESH_RECORD_BYTES_MAX, for decoding */
+    struct mesh_flow_hints hints[MESH_FLOW_AHEAD]; /* of the records to come, newest at hints_at */
+    uint32_t hints_at;
+    uint8_t *records;              /* MESH_FLOW_AHEAD + 1 of MESH_RECORD_BYTES_MAX, for decoding */
     struct mesh_flow_pseudonyms *pseudonyms;
 };
 
@@ -239,6 +255,7 @@ struct mesh_engine {
     bool in_flight;
     int64_t dirty_since_us;        /* INT64_MAX: nothing to commit */
     uint64_t unlogged_letters, unsent_letters; /* waiting for a commit; durable or not, not handed out */
+    uint32_t worked;               /* since conf.between was called */
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
     size_t documents;              /* waiting */
@@ -259,7 +276,7 @@ struct mesh_engine {
     struct mesh_metrics *metrics, *own_metrics;
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
-    struct mesh_metric *m_idle_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_runs_dropped,
+    struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_runs_dropped,
         *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
     struct mesh_metric **m_state_rows, **m_watermarks;
     MESH_VEC(struct mesh_flow_skip) skips;
@@ -270,6 +287,16 @@ void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source,
     __attribute__((format(printf, 3, 4)));
 void mesh_flow_mark_dirty(struct mesh_task *task);
 void mesh_flow_publish(struct mesh_engine *engine); /* gauges */
+/* Work like that of n records was done, and the tasks are whole: perhaps it is time to let the driver in. */
+static inline void mesh_flow_worked(struct mesh_engine *engine, uint32_t n)
+{
+    engine->worked += n;
+    if (engine->worked < MESH_FLOW_SLICE)
+        return;
+    engine->worked = 0;
+    if (engine->conf.between != NULL && engine->restored)
+        engine->conf.between(engine->conf.between_context);
+}
 
 /* ---- task.c ---- */
 struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topology, int32_t partition, uint32_t index);
@@ -294,7 +321,23 @@ bool mesh_flow_source_tick(struct mesh_flow_source *source, int64_t now_us); /* 
 int mesh_flow_sequence_check(struct mesh_flow_source *source, const struct mesh_flow_origin *origin, uint64_t *last, bool *resync);
 
 /* ---- order.c ---- */
-/* Room in the order buffer for a record and its struct; key and value are copied, event->time_us may still be unknown. */
+static inline int64_t mesh_flow_order_of(const struct mesh_flow_lane *lane, int64_t time_us, int64_t source_wm_us)
+{
+    if (source_wm_us == MESH_FLOW_NEVER)
+        return time_us;
+    int64_t least = source_wm_us + lane->slack_us;
+    return time_us > least ? time_us : least;
+}
+/* No record of this lane will come with a smaller order time. */
+static inline int64_t mesh_flow_frontier(const struct mesh_flow_lane *lane)
+{
+    return lane->wm_us == MESH_FLOW_NEVER ? MESH_FLOW_NEVER : lane->wm_us + lane->slack_us;
+}
+bool mesh_flow_lane_before(const struct mesh_flow_lane *a, const struct mesh_flow_lane *b); /* at the same order time */
+/* The smallest order time that is held; INT64_MAX: none. */
+int64_t mesh_flow_first_held(const struct mesh_task *task);
+/* Room in the order buffer for a record and its struct; key and value are copied. Its order time follows from event->time_us, which may
+ * still be unknown. */
 struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_lane *lane, const struct mesh_event *event, int64_t place,
                                       size_t record_size);
 /* Take back the one that was held last. */
@@ -306,21 +349,14 @@ void mesh_flow_lane_deinit(struct mesh_flow_lane *lane);
 void mesh_flow_enqueue(struct mesh_flow_lane *lane, struct mesh_flow_held *held);
 
 /* ---- ahead.c ---- */
-/* Hash of the table key that consists of this text; 0: too long to be bothered with. */
-uint32_t mesh_flow_key_hash(struct mesh_str key);
-void mesh_flow_learn_now(struct mesh_flow_state *state);
-/* The record at hand has touched this row; when that was by its own key, the rows of records to come are fetched early. */
-static inline void mesh_flow_learn(struct mesh_flow_state *state, const struct mesh_store_row *row)
-{
-    if (!state->ahead && state->task->key_hash != 0 && row->hash == state->task->key_hash)
-        mesh_flow_learn_now(state);
-}
-/* Fetch what the next records of this lane will touch. */
-void mesh_flow_look_ahead(const struct mesh_task *task, const struct mesh_flow_lane *lane);
+/* Ask for what this record will touch, and one step further for the two that were named before it. */
+void mesh_flow_look_ahead(struct mesh_task *task, const struct mesh_input *decl, const void *record, int64_t time_us);
 
 /* What a held record is logged with, so that it is decoded by the contract that wrote it, whatever its index is by then; 0: internal. */
 static inline uint32_t mesh_flow_contract_id(const struct mesh_input *decl, uint32_t version)
 {
+    if (version == MESH_FLOW_REMOVED)
+        return version;
     return version < decl->n_contracts ? decl->contracts[version].local_id : 0;
 }
 /* 0 or the code of what is wrong. */
@@ -396,7 +432,7 @@ enum mesh_flow_op {
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT 1
+#define MESH_FLOW_LOG_FORMAT 2
 
 struct mesh_flow_writer { /* the chunks of one task's commit */
     struct mesh_task *task;

@@ -178,7 +178,6 @@ static void *fold_into(struct mesh_flow_state *state, const struct mesh_key *key
     if (state->windowed && !state->decl->partial && mesh_flow_window_closed(state, window, task->closed_us))
         mesh_metric_add(task->engine->m_idle_late, 1);
     struct mesh_store_row *row = mesh_flow_view_touch(state, window, key->bytes, key->n, event->time_us, 1);
-    mesh_flow_learn(state, row);
     return mesh_flow_view_data(row);
 }
 

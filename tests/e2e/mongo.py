@@ -49,10 +49,8 @@ def main():
             skip("no MongoDB: " + started.stdout.strip())
         try:
             mesh.env["MESH_MONGO_URI"] = mesh.script("mongo.sh", "uri", mongo).stdout.strip()
-            mesh.start_broker()
+            mesh.start()
             sim = mesh.simulate("--start", "2026-11-02T10:00:00Z", "--events", "40000", "--rate", "4000", "--truth", os.path.join(mesh.dir, "truth"))
-            mesh.wait_master_data()
-            mesh.start_services()
             sales = mesh.services["sales_fraud"]
             wait_until("half of the payments", lambda: sales.metric("mesh_records_total") > 10000, 60)
             mesh.script("mongo.sh", "kill", mongo)

@@ -141,11 +141,9 @@ def main():
     parser.add_argument("--kills", type=int, default=0)
     args = parser.parse_args()
     with Mesh(args.build, args.broker) as mesh:
-        mesh.start_broker()
+        mesh.start()
         path = os.path.join(mesh.dir, "truth")
         sim = mesh.simulate("--start", START, "--events", str(args.events), "--rate", str(args.rate), "--truth", path)
-        mesh.wait_master_data()
-        mesh.start_services()
         kills = kill_at_random(mesh, sim, args.kills) if args.kills else 0
         assert sim.wait(timeout=300) == 0, "mesh-sim failed"
         with open(path) as f:

@@ -20,6 +20,8 @@ static void begin(struct world *w)
     world_init(w, 1, 1);
     struct shop_record rate = {.id = MESH_STR("r"), .card = MESH_STR("s"), .store = MESH_STR("s"), .amount = 1, .at = AT(-100000)};
     world_put(w, SHOP_RATES, 0, &rate);
+    rate.at = AT(1000000); /* rates are known for a long time to come: nothing has to wait for them */
+    world_put(w, SHOP_RATES, 0, &rate);
     world_start(w);
 }
 
@@ -359,7 +361,7 @@ CASE(a_log_of_another_shape_is_refused)
     for (int i = 0; i < WORLD_DESTS_MAX; i++)
         ones[i] = 1;
     static const uint32_t ids[SHOP_N_PORTS];
-    static const uint32_t *const wires[SHOP_N_INPUTS] = {ids, ids, ids, ids, ids};
+    static const uint32_t *const wires[SHOP_N_INPUTS] = {ids, ids, ids, ids, ids, ids, ids};
     struct mesh_engine_conf conf = {.product = &other, .input_partitions = ones, .port_partitions = ones, .wire_ids = wires, .port_ids = ids};
     struct mesh_engine *engine = NULL;
     struct mesh_err err = {0};

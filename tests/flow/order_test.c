@@ -18,12 +18,10 @@ static void put_input(struct world *w, uint64_t seed, int n)
     char card[32];
     char store[32];
     for (int s = 0; s < 5; s++) {
-        for (int v = 0; v < 3; v++) {
-            snprintf(store, sizeof store, "store%d", s);
-            struct shop_record r = {.id = MESH_STR("r"), .card = mesh_str_of(store), .store = mesh_str_of(store), .amount = v + 1};
-            r.at = START_US + (v - 1) * 200 * SHOP_SECOND - (s == 4 ? 0 : 1000 * SHOP_SECOND) * (v == 0);
-            world_put(w, SHOP_RATES, 0, &r);
-        }
+        snprintf(store, sizeof store, "store%d", s);
+        struct shop_record r = {.id = MESH_STR("r"), .card = mesh_str_of(store), .store = mesh_str_of(store), .amount = s + 1};
+        r.at = START_US - (s == 4 ? 0 : 1000 * SHOP_SECOND); /* the first sales in the last store find no rate */
+        world_put(w, SHOP_RATES, 0, &r);
     }
     int64_t at = START_US;
     for (int i = 0; i < n; i++) {
@@ -39,20 +37,35 @@ static void put_input(struct world *w, uint64_t seed, int n)
                                 .store = mesh_str_of(store),
                                 .amount = (int64_t)mesh_rng_below(&rng, 50),
                                 .at = at - back};
-        uint32_t input = mesh_rng_below(&rng, 4) == 0 ? SHOP_COUNTS : SHOP_SALES;
-        world_put(w, input, mesh_hash_partition(r.card.p, r.card.n, w->partitions), &r);
+        static const uint32_t inputs[] = {SHOP_COUNTS, SHOP_SALES, SHOP_SALES, SHOP_VISITS};
+        int32_t partition = mesh_hash_partition(r.card.p, r.card.n, w->partitions);
+        world_put(w, inputs[mesh_rng_below(&rng, 4)], partition, &r);
+        if (mesh_rng_below(&rng, 8) == 0) { /* a new rate: from now on, from a while ago, or announced */
+            r.at = at + (int64_t)mesh_rng_below(&rng, 3) * 20 * SHOP_SECOND - 20 * SHOP_SECOND;
+            r.amount = (int64_t)mesh_rng_below(&rng, 5) + 1;
+            world_put(w, SHOP_RATES, 0, &r);
+        }
+        if (mesh_rng_below(&rng, 4) == 0) {
+            r.at = at - (int64_t)mesh_rng_below(&rng, 1000000);
+            world_put(w, SHOP_SIGNS, partition, &r);
+        }
+        if (mesh_rng_below(&rng, 16) == 0)
+            world_put_raw(w, SHOP_SIGNS, partition, r.card, (struct mesh_str){0}, at, NULL, 0);
     }
     struct shop_record gone = {.id = MESH_STR("gone"), .card = MESH_STR("card3"), .store = MESH_STR("s"), .amount = 13, .at = at + SHOP_SECOND};
     world_put(w, SHOP_COUNTS, mesh_hash_partition(gone.card.p, gone.card.n, w->partitions), &gone);
     /* Time is closed: a record far behind everything in each partition. */
     for (int32_t p = 0; p < w->partitions; p++) {
-        for (uint32_t input = SHOP_SALES; input <= SHOP_COUNTS; input++) {
+        static const uint32_t keyed[] = {SHOP_SALES, SHOP_COUNTS, SHOP_VISITS, SHOP_SIGNS, SHOP_RATES};
+        for (size_t i = 0; i < sizeof keyed / sizeof keyed[0]; i++) {
+            uint32_t input = keyed[i];
             int k = 0;
             do
                 snprintf(card, sizeof card, "end%d", k++);
             while (mesh_hash_partition(card, strlen(card), w->partitions) != p);
             struct shop_record r = {.id = mesh_str_of(card), .card = mesh_str_of(card), .store = MESH_STR("end"), .at = at + 600 * SHOP_SECOND};
-            world_put(w, input, p, &r);
+            r.at += input == SHOP_RATES || input == SHOP_SIGNS ? SHOP_SECOND : 0;
+            world_put(w, input, input == SHOP_RATES ? 0 : p, &r);
         }
     }
 }
@@ -65,6 +78,7 @@ static char *run(int32_t partitions, uint64_t input_seed, int n, uint64_t seed, 
     world_init(&w, partitions, seed);
     w.round_log_bytes = round;
     w.round_sweep_bytes = round == 0 ? 0 : 200;
+    w.unfolds = seed % 2 == 1;
     put_input(&w, input_seed, n);
     world_start(&w);
     uint64_t steps = seed == 0 ? 0 : 400 + mesh_rng_below(&w.rng, 800);
@@ -76,6 +90,7 @@ static char *run(int32_t partitions, uint64_t input_seed, int n, uint64_t seed, 
     CHECK_EQ_U64(w.gaps, 0);
     CHECK(mesh_engine_stopped(w.engine) == NULL);
     CHECK_EQ_I64((int64_t)world_metric(&w, "mesh_idle_late_total", NULL, NULL), 0);
+    CHECK_EQ_I64((int64_t)world_metric(&w, "mesh_table_late_total", NULL, NULL), 0);
     rounds_seen += w.rounds;
     crashes_seen += w.crashes;
     world_deinit(&w);
@@ -122,6 +137,7 @@ static void many(int32_t partitions, uint32_t crash, uint64_t round, int runs)
         CHECK_CONTAINS(wanted, "totals p");
         CHECK_CONTAINS(wanted, "doc 4:");
         CHECK_CONTAINS(wanted, " removed");
+        CHECK_CONTAINS(wanted, "visited 17");
         for (int i = 0; i < runs; i++) {
             uint64_t seed = input * 1000 + (uint64_t)i + 1;
             char *got = run(partitions, input, 400, seed, crash, round);

@@ -181,6 +181,22 @@ static void minute_merge(void *into, const void *from)
     a->largest = b->largest > a->largest ? b->largest : a->largest;
 }
 
+static const struct mesh_field visited_out[] = {
+    {.name = "card", .type = MESH_STRING, .offset = offsetof(struct shop_minute_out, store)},
+    {.name = "n", .type = MESH_LONG, .offset = offsetof(struct shop_minute_out, n)},
+    {.name = "sum", .type = MESH_LONG, .offset = offsetof(struct shop_minute_out, sum)},
+    {.name = "order", .type = MESH_LONG, .offset = offsetof(struct shop_minute_out, largest)},
+};
+
+static void visited_finish(const void *row, void *out)
+{
+    const struct totals_row *r = row;
+    struct shop_minute_out *o = out;
+    o->n = r->n;
+    o->sum = r->sum;
+    o->largest = r->order;
+}
+
 static const struct mesh_view views[SHOP_N_VIEWS] = {
     [SHOP_VIEW_CARDS] = {.name = "cards",
                          .state = SHOP_CARDS,
@@ -214,6 +230,19 @@ static const struct mesh_view views[SHOP_N_VIEWS] = {
                           .revision = offsetof(struct shop_minute_out, revision),
                           .finish = minute_finish,
                           .merge = minute_merge},
+    [SHOP_VIEW_VISITED] = {.name = "visited",
+                           .state = SHOP_VISITED,
+                           .out = visited_out,
+                           .n_out = 4,
+                           .n_key = 1,
+                           .out_size = sizeof(struct shop_minute_out),
+                           .window = MESH_WINDOW_TUMBLING,
+                           .size_us = 20 * SHOP_SECOND,
+                           .window_start = offsetof(struct shop_minute_out, window_start),
+                           .window_end = offsetof(struct shop_minute_out, window_end),
+                           .final = offsetof(struct shop_minute_out, final),
+                           .revision = offsetof(struct shop_minute_out, revision),
+                           .finish = visited_finish},
 };
 
 /* ---- streams ---- */
@@ -302,6 +331,36 @@ static void process_by_store(struct mesh_task *task, const struct mesh_event *ev
     mesh_view_changed(task, SHOP_TOTALS, event);
 }
 
+static void process_signs(struct mesh_task *task, const struct mesh_event *event, const void *record)
+{
+    const struct shop_record *r = record;
+    struct mesh_key card;
+    key_of(&card, r->card);
+    struct rate_row row = {r->amount};
+    mesh_table_put(task, SHOP_SIGN, &card, event, r->at, &row);
+}
+
+static void removed_signs(struct mesh_task *task, const struct mesh_event *event)
+{
+    struct mesh_key card;
+    key_of(&card, event->key);
+    mesh_table_remove(task, SHOP_SIGN, &card, event);
+}
+
+static void process_visits(struct mesh_task *task, const struct mesh_event *event, const void *record)
+{
+    const struct shop_record *r = record;
+    struct mesh_key card;
+    key_of(&card, r->card);
+    const struct rate_row *sign = mesh_lookup(task, SHOP_SIGN, &card);
+    struct totals_row *row = mesh_view_row(task, SHOP_VISITED, &card, event);
+    if (row == NULL)
+        return;
+    row->n++;
+    row->sum += sign == NULL ? 0 : sign->factor;
+    row->order = (row->order * 31 + r->amount + 1000 * (sign == NULL ? 0 : sign->factor)) % 1000003;
+}
+
 /* ---- ports ---- */
 static void encode_totals(struct mesh_task *task, const void *out, struct mesh_out *value, struct mesh_out *key)
 {
@@ -369,7 +428,9 @@ static const struct mesh_input inputs[SHOP_N_INPUTS] = {
                     .record_size = sizeof(struct shop_record),
                     .decode = decode,
                     .event_time = event_time,
-                    .process = process_rates},
+                    .process = process_rates,
+                    .idle_us = 3 * SHOP_SECOND,
+                    .wait_us = 20 * SHOP_SECOND},
     [SHOP_BY_STORE] = {.name = "by_store",
                        .topic = "mesh.shop.by_store",
                        .kind = MESH_INPUT_RECORDS,
@@ -379,6 +440,33 @@ static const struct mesh_input inputs[SHOP_N_INPUTS] = {
                        .event_time = event_time,
                        .process = process_by_store},
     [SHOP_PARTIALS] = {.name = "partials", .topic = "mesh.shop.partials", .kind = MESH_INPUT_PARTIALS, .site = SITE("views.minute")},
+    [SHOP_VISITS] = {.name = "visits",
+                     .topic = "visits",
+                     .kind = MESH_INPUT_STREAM,
+                     .site = SITE("inputPorts.visits"),
+                     .contracts = &contract,
+                     .n_contracts = 1,
+                     .record_size = sizeof(struct shop_record),
+                     .decode = decode,
+                     .event_time = event_time,
+                     .key = key_card,
+                     .process = process_visits,
+                     .delay_us = 2 * SHOP_SECOND,
+                     .idle_us = 5 * SHOP_SECOND},
+    [SHOP_SIGNS] = {.name = "signs",
+                    .topic = "signs",
+                    .kind = MESH_INPUT_TABLE,
+                    .site = SITE("inputPorts.signs"),
+                    .contracts = &contract,
+                    .n_contracts = 1,
+                    .record_size = sizeof(struct shop_record),
+                    .decode = decode,
+                    .event_time = event_time,
+                    .key = key_card,
+                    .process = process_signs,
+                    .removed = removed_signs,
+                    .idle_us = 3 * SHOP_SECOND,
+                    .wait_us = 20 * SHOP_SECOND},
 };
 
 static const struct mesh_state states[SHOP_N_STATES] = {
@@ -427,6 +515,14 @@ static const struct mesh_state states[SHOP_N_STATES] = {
                      .keep_us = 1200 * SHOP_SECOND,
                      .view = &views[SHOP_VIEW_MINUTE]},
     [SHOP_HIGH] = {.name = "high", .kind = MESH_STATE_LATCH},
+    [SHOP_SIGN] = {.name = "signs", .kind = MESH_STATE_TABLE, .fields = rate_fields, .n_fields = 1, .row_size = sizeof(struct rate_row)},
+    [SHOP_VISITED] = {.name = "visited",
+                      .kind = MESH_STATE_VIEW,
+                      .site = SITE("views.visited"),
+                      .fields = totals_fields,
+                      .n_fields = 3,
+                      .row_size = sizeof(struct totals_row),
+                      .view = &views[SHOP_VIEW_VISITED]},
 };
 
 static const struct mesh_port ports[SHOP_N_PORTS] = {
@@ -468,9 +564,12 @@ static const uint32_t main_inputs[] = {SHOP_SALES, SHOP_COUNTS, SHOP_RATES};
 static const uint32_t main_states[] = {SHOP_SEEN, SHOP_RATE, SHOP_SPENT, SHOP_PROBE, SHOP_CARDS, SHOP_MINUTE_PART};
 static const uint32_t store_inputs[] = {SHOP_BY_STORE, SHOP_PARTIALS};
 static const uint32_t store_states[] = {SHOP_TOTALS, SHOP_MINUTE, SHOP_HIGH};
+static const uint32_t visit_inputs[] = {SHOP_VISITS, SHOP_SIGNS};
+static const uint32_t visit_states[] = {SHOP_SIGN, SHOP_VISITED};
 static const struct mesh_topology topologies[] = {
     {.name = "main", .inputs = main_inputs, .n_inputs = 3, .states = main_states, .n_states = 6, .ordered = true},
     {.name = "stores", .inputs = store_inputs, .n_inputs = 2, .states = store_states, .n_states = 3, .ordered = true},
+    {.name = "visits", .inputs = visit_inputs, .n_inputs = 2, .states = visit_states, .n_states = 2, .ordered = true},
 };
 
 const struct mesh_product shop = {
@@ -492,5 +591,5 @@ const struct mesh_product shop = {
     .internals = internals,
     .n_internals = SHOP_N_INTERNALS,
     .topologies = topologies,
-    .n_topologies = 2,
+    .n_topologies = 3,
 };

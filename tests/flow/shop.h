@@ -3,17 +3,32 @@
  *     sales  --+                                        +-- internal by_store --> totals (view, change port, documents, rises -> alerts)
  *     counts --+--> main: dedupe, as-of join, ring,     |
  *     rates  --+    pattern, cards (view), minute/2  ---+-- internal partials --> minute (tumbling 1m, grace 10s, close port, documents)
+ *     visits --+--> visits (view): what the sign of the card said at that moment
+ *     signs  --+
  *
- * Sales and counts are keyed by card. A record is: id, card, store (strings), amount (long), at (long, microseconds).
+ * Sales, counts, visits and signs are keyed by card; rates is a versioned table that all copy, signs one of newest rows. A record is: id, card, store (strings), amount (long), at (long, microseconds).
  */
 #ifndef TESTS_FLOW_SHOP_H
 #define TESTS_FLOW_SHOP_H
 
 #include "mesh/mesh.h"
 
-enum { SHOP_SALES, SHOP_COUNTS, SHOP_RATES, SHOP_BY_STORE, SHOP_PARTIALS, SHOP_N_INPUTS };
-enum { SHOP_SEEN, SHOP_RATE, SHOP_SPENT, SHOP_PROBE, SHOP_CARDS, SHOP_MINUTE_PART, SHOP_TOTALS, SHOP_MINUTE, SHOP_HIGH, SHOP_N_STATES };
-enum { SHOP_VIEW_CARDS, SHOP_VIEW_TOTALS, SHOP_VIEW_MINUTE, SHOP_N_VIEWS };
+enum { SHOP_SALES, SHOP_COUNTS, SHOP_RATES, SHOP_BY_STORE, SHOP_PARTIALS, SHOP_VISITS, SHOP_SIGNS, SHOP_N_INPUTS };
+enum {
+    SHOP_SEEN,
+    SHOP_RATE,
+    SHOP_SPENT,
+    SHOP_PROBE,
+    SHOP_CARDS,
+    SHOP_MINUTE_PART,
+    SHOP_TOTALS,
+    SHOP_MINUTE,
+    SHOP_HIGH,
+    SHOP_SIGN,
+    SHOP_VISITED,
+    SHOP_N_STATES
+};
+enum { SHOP_VIEW_CARDS, SHOP_VIEW_TOTALS, SHOP_VIEW_MINUTE, SHOP_VIEW_VISITED, SHOP_N_VIEWS };
 enum { SHOP_ALERTS, SHOP_TOTALS_OUT, SHOP_MINUTE_OUT, SHOP_TOTALS_DOCS, SHOP_MINUTE_DOCS, SHOP_CARDS_DOCS, SHOP_N_PORTS };
 enum { SHOP_INTERNAL_BY_STORE, SHOP_INTERNAL_PARTIALS, SHOP_N_INTERNALS };
 

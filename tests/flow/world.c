@@ -13,7 +13,7 @@
 #define INTERVAL_US 200000
 
 static const uint32_t wire[] = {7, 9};
-static const uint32_t *const wire_ids[SHOP_N_INPUTS] = {wire, wire, wire, wire, wire};
+static const uint32_t *const wire_ids[SHOP_N_INPUTS] = {wire, wire, wire, wire, wire, wire, wire};
 static const uint32_t port_ids[SHOP_N_PORTS] = {7, 7, 7, 7, 7, 7};
 
 void world_init(struct world *w, int32_t partitions, uint64_t seed)
@@ -84,6 +84,8 @@ void world_start(struct world *w)
         .round_log_bytes = w->round_log_bytes,
         .round_sweep_bytes = w->round_sweep_bytes,
         .metrics = w->metrics,
+        .between = w->between,
+        .between_context = w->between_context,
     };
     struct mesh_err err = {0};
     if (mesh_engine_new(&conf, &w->engine, &err) < 0)
@@ -174,7 +176,9 @@ bool world_feed(struct world *w, uint32_t input, int32_t partition, size_t n)
         from = 0;
     struct mesh_record records[MESH_FLOW_BATCH_MAX];
     size_t have = 0;
-    for (size_t i = (size_t)from; i < topic->messages.n && have < n && have < MESH_FLOW_BATCH_MAX; i++) {
+    bool external = input != SHOP_BY_STORE && input != SHOP_PARTIALS;
+    size_t there = w->unfolds && external && topic->shown < topic->messages.n ? topic->shown : topic->messages.n;
+    for (size_t i = (size_t)from; i < there && have < n && have < MESH_FLOW_BATCH_MAX; i++) {
         const struct world_message *m = &topic->messages.v[i];
         records[have++] = (struct mesh_record){
             .offset = m->offset,
@@ -188,8 +192,8 @@ bool world_feed(struct world *w, uint32_t input, int32_t partition, size_t n)
     struct mesh_err err = {0};
     if (have > 0 && mesh_engine_feed(w->engine, input, partition, records, have, w->now_us, &err) < 0)
         die(&err);
-    if ((size_t)from + have == topic->messages.n)
-        mesh_engine_at_end(w->engine, input, partition, (int64_t)topic->messages.n, w->now_us);
+    if ((size_t)from + have == there)
+        mesh_engine_at_end(w->engine, input, partition, (int64_t)there, w->now_us);
     return have > 0;
 }
 
@@ -308,6 +312,7 @@ void world_step(struct world *w, uint32_t crash)
     case 4: {
         uint32_t input = (uint32_t)mesh_rng_below(&w->rng, SHOP_N_INPUTS);
         int32_t partition = input == SHOP_RATES ? 0 : (int32_t)mesh_rng_below(&w->rng, (uint64_t)w->partitions);
+        w->inputs[input][partition].shown += (size_t)mesh_rng_below(&w->rng, 20);
         world_feed(w, input, partition, n);
         break;
     }
@@ -332,6 +337,7 @@ void world_step(struct world *w, uint32_t crash)
 
 void world_drain(struct world *w)
 {
+    w->unfolds = false;
     for (int quiet = 0; quiet < 3;) {
         bool moved = false;
         for (uint32_t i = 0; i < SHOP_N_INPUTS; i++)
@@ -363,7 +369,7 @@ static void show_row(uint32_t view, const void *row, struct mesh_buf *out)
                         (long long)o->sum, (long long)o->order, (long long)o->revision);
     } else {
         const struct shop_minute_out *o = row;
-        mesh_buf_printf(out, "minute %lld %.*s n=%lld sum=%lld max=%lld rev=%lld %s\n", (long long)(o->window_start / SHOP_SECOND),
+        mesh_buf_printf(out, "%s %lld %.*s n=%lld sum=%lld max=%lld rev=%lld %s\n", view == SHOP_VIEW_MINUTE ? "minute" : "visited", (long long)(o->window_start / SHOP_SECOND),
                         (int)o->store.n, o->store.p, (long long)o->n, (long long)o->sum, (long long)o->largest, (long long)o->revision,
                         o->final ? "final" : "open");
     }

@@ -26,6 +26,7 @@ struct world_message {
 
 struct world_topic {
     MESH_VEC(struct world_message) messages; /* offset = index */
+    size_t shown;                            /* so many have been produced, if the world unfolds */
 };
 
 struct world_doc {
@@ -49,6 +50,9 @@ struct world {
     struct mesh_rng rng;
     int64_t now_us;
     bool mongo;
+    bool unfolds; /* input topics fill up step by step, each at its own pace; otherwise everything is there from the start */
+    void (*between)(void *context); /* for the engine; NULL: none */
+    void *between_context;
     uint64_t round_log_bytes, round_sweep_bytes;
     uint32_t rounds, crashes, commits;
     uint32_t gaps;               /* in sequences, as receivers see them */

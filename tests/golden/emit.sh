@@ -38,6 +38,24 @@ mkdir "$work/everything"
 cp -r "$here/diag/base/." "$here/diag/ok-everything/in/." "$work/everything/"
 "$meshgen" generate --mesh "$work/everything" -o "$work/out-everything" > /dev/null
 check "a product with every construct compiles" compiles "$work/out-everything"
+
+# doubles: two roundings where the declaration says two operations, also on a machine that could do with one
+sed -i 's/^      total: sum(amount)/&\n      load: sum(weight * weight + 1.5)/' "$work/everything/domains/shop/product.yaml"
+"$meshgen" generate --mesh "$work/everything" -o "$work/out-doubles" > /dev/null
+read -ra emitted_args < <(sed -n "s/.*c_args: \[\(.*\)\].*/\1/p" "$work/out-doubles/shop/meson.build" | tr -d "',")
+fused=()
+[ "$(uname -m)" != x86_64 ] || fused=(-mfma)
+fused_in() { # compiler option...: how many fused operations
+    "$@" -std=gnu17 -O2 "${fused[@]}" -I "$root/platform/include" -S -o - "$work/out-doubles/shop/shop_views.c" |
+        grep -cE '^[[:space:]]+v?fn?m(add|sub)' || true
+}
+for cc in gcc clang; do
+    command -v $cc > /dev/null || continue
+    check "$cc would fuse a multiplication with an addition" test "$(fused_in $cc -ffp-contract=fast)" -gt 0
+    check "$cc does not with the arguments of the emitted meson.build" test "$(fused_in $cc "${emitted_args[@]}")" = 0
+done
+check "the platform is compiled without it, too" grep -q "^ *'-ffp-contract=off'," "$root/meson.build"
+
 mesh "$work/omni"
 "$meshgen" generate --mesh "$work/omni" -o "$work/a" > /dev/null
 check "the four domains compile" compiles "$work/a"

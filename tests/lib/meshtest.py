@@ -191,19 +191,6 @@ class Mesh:
         return subprocess.Popen([self.bin("mesh-sim"), "--brokers", self.brokers, "--contracts", os.path.join(ROOT, "contracts")] + list(args),
                                 stdin=subprocess.DEVNULL, **kwargs)
 
-    def count(self, topic):
-        """Records that a topic holds now."""
-        result = subprocess.run(["kcat", "-C", "-q", "-b", self.brokers, "-t", topic, "-o", "beginning", "-e", "-f", "."],
-                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-        return len(result.stdout)
-
-    def wait_master_data(self):
-        """Until the simulator has sent what it sends first. A service that starts now reads its tables to their end before any payment;
-        one that was there before could meet a payment ahead of its rate, which is a dead letter (join.missing), not an error."""
-        wait_until("the first payments", lambda: self.count("omnishop.sales.card-payments") > 0 and
-                   self.count("omnishop.sales.shop-payments") > 0, 60)
-        wait_until("all rates", lambda: 0 < self.count("omnishop.finance.rates") == self.count("omnishop.finance.rates"), 60)
-
     def wait_caught_up(self, timeout_s=120):
         """All services at once, twice in a row: one may feed another."""
         calm = 0

@@ -69,10 +69,13 @@ struct mesh_input {
     struct mesh_str (*key)(const void *record, char *scratch /* 64 bytes */);
     /* The streams and views that read this input. */
     void (*process)(struct mesh_task *task, const struct mesh_event *event, const void *record);
+    /* A hint, given before the record's turn: mesh_ahead() for each row that it will look up by members of its own. NULL: none. */
+    void (*ahead)(struct mesh_task *task, const void *record, int64_t time_us);
     /* TABLE: a null value with this key text (event->key): remove the row. NULL: such a record is rejected, "null.value". */
     void (*removed)(struct mesh_task *task, const struct mesh_event *event);
     int64_t delay_us; /* watermark = newest event time - delay */
     int64_t idle_us;  /* wall clock without records, at the log's end, after which it no longer holds the watermark back; 0 = never */
+    int64_t wait_us;  /* TABLE: that long, if longer, records wait for the first row of an empty one */
     int64_t ahead_us; /* an event time further past the record's Kafka timestamp is rejected */
     bool personal;    /* its records hold personal fields */
 };

@@ -39,6 +39,11 @@ void mesh_key_long(struct mesh_key *key, int64_t v);          /* 8 bytes, sign f
 void mesh_key_bool(struct mesh_key *key, bool v);
 void mesh_key_dec(struct mesh_key *key, mesh_dec v);          /* 16 bytes */
 
+/* ---- hints ---- */
+#define MESH_AHEAD_MAX 8 /* for one record; further ones do nothing */
+/* A record to come will look up this row (of the window at time_us): its memory is asked for. Only in an input's `ahead`. */
+void mesh_ahead(struct mesh_task *task, uint32_t state, const struct mesh_key *key, int64_t time_us);
+
 /* ---- steps ---- */
 /* True for the first event of this key within `within` (|difference of event times|); false: a duplicate, counted here. */
 bool mesh_dedupe(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event);

@@ -34,6 +34,21 @@ static inline struct mesh_str mesh_str_of(const char *text)
     return (struct mesh_str){text, (uint32_t)strlen(text)};
 }
 
+/* Decimal digits of v, in `scratch` (24 bytes are enough). */
+static inline struct mesh_str mesh_text_long(char *scratch, int64_t v)
+{
+    char *end = scratch + 24;
+    char *p = end;
+    uint64_t u = v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v;
+    do {
+        *--p = (char)('0' + (int)(u % 10));
+        u /= 10;
+    } while (u != 0);
+    if (v < 0)
+        *--p = '-';
+    return (struct mesh_str){p, (uint32_t)(end - p)};
+}
+
 static inline bool mesh_str_eq(struct mesh_str a, struct mesh_str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
