@@ -170,6 +170,38 @@ struct mesh_model_contract *mesh_model_contract(struct mesh_model *model, struct
 
 /* ---- all that lies there ---- */
 
+static bool is_left_behind(const struct mesh_model *model, const struct mesh_model_contract *contract)
+{
+    bool newer = false;
+    for (size_t i = 0; i < model->contracts.n; i++) {
+        const struct mesh_model_contract *other = model->contracts.v[i];
+        newer = newer || (other->named && other->version > contract->version && strcmp(other->subject, contract->subject) == 0 &&
+                          strcmp(other->domain, contract->domain) == 0);
+    }
+    return newer;
+}
+
+/* A version that was left behind: its errors count, a warning could not be heeded. */
+static void load_left_behind(struct mesh_model *model, struct mesh_model_contract *contract)
+{
+    struct mesh_diags *diags = model->diags;
+    struct mesh_diags own = {.arena = diags->arena};
+    model->diags = &own;
+    load_file(model, contract, (struct mesh_srcref){0});
+    model->diags = diags;
+    for (size_t i = 0; i < own.list.n; i++) {
+        const struct mesh_diag *from = own.list.v[i];
+        if (from->severity != MESH_ERROR)
+            continue;
+        struct mesh_diag *to = mesh_diag_add(diags, MESH_ERROR, from->code, from->at, "%s", from->text);
+        to->hint = from->hint;
+        to->why = from->why;
+        to->fix = from->fix;
+        to->n_notes = from->n_notes;
+        memcpy(to->notes, from->notes, sizeof to->notes);
+    }
+}
+
 static void no_version(struct mesh_model *model, const char *path)
 {
     struct mesh_diag *diag = mesh_diag_add(model->diags, MESH_WARNING, "MG062", (struct mesh_srcref){0},
@@ -204,10 +236,14 @@ static void load_folder(struct mesh_model *model, const char *domain)
         const char *name = v == NULL ? "" : mesh_arena_printf(model->arena, "%s/%.*s@%.*s", domain, (int)(v - files[i]), files[i],
                                                               (int)(dot - v - 2), v + 2);
         struct mesh_model_contract *contract = v == NULL || dot < v + 2 ? NULL : new_contract(model, name);
-        if (contract == NULL)
+        if (contract == NULL) {
             no_version(model, mesh_arena_printf(model->arena, "contracts/%s/%s", domain, files[i]));
-        else if (find(model, name) == NULL)
+        } else if (find(model, name) == NULL && is_left_behind(model, contract)) {
+            contract->left_behind = true;
+            load_left_behind(model, contract);
+        } else if (find(model, name) == NULL) {
             load_file(model, contract, (struct mesh_srcref){0});
+        }
     }
 }
 

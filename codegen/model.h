@@ -30,6 +30,7 @@ struct mesh_model_contract {
     uint32_t local_id;
     uint64_t fingerprint;
     bool named;                    /* by a port; the others are here because they lie in contracts/ */
+    bool left_behind;              /* a newer version is named, and this one is not: it is read, and nobody can change it any more */
     MESH_VEC(struct mesh_model_contract *) reads; /* (checked) the versions whose records this one can read: itself, then the others,
                                                      oldest first */
 };
