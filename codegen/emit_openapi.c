@@ -310,6 +310,7 @@ static void responses(struct openapi *o, const struct rows *rows, bool list, boo
     if (missing)
         mesh_openapi_ref(json, "404", "responses", "notFound");
     mesh_openapi_ref(json, "406", "responses", "notAcceptable");
+    mesh_openapi_ref(json, "409", "responses", "notReached");
     mesh_openapi_ref(json, "503", "responses", "unavailable");
     mesh_json_out_end(json);
 }

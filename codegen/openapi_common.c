@@ -118,12 +118,15 @@ static void parameters(struct mesh_json_out *json)
     mesh_json_out_long(json, "maximum", LIMIT_MAX);
     mesh_json_out_long(json, "default", LIMIT_DEFAULT);
     end_parameter(json);
-    plain_parameter(json, "after", "after", "query", NULL, "The next of the page before; the other parameters must be the same.");
+    begin_parameter(json, "after", "after", "query", "The next of the page before; the other parameters must be the same.");
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_text(json, "pattern", "^[A-Za-z0-9_-]*$");
+    end_parameter(json);
     flag_parameter(json, "count", "count", "1: only how many rows there are.");
     flag_parameter(json, "committed", "committed",
                    "1: answer when what is shown is on disk; at most half a second later, as a rule.");
     begin_parameter(json, "minPosition", "min-position", "query",
-                    "Answer when this is reached: the Mesh-Position of an earlier answer of the port. 503 when it takes too long.");
+                    "Answer when this is reached: the Mesh-Position of an earlier answer of the port. 409 when it takes too long.");
     mesh_json_out_text(json, "type", "integer");
     mesh_json_out_text(json, "format", "int64");
     mesh_json_out_long(json, "minimum", 0);
@@ -183,6 +186,7 @@ static void problem_responses(struct mesh_json_out *json)
     problem_response(json, "badRequest", "The key or a parameter is not one that this port understands; errors says which.");
     problem_response(json, "notFound", "There is no row of this key.");
     problem_response(json, "notAcceptable", "None of the formats that there are is one that you accept.");
+    problem_response(json, "notReached", "The position asked for was not reached in time; try again after Retry-After.");
     problem_response(json, "unavailable", "The state is not loaded, or the product is busy; try again after Retry-After.");
     mesh_json_out_end(json);
 }

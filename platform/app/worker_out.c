@@ -8,10 +8,15 @@
 
 #define STORED_BATCH 1024
 
+/* Room for the frames of a large commit, taken at once: growing step by step would copy tens of megabytes in the middle of a commit,
+ * tens of milliseconds in which nobody is answered. Until it is written to it costs address space only. */
+#define FRAMES_BYTES (128u << 20)
+
 static void begin_commit(struct mesh_worker *worker, int64_t now_us)
 {
     bool cut = mesh_engine_round_begin(worker->engine, worker->log_bytes);
     mesh_buf_reset(&worker->frames);
+    (void)mesh_buf_reserve(&worker->frames, FRAMES_BYTES);
     bool any = mesh_engine_commit(worker->engine, now_us, &worker->frames);
     if (!any && !cut)
         return;

@@ -113,7 +113,7 @@ static void send_problem(struct mesh_http_exchange *x)
     response->status = x->problem.status;
     response->type = MESH_HTTP_PROBLEM_TYPE;
     mesh_http_problem_write(&x->problem, path.p, x->trace_id, &response->body);
-    if (x->problem.status == 503)
+    if (x->problem.status == 503 || x->problem.status == 409)
         mesh_http_header_add(response, "Retry-After", "1");
 }
 

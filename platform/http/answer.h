@@ -16,7 +16,7 @@
  *                                    member of it: their path refuses (403), as paths end in logs
  *
  * Everywhere there: fields=a,b shows these, in this order; committed=1 answers when what it shows is durable; min-position=N
- * answers when the Mesh-Position of an earlier answer is reached (503 when it takes too long). Accept: text/csv and
+ * answers when the Mesh-Position of an earlier answer is reached (409 when it takes too long). Accept: text/csv and
  * application/x-ndjson give rows without an envelope; count and next are then in Mesh-Count and Mesh-Next. HEAD is GET without the
  * body.
  *

@@ -46,6 +46,8 @@ const char *mesh_http_reason(int status)
         return "Method Not Allowed";
     case 406:
         return "Not Acceptable";
+    case 409:
+        return "Conflict";
     case 413:
         return "Content Too Large";
     case 414:

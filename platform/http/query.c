@@ -303,8 +303,8 @@ int mesh_http_query_read(const struct mesh_http_shape *shape, bool list, const s
     /* A list shows the present; who names a time, or a key, means all of its windows. */
     if (windowed && list && !seen[PARAM_WINDOW] && !seen[PARAM_FROM] && !seen[PARAM_TO])
         ret->windows = MESH_READ_LATEST;
-    if (problem->status == 0 && ret->from_us >= ret->to_us)
-        mesh_http_problem_add(problem, "/query/to", "must be later than from");
+    if (problem->status == 0 && ret->from_us > ret->to_us)
+        mesh_http_problem_add(problem, "/query/to", "must not be before from");
     return problem->status;
 }
 

@@ -73,7 +73,7 @@ void mesh_http_rows_begin(struct mesh_http_exchange *x)
         begin_list(x);
         return;
     }
-    bool lookup = n == 1 && mesh_str_eq(rest[0], MESH_STR(MESH_HTTP_LOOKUP)) && !mesh_http_is_get(x);
+    bool lookup = n == 1 && mesh_str_eq(rest[0], MESH_STR(MESH_HTTP_LOOKUP)) && (!mesh_http_is_get(x) || route->key_protected);
     if (lookup && strcmp(x->request->method, "POST") != 0) {
         mesh_http_not_allowed(x, route->key_protected ? "POST" : "GET, HEAD, POST"); /* GET: a key may be called so */
         return;
@@ -118,7 +118,7 @@ static bool has_rows(struct mesh_http_exchange *x, const struct mesh_http_questi
     else if (result == MESH_HTTP_ENDING)
         mesh_http_problem_set(&x->problem, 503, "the service stops; ask again when it, or another one, is there");
     else if (result == MESH_HTTP_BUSY && x->query.min_position > 0)
-        mesh_http_problem_set(&x->problem, 503, "position %" PRIu64 " is not reached yet; try again", x->query.min_position);
+        mesh_http_problem_set(&x->problem, 409, "position %" PRIu64 " is not reached yet; try again", x->query.min_position);
     else if (result == MESH_HTTP_BUSY)
         mesh_http_problem_set(&x->problem, 503, "the product is busy; try again");
     else if (result != 0)

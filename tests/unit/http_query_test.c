@@ -75,6 +75,7 @@ CASE(parameters_have_defaults_and_limits)
     CHECK_CONTAINS(p.items[0].detail, "did you mean 'window'?");
     CHECK_EQ_I64(query("/t?limit=1&limit=2", true, &q, &p), 400);
     CHECK_EQ_I64(query("/t?from=2025-11-22&to=2025-11-21", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?from=2025-11-22&to=2025-11-22", true, &q, &p), 0); /* no window begins in there */
     CHECK_EQ_I64(query("/t/DE?limit=1", false, &q, &p), 400);
 }
 
