@@ -176,12 +176,19 @@ static void free_service(struct service *s)
     close(s->signals);
 }
 
+static void warn(void *context, const char *text)
+{
+    (void)context;
+    mesh_log(MESH_LOG_WARN, text, NULL);
+}
+
 static int run(struct service *s)
 {
     struct mesh_err err = {0};
     int64_t begun_us = mesh_clock_mono_us();
     mesh_log_set_level(s->config.log_level);
     mesh_log_set_context("service", s->declared->domain);
+    mesh_kafka_security_warn(&s->config.kafka_security, s->config.kafka_brokers, warn, NULL);
     s->metrics = mesh_metrics_new();
     mesh_metric_set(mesh_metric_gauge(s->metrics, "mesh_build_info", "Version of the platform", "version", MESH_VERSION, "service",
                                       s->declared->domain, NULL),

@@ -31,6 +31,9 @@ static void fill_kafka(struct mesh_worker *worker)
     }
     worker->kafka = (struct mesh_kafka_conf){
         .brokers = config->kafka_brokers,
+        .security = &config->kafka_security,
+        .refused = mesh_worker_broker_refused,
+        .refused_context = worker,
         .group = worker->group,
         .instance = worker->group,
         .client = worker->name,
@@ -86,16 +89,22 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
 }
 
 /* ---- the broker ---- */
-static void broker_away(void *context)
+static void broker_away(void *context, const char *why)
 {
     struct mesh_worker *worker = context;
+    char refused[MESH_KAFKA_REFUSAL_MAX];
+    if (worker->link_info.phase == MESH_LINK_BROKER &&
+        mesh_kafka_other_listener(&worker->config->kafka_security, why, refused)) {
+        mesh_worker_broker_refused(worker, MESH_KAFKA_SOURCE, refused);
+        return;
+    }
     if (worker->link != NULL)
         mesh_link_away(worker->link);
     if (worker->said_away)
         return;
     worker->said_away = true;
     mesh_log(MESH_LOG_WARN, "no broker can be reached; waits", "product", worker->name, "brokers", worker->config->kafka_brokers,
-             NULL);
+             "why", why, NULL);
 }
 
 static int open_source(struct mesh_worker *worker, struct mesh_err *err)
@@ -117,6 +126,7 @@ static int look_at_link(struct mesh_worker *worker, struct mesh_err *err)
     mesh_metric_set(worker->m_broker_up, up ? 1 : 0);
     if (up && worker->said_away) {
         worker->said_away = false;
+        mesh_worker_broker_refused(worker, MESH_KAFKA_SOURCE, NULL);
         worker->back_us = mesh_clock_wall_us() + BACK_MARGIN_US;
         if (worker->engine != NULL)
             mesh_engine_was_away(worker->engine, worker->back_us);

@@ -6,6 +6,7 @@
  *     worker_in.c      records from the source into the engine
  *     worker_out.c     commits, messages, documents
  *     worker_ready.c   what /readyz shows
+ *     worker_refused.c a broker that does not accept us
  */
 #ifndef MESH_APP_WORKER_INT_H
 #define MESH_APP_WORKER_INT_H
@@ -33,6 +34,7 @@ struct mesh_worker_status {
     uint64_t generation;
     uint64_t commits;
     char stopped[512]; /* the engine's own words */
+    char refused[MESH_KAFKA_REFUSAL_MAX]; /* by a broker: why; "": not */
     struct mesh_mongo_info mongo;
     bool has_mongo;
     MESH_VEC(struct mesh_source_info) sources;
@@ -85,6 +87,7 @@ struct mesh_worker {
     bool link_done, said_away;
     int64_t back_us;   /* wall clock before which an outage still has its effects; 0: there was none */
     char said_waiting[320];
+    char refused[MESH_KAFKA_CLIENTS][MESH_KAFKA_REFUSAL_MAX]; /* "": not */
     MESH_VEC(struct mesh_record) records;
     MESH_VEC(struct mesh_header) headers;
 
@@ -129,6 +132,9 @@ int mesh_worker_send(struct mesh_worker *worker, struct mesh_err *err);
 /* Everything is durable, sent, acknowledged and stored. */
 bool mesh_worker_is_drained(struct mesh_worker *worker, int64_t now_us);
 void mesh_worker_drop_outputs(struct mesh_worker *worker);
+
+/* worker_refused.c: a client was refused (why), or no more (NULL) */
+void mesh_worker_broker_refused(void *context, enum mesh_kafka_client client, const char *why);
 
 /* worker_ready.c */
 void mesh_worker_set_phase(struct mesh_worker *worker, enum mesh_worker_phase phase);

@@ -30,7 +30,9 @@ struct mesh_kafka_source {
     rd_kafka_queue_t *group_queue;
     struct mesh_kafka_source_ops ops;
     void *context;
-    void (*away)(void *context);
+    void (*away)(void *context, const char *why);
+    struct mesh_kafka_conf refusal; /* its security and refused() only */
+    char heard[256];                /* why connections failed, since all brokers were down last */
     struct mesh_wake *wake;
     char *group, *instance;
     int session_timeout_ms;
@@ -96,13 +98,17 @@ static void look_at_fatal(struct mesh_kafka_source *source)
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     (void)rk;
-    (void)reason;
     struct mesh_kafka_source *source = opaque;
     rd_kafka_resp_err_t err = (rd_kafka_resp_err_t)code;
     if (err == RD_KAFKA_RESP_ERR__FATAL || err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
         look_at_fatal(source);
-    else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !source->closing)
-        source->away(source->context);
+    else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        if (!source->closing)
+            source->away(source->context, source->heard);
+        source->heard[0] = '\0';
+    } else if (!mesh_kafka_tell_refused(&source->refusal, MESH_KAFKA_SOURCE, code, reason)) {
+        snprintf(source->heard, sizeof source->heard, "%s", reason);
+    }
 }
 
 /* Assign everything at the positions of the state; lost ones from their beginning. */
@@ -164,7 +170,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 }
 
 int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_kafka_source_ops *ops, void *context,
-                          void (*away)(void *context), struct mesh_kafka_source **ret, struct mesh_err *err)
+                          void (*away)(void *context, const char *why), struct mesh_kafka_source **ret, struct mesh_err *err)
 {
     rd_kafka_conf_t *rc = rd_kafka_conf_new();
     if (mesh_kafka_set_common(rc, conf, err) < 0) {
@@ -200,6 +206,8 @@ int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_
     source->ops = *ops;
     source->context = context;
     source->away = away;
+    source->refusal =
+        (struct mesh_kafka_conf){.security = conf->security, .refused = conf->refused, .refused_context = conf->refused_context};
     source->wake = conf->wake;
     source->group = mesh_xstrdup(conf->group);
     source->instance = mesh_xstrdup(conf->instance);

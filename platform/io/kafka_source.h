@@ -54,9 +54,9 @@ enum mesh_kafka_source_state {
 struct mesh_kafka_source;
 
 /* Makes the client; connects in the background. `away` is called (worker's thread) when no broker
- * can be reached any more. */
+ * can be reached any more; `why` is what was heard of it, "" when connections were just closed. */
 int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_kafka_source_ops *ops, void *context,
-                          void (*away)(void *context), struct mesh_kafka_source **ret, struct mesh_err *err);
+                          void (*away)(void *context, const char *why), struct mesh_kafka_source **ret, struct mesh_err *err);
 /* The client, for the link. */
 rd_kafka_t *mesh_kafka_source_client(struct mesh_kafka_source *source);
 /* Join the group, when the topics and their partitions are known. `topics` is borrowed. */
