@@ -25,7 +25,7 @@ kafka_home=$mesh_cache/kafka
 heap=${KAFKA_HEAP:-512m}
 start_deadline_s=90
 # shellcheck source-path=SCRIPTDIR source=kafka_secure.sh
-. "$root/scripts/kafka_secure.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/kafka_secure.sh"
 
 usage() {
     sed -n '4,20s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2
