@@ -3,7 +3,7 @@ broker refuses.
 
     secure.py BUILD
 
-One broker with throw-away credentials (scripts/kafka_secure.sh), all of it on loopback.
+One broker with throw-away credentials (scripts/secure.sh), all of it on loopback.
 """
 import json
 import os
