@@ -7,10 +7,18 @@
 int mesh_cli_json_schema(struct mesh_cli *cli)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
-    if (cli->n_args == 1 && strcmp(cli->args[0], "mesh") != 0 && strcmp(cli->args[0], "product") != 0)
-        return mesh_cli_fail("there are two schemas: 'meshgen json-schema product' and 'meshgen json-schema mesh'");
-    bool mesh = cli->n_args == 1 && strcmp(cli->args[0], "mesh") == 0;
-    mesh_bind_json_schema(mesh ? &mesh_bind_mesh : &mesh_bind_product, &out);
+    static const struct {
+        const char *name;
+        const struct mesh_bind_table *table;
+    } files[] = {{"product", &mesh_bind_product}, {"mesh", &mesh_bind_mesh}, {"waivers", &mesh_bind_waivers}};
+    const struct mesh_bind_table *table = NULL;
+    for (size_t i = 0; i < MESH_LEN(files); i++) {
+        if (strcmp(cli->n_args == 0 ? "product" : cli->args[0], files[i].name) == 0)
+            table = files[i].table;
+    }
+    if (table == NULL)
+        return mesh_cli_fail("there are three schemas: 'meshgen json-schema product', 'mesh' and 'waivers'");
+    mesh_bind_json_schema(table, &out);
     fwrite(out.p, 1, out.n, stdout);
     return MESH_CLI_OK;
 }
@@ -25,6 +33,8 @@ int mesh_cli_docs(struct mesh_cli *cli)
     mesh_bind_markdown(&mesh_bind_product, &out);
     mesh_buf_puts(&out, "\n## Keys of mesh.yaml\n\n");
     mesh_bind_markdown(&mesh_bind_mesh, &out);
+    mesh_buf_puts(&out, "\n## Keys of waivers.yaml\n\n");
+    mesh_bind_markdown(&mesh_bind_waivers, &out);
     mesh_buf_puts(&out, "\n## Codes\n\n`meshgen explain CODE` tells more.\n\n| Code | What |\n| --- | --- |\n");
     for (size_t i = 0; i < mesh_codes_n; i++)
         mesh_buf_printf(&out, "| %s | %s |\n", mesh_codes[i].code, mesh_codes[i].title);

@@ -19,12 +19,13 @@
 # KAFKA_HEAP (512m) is the heap; KAFKA_SET holds further server properties, one per line.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-kafka_home=${MESH_CACHE:-$root/.cache}/kafka
+# shellcheck source-path=SCRIPTDIR source=setup/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup/cache.sh"
+kafka_home=$mesh_cache/kafka
 heap=${KAFKA_HEAP:-512m}
 start_deadline_s=90
 # shellcheck source-path=SCRIPTDIR source=secure.sh
-. "$root/scripts/secure.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/secure.sh"
 
 usage() {
     sed -n '4,20s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2
@@ -202,11 +203,11 @@ bound_ports() {
 start_broker() {
     local dir=$1 port=$2 controller_port=0 scram_port=0 mtls_port=0 old_port ports tries=0 status wanted=2
     command -v java > /dev/null || {
-        say "no java on PATH; run scripts/setup.sh full"
+        say "no java on PATH; run $mesh_root/scripts/setup.sh packages"
         exit 3
     }
     [ -d "$kafka_home/libs" ] || {
-        say "its jars are not in .cache/kafka; run scripts/setup.sh full"
+        say "its jars are not in $kafka_home; run $mesh_root/scripts/setup.sh kafka"
         exit 3
     }
     if alive "$dir"; then
@@ -307,7 +308,7 @@ set_password() {
 }
 
 create_topics() {
-    local tool=${MESH_TOPICS:-$root/build/bin/mesh-topics}
+    local tool=${MESH_TOPICS:-$mesh_root/build/bin/mesh-topics}
     [ -x "$tool" ] || tool=$(command -v mesh-topics) ||
         fail "mesh-topics is not built: run make build, or set MESH_TOPICS"
     alive "$1" || fail "$1: no broker runs here; kafka.sh start $1"

@@ -18,13 +18,14 @@
 # is gone is removed at the next start.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-home=${MESH_CACHE:-$root/.cache}/mongo
+# shellcheck source-path=SCRIPTDIR source=setup/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup/cache.sh"
+home=$mesh_cache/mongo
 rootfs=$home/rootfs
 pg_bin=/usr/lib/postgresql/18/bin
 start_deadline_s=60
 # shellcheck source-path=SCRIPTDIR source=secure.sh
-. "$root/scripts/secure.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/secure.sh"
 
 usage() {
     sed -n '5,9s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2
@@ -214,7 +215,7 @@ stop_postgres() {
 start_compatible() {
     local dir=$1 how=(--no-auth "--listen-addr=127.0.0.1:$2")
     if [ ! -x "$home/bin/ferretdb" ] || [ ! -d "$rootfs" ]; then
-        say "no mongod on PATH and no compatible server in .cache/mongo; run scripts/setup.sh full"
+        say "no mongod on PATH and no compatible server in $home; run $mesh_root/scripts/setup.sh mongo"
         exit 3
     fi
     [ "$(id -u)" = 0 ] || {

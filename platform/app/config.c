@@ -57,6 +57,8 @@ static const struct setting settings[] = {
     {"MESH_MONGO_DATABASE", TEXT, AT(mongo_database), "mesh", 0, 0, false, "database when the URI names none"},
     {"MESH_HTTP_LISTEN", TEXT, AT(http_listen), "", 0, 0, false, "address:port; port 0: a free one"},
     {"MESH_HTTP_INSECURE", BOOLEAN, AT(http_insecure), "0", 0, 0, false, "allow plain HTTP on other addresses than loopback"},
+    {"MESH_HTTP_CLIENT_RATE", NUMBER, AT(http_client_rate), "0", 0, 1000000, false,
+     "requests a second that one client may make; 0: no limit"},
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
     {"MESH_STATE_RESET", BOOLEAN, AT(state_reset), "0", 0, 0, false,
      "set the state aside and begin anew from the earliest records"},

@@ -30,6 +30,7 @@ struct mesh_config {
     const char *mongo_database;
     const char *http_listen;
     bool http_insecure;
+    int64_t http_client_rate; /* 0: no limit */
     const char *state_dir;
     bool state_reset;
     bool state_fsync;

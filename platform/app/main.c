@@ -44,10 +44,10 @@ static const char *environment(const char *name)
 }
 
 /* ---- what HTTP asks ---- */
-static int on_read(void *context, uint32_t product, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err)
+static void on_ask(void *context, struct mesh_http_question *question)
 {
     struct service *s = context;
-    return mesh_worker_read(s->workers[product], read, ret, err);
+    mesh_worker_ask(s->workers[question->product], question);
 }
 
 static bool on_health(void *context, enum mesh_http_health which, struct mesh_buf *out)
@@ -112,9 +112,10 @@ static int start(struct service *s, struct mesh_err *err)
     for (uint32_t i = 0; i < declared->n_products; i++)
         if (mesh_worker_new(declared->products[i], &s->config, s->config.pseudonym_keys[i], s->metrics, &s->workers[i], err) < 0)
             return mesh_err_prefix(err, "%s", declared->products[i]->name);
-    struct mesh_http_backend backend = {s, on_read, on_health, on_metrics};
+    struct mesh_http_conf http = {s->config.http_listen, s->config.http_insecure, s->config.http_client_rate};
+    struct mesh_http_backend backend = {s, on_ask, on_health, on_metrics};
     if (mesh_http_site_new(declared, s->config.pseudonym_keys, &backend, &s->site, err) < 0 ||
-        mesh_http_server_start(s->config.http_listen, s->config.http_insecure, s->site, s->metrics, &s->server, err) < 0)
+        mesh_http_server_start(&http, s->site, s->metrics, &s->server, err) < 0)
         return -1;
     for (uint32_t i = 0; i < declared->n_products; i++)
         mesh_worker_start(s->workers[i], on_ended, s);

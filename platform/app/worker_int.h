@@ -55,8 +55,12 @@ struct mesh_worker {
     void *ended_context;
     atomic_bool stop;
     _Atomic(int64_t) round_us;
+    struct mesh_arena arena; /* of the product with its own inputs */
     struct mesh_wake wake;
     struct mesh_mailbox mailbox;
+    struct mesh_errand *waiting; /* for a commit; the thread's own */
+    uint32_t n_waiting;
+    int64_t questions_from_us; /* monotonic: before it, work comes first */
 
     pthread_mutex_t lock;
     struct mesh_worker_status status;
@@ -95,10 +99,14 @@ struct mesh_worker {
     struct mesh_kafka_sink *sink;
     struct mesh_message message; /* could not be sent yet */
     bool has_message;
+    uint32_t moved; /* messages and documents */
     struct mesh_mongo *mongo;
     bool mongo_said_away;
-    struct mesh_metric *m_commit_seconds, *m_broker_up, *m_mongo_up;
+    struct mesh_metric *m_commit_seconds, *m_read_wait_seconds, *m_broker_up, *m_mongo_up;
 };
+
+/* worker.c: answer questions in the middle of a leg, if there are some; between two records. */
+void mesh_worker_breathe(void *worker);
 
 /* worker_state.c */
 int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err);

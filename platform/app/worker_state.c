@@ -87,6 +87,8 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .generation = (uint64_t)(mesh_clock_wall_us() / 1000000),
         .commit_interval_us = worker->config->commit_interval_ms * 1000,
         .metrics = worker->metrics,
+        .between = mesh_worker_breathe,
+        .between_context = worker,
     };
     int result = mesh_engine_new(&conf, &worker->engine, err);
     mesh_arena_deinit(&arena);

@@ -76,6 +76,7 @@ void mesh_flow_writer_op(struct mesh_flow_writer *writer)
 {
     if (open_bytes(writer) >= MESH_FLOW_CHUNK_BYTES)
         cut_chunk(writer);
+    mesh_flow_worked(writer->task->engine, 1);
 }
 
 void mesh_flow_write_row(struct mesh_flow_writer *writer, struct mesh_flow_state *state, struct mesh_store_row *row)
@@ -115,6 +116,7 @@ static void write_state(struct mesh_flow_writer *writer, struct mesh_flow_state 
 
 static void write_held(struct mesh_flow_writer *writer, uint32_t lane, const struct mesh_flow_held *held)
 {
+    const struct mesh_task *task = writer->task;
     struct mesh_buf *ops = mesh_flow_writer_ops(writer);
     mesh_buf_u8(ops, MESH_FLOW_OP_HELD);
     mesh_buf_varint(ops, lane);
@@ -124,7 +126,7 @@ static void write_held(struct mesh_flow_writer *writer, uint32_t lane, const str
     mesh_buf_zigzag(ops, held->time_us);
     mesh_buf_zigzag(ops, held->source_wm_us);
     mesh_buf_zigzag(ops, held->kafka_time_us);
-    mesh_buf_varint(ops, held->version);
+    mesh_buf_varint(ops, mesh_flow_contract_id(task->lanes[lane]->source->decl, held->version));
     mesh_buf_varint(ops, held->datum_at);
     mesh_buf_varint(ops, held->datum_n);
     mesh_buf_u8(ops, held->key.p != NULL);
@@ -245,6 +247,7 @@ static void commit_task(struct mesh_task *task, int64_t now_us, struct mesh_buf 
     struct mesh_flow_writer writer = {.task = task, .frames = frames};
     note_documents(task);
     writer.n = ++task->n;
+    task->committing = true;
     for (uint32_t i = 0; i < topology->n_states; i++) {
         struct mesh_flow_state *state = task->states[topology->states[i]];
         if (state->view != NULL && !state->decl->partial)
@@ -263,7 +266,7 @@ static void commit_task(struct mesh_task *task, int64_t now_us, struct mesh_buf 
     cut_chunk(&writer);
     write_end(&writer);
     task->carry = false;
-    task->dirty = false;
+    task->dirty = task->committing = false;
     task->in_flight = true;
 }
 

@@ -53,6 +53,7 @@ CASE(defaults_environment_and_options)
     CHECK_EQ_I64(load(env, options, &c, &out, &problems), MESH_CONFIG_RUN);
     CHECK_STR(c.kafka_brokers, "b:2");
     CHECK_EQ_I64(c.kafka_linger_ms, 9);
+    CHECK_EQ_I64(c.http_client_rate, 0);
     CHECK_STR(c.http_listen, "127.0.0.1:8099");
     CHECK_STR(c.state_dir, "state/shop");
     CHECK(c.log_level == MESH_LOG_DEBUG && c.state_fsync && !c.state_reset);
@@ -321,26 +322,27 @@ CASE(what_was_known_is_read_back)
 /* ---- mailbox ---- */
 struct errand {
     struct mesh_errand errand;
-    int *runs, *drops;
+    atomic_int *runs, *refusals;
 };
 
 static void errand_run(struct mesh_errand *e, void *owner)
 {
     (void)owner;
     ++*((struct errand *)e)->runs;
-}
-
-static void errand_drop(struct mesh_errand *e)
-{
-    ++*((struct errand *)e)->drops;
     free(e);
 }
 
-static struct errand *errand_new(int *runs, int *drops)
+static void errand_refuse(struct mesh_errand *e)
+{
+    ++*((struct errand *)e)->refusals;
+    free(e);
+}
+
+static void post(struct mesh_mailbox *mailbox, atomic_int *runs, atomic_int *refusals)
 {
     struct errand *e = mesh_xcalloc(1, sizeof *e);
-    *e = (struct errand){.errand = {.run = errand_run, .drop = errand_drop}, .runs = runs, .drops = drops};
-    return e;
+    *e = (struct errand){{.run = errand_run, .refuse = errand_refuse}, runs, refusals};
+    mesh_mailbox_post(mailbox, &e->errand);
 }
 
 struct owner {
@@ -353,37 +355,74 @@ static void *serve(void *context)
 {
     struct owner *owner = context;
     while (!atomic_load(&owner->stop)) {
-        mesh_mailbox_run(&owner->mailbox, owner);
-        mesh_wake_wait(&owner->wake, 1000000);
+        mesh_mailbox_run(&owner->mailbox, owner, 500);
+        if (!mesh_mailbox_any(&owner->mailbox))
+            mesh_wake_wait(&owner->wake, 1000000);
     }
+    mesh_mailbox_close(&owner->mailbox);
     return NULL;
 }
 
-CASE(errands_are_run_or_dropped)
+CASE(errands_are_run_in_order_until_the_budget_is_over)
 {
-    static struct owner owner;
-    int runs = 0, drops = 0;
+    struct owner owner;
+    atomic_int runs = 0, refusals = 0;
     mesh_wake_init(&owner.wake);
     mesh_mailbox_init(&owner.mailbox, &owner.wake);
-    /* nobody serves: the errand is the mailbox's, and dropped by its next run */
-    CHECK(!mesh_mailbox_ask(&owner.mailbox, &errand_new(&runs, &drops)->errand, 1000));
-    CHECK(runs == 0 && drops == 0);
-    mesh_mailbox_run(&owner.mailbox, NULL);
-    CHECK(runs == 0 && drops == 1);
+    CHECK(!mesh_mailbox_any(&owner.mailbox));
+    for (int i = 0; i < MESH_MAILBOX_MAX + 3; i++)
+        post(&owner.mailbox, &runs, &refusals);
+    CHECK(runs == 0 && refusals == 3);
+    mesh_mailbox_run(&owner.mailbox, NULL, 0); /* no time: one all the same */
+    CHECK_EQ_I64(runs, 1);
+    CHECK(mesh_mailbox_any(&owner.mailbox));
+    mesh_mailbox_run(&owner.mailbox, NULL, INT64_C(60000000));
+    CHECK_EQ_I64(runs, MESH_MAILBOX_MAX);
+    post(&owner.mailbox, &runs, &refusals);
+    mesh_mailbox_close(&owner.mailbox);
+    post(&owner.mailbox, &runs, &refusals);
+    CHECK_EQ_I64(refusals, 5);
+    mesh_mailbox_run(&owner.mailbox, NULL, 0);
+    CHECK_EQ_I64(runs, MESH_MAILBOX_MAX);
+    mesh_mailbox_deinit(&owner.mailbox);
+    mesh_wake_deinit(&owner.wake);
+}
+
+struct poster {
     pthread_t thread;
+    struct mesh_mailbox *mailbox;
+    atomic_int runs, refusals;
+};
+
+static void *post_many(void *context)
+{
+    struct poster *poster = context;
+    for (int i = 0; i < 2000; i++)
+        post(poster->mailbox, &poster->runs, &poster->refusals);
+    return NULL;
+}
+
+/* Every errand gets one of its two ends, also when the owner closes while others post. */
+CASE(no_errand_is_lost_between_threads)
+{
+    struct owner owner = {.stop = false};
+    struct poster posters[3];
+    pthread_t thread;
+    mesh_wake_init(&owner.wake);
+    mesh_mailbox_init(&owner.mailbox, &owner.wake);
     pthread_create(&thread, NULL, serve, &owner);
-    for (int i = 0; i < 100; i++) {
-        struct errand *e = errand_new(&runs, &drops);
-        CHECK(mesh_mailbox_ask(&owner.mailbox, &e->errand, 10000000));
-        free(e);
+    for (size_t i = 0; i < MESH_LEN(posters); i++) {
+        posters[i] = (struct poster){.mailbox = &owner.mailbox};
+        pthread_create(&posters[i].thread, NULL, post_many, &posters[i]);
     }
-    CHECK_EQ_I64(runs, 100);
+    pthread_join(posters[0].thread, NULL);
     atomic_store(&owner.stop, true);
     mesh_wake_ring(&owner.wake);
+    for (size_t i = 1; i < MESH_LEN(posters); i++)
+        pthread_join(posters[i].thread, NULL);
     pthread_join(thread, NULL);
-    mesh_mailbox_close(&owner.mailbox);
-    CHECK(!mesh_mailbox_ask(&owner.mailbox, &errand_new(&runs, &drops)->errand, 1000));
-    CHECK_EQ_I64(drops, 2);
+    for (size_t i = 0; i < MESH_LEN(posters); i++)
+        CHECK_EQ_I64(posters[i].runs + posters[i].refusals, 2000);
     mesh_mailbox_deinit(&owner.mailbox);
     mesh_wake_deinit(&owner.wake);
 }
