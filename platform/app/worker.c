@@ -93,7 +93,7 @@ static void broker_away(void *context, const char *why)
 {
     struct mesh_worker *worker = context;
     char refused[MESH_KAFKA_REFUSAL_MAX];
-    if (worker->link_info.phase == MESH_LINK_BROKER &&
+    if (!worker->said_away && worker->link_info.phase == MESH_LINK_BROKER &&
         mesh_kafka_other_listener(&worker->config->kafka_security, why, refused)) {
         mesh_worker_broker_refused(worker, MESH_KAFKA_SOURCE, refused);
         return;
@@ -126,7 +126,7 @@ static int look_at_link(struct mesh_worker *worker, struct mesh_err *err)
     mesh_metric_set(worker->m_broker_up, up ? 1 : 0);
     if (up && worker->said_away) {
         worker->said_away = false;
-        mesh_worker_broker_refused(worker, MESH_KAFKA_SOURCE, NULL);
+        worker->refused[MESH_KAFKA_SOURCE][0] = '\0';
         worker->back_us = mesh_clock_wall_us() + BACK_MARGIN_US;
         if (worker->engine != NULL)
             mesh_engine_was_away(worker->engine, worker->back_us);

@@ -141,7 +141,7 @@ extern const struct mesh_kafka_source_ops mesh_worker_source_ops;
 int mesh_worker_commit(struct mesh_worker *worker, int64_t now_us, struct mesh_err *err);
 /* Returns whether something moved; negative: fatal. */
 int mesh_worker_send(struct mesh_worker *worker, struct mesh_err *err);
-/* Everything is durable, sent, acknowledged and stored. */
+/* Everything is durable, sent, acknowledged and stored; what a MongoDB that is away cannot take stays in the log. */
 bool mesh_worker_is_drained(struct mesh_worker *worker, int64_t now_us);
 void mesh_worker_drop_outputs(struct mesh_worker *worker);
 

@@ -166,7 +166,7 @@ bool mesh_worker_is_drained(struct mesh_worker *worker, int64_t now_us)
     if (worker->mongo != NULL)
         mesh_mongo_info(worker->mongo, &info);
     return !mesh_committer_busy(worker->committer) && !mesh_engine_commit_due(worker->engine, now_us) && !worker->has_message &&
-           (worker->sink == NULL || mesh_sink_pending(worker->sink) == 0) && info.queued == 0;
+           (worker->sink == NULL || mesh_sink_pending(worker->sink) == 0) && (info.queued == 0 || info.away || info.stopped);
 }
 
 void mesh_worker_drop_outputs(struct mesh_worker *worker)

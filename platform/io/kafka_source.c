@@ -467,10 +467,25 @@ bool mesh_kafka_source_closed(const struct mesh_kafka_source *source)
     return rd_kafka_consumer_closed(source->rk) != 0;
 }
 
+/* A close that was begun and not waited for: librdkafka's destroy would wait for it for ever, because nobody serves the queue any more
+ * through which it gives the partitions back. */
+static void finish_close(struct mesh_kafka_source *source)
+{
+    rd_kafka_message_t *messages[GROUP_BATCH];
+    int64_t until_us = mesh_clock_mono_us() + MESH_SOURCE_CLOSE_US;
+    while (!mesh_kafka_source_closed(source) && mesh_clock_mono_us() < until_us) {
+        ssize_t n = rd_kafka_consume_batch_queue(source->group_queue, 10, messages, GROUP_BATCH);
+        for (ssize_t i = 0; i < n; i++)
+            rd_kafka_message_destroy(messages[i]);
+    }
+}
+
 struct mesh_kafka_source *mesh_kafka_source_free(struct mesh_kafka_source *source)
 {
     if (source == NULL)
         return NULL;
+    if (source->closing)
+        finish_close(source);
     for (size_t i = 0; i < source->n_partitions; i++) {
         rd_kafka_queue_cb_event_enable(source->partitions[i].queue, NULL, NULL);
         rd_kafka_queue_destroy(source->partitions[i].queue);

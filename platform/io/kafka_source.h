@@ -25,6 +25,7 @@
 
 #define MESH_SOURCE_BATCH_MAX  1024
 #define MESH_SOURCE_TOPICS_MAX 256
+#define MESH_SOURCE_CLOSE_US   INT64_C(1000000) /* how long free() waits for a close() that was not waited for */
 /* What a partition's prefetch may be at least, however many there are. */
 #define MESH_SOURCE_PARTITION_BYTES_MIN (1u << 20)
 
