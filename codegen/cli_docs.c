@@ -7,10 +7,16 @@
 int mesh_cli_json_schema(struct mesh_cli *cli)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
-    if (cli->n_args == 1 && strcmp(cli->args[0], "mesh") != 0 && strcmp(cli->args[0], "product") != 0)
-        return mesh_cli_fail("there are two schemas: 'meshgen json-schema product' and 'meshgen json-schema mesh'");
-    bool mesh = cli->n_args == 1 && strcmp(cli->args[0], "mesh") == 0;
-    mesh_bind_json_schema(mesh ? &mesh_bind_mesh : &mesh_bind_product, &out);
+    static const struct {
+        const char *name;
+        const struct mesh_bind_table *table;
+    } schemas[] = {{"product", &mesh_bind_product}, {"mesh", &mesh_bind_mesh}, {"test", &mesh_bind_test}};
+    size_t i = 0;
+    while (cli->n_args == 1 && i < MESH_LEN(schemas) && strcmp(cli->args[0], schemas[i].name) != 0)
+        i++;
+    if (i == MESH_LEN(schemas))
+        return mesh_cli_fail("there are three schemas: 'meshgen json-schema product', 'mesh' and 'test'");
+    mesh_bind_json_schema(schemas[i].table, &out);
     fwrite(out.p, 1, out.n, stdout);
     return MESH_CLI_OK;
 }
@@ -25,6 +31,8 @@ int mesh_cli_docs(struct mesh_cli *cli)
     mesh_bind_markdown(&mesh_bind_product, &out);
     mesh_buf_puts(&out, "\n## Keys of mesh.yaml\n\n");
     mesh_bind_markdown(&mesh_bind_mesh, &out);
+    mesh_buf_puts(&out, "\n## Keys of a test\n\n");
+    mesh_bind_markdown(&mesh_bind_test, &out);
     mesh_buf_puts(&out, "\n## Codes\n\n`meshgen explain CODE` tells more.\n\n| Code | What |\n| --- | --- |\n");
     for (size_t i = 0; i < mesh_codes_n; i++)
         mesh_buf_printf(&out, "| %s | %s |\n", mesh_codes[i].code, mesh_codes[i].title);
