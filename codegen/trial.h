@@ -55,6 +55,7 @@ struct mesh_test {
     const char *domain, *name;          /* "sales_fraud", "dollars" */
     const char *path;                   /* "domains/sales_fraud/tests/dollars.yaml" */
     const char *describe;               /* never NULL */
+    struct mesh_srcref at;              /* of the description, for what is about the whole test */
     int32_t partitions;
     MESH_VEC(struct mesh_test_step) steps;
     MESH_VEC(struct mesh_test_expect) expects;

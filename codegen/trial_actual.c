@@ -13,7 +13,7 @@ static const struct mesh_json *parse(struct mesh_test *test, const char *what, c
     struct mesh_diags none = {.arena = arena};
     const struct mesh_json *json = mesh_json_parse(arena, mesh_source_new(arena, what, text, n), &none, "MT007");
     if (json == NULL)
-        mesh_diag_add(&test->diags, MESH_ERROR, "MT007", (struct mesh_srcref){0}, "the answer of the program cannot be read: %s",
+        mesh_diag_add(&test->diags, MESH_ERROR, "MT007", test->at, "the answer of the program cannot be read: %s",
                       none.list.v[0]->text);
     return json;
 }
@@ -24,7 +24,7 @@ const struct mesh_json *mesh_test_answer(struct mesh_test *test, size_t run)
     const struct mesh_json *error = mesh_json_get(answer, "error");
     if (error == NULL || error->kind == MESH_JSON_NULL)
         return answer;
-    mesh_diag_add(&test->diags, MESH_ERROR, "MT007", (struct mesh_srcref){0}, "%s%s", run == 0 ? "" : "with a restart: ", error->text);
+    mesh_diag_add(&test->diags, MESH_ERROR, "MT007", test->at, "%s%s", run == 0 ? "" : "with a restart: ", error->text);
     return NULL;
 }
 

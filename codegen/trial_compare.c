@@ -231,7 +231,7 @@ static void too_many(struct mesh_test *test, const struct mesh_test_expect *expe
         return;
     struct mesh_diag *diag = mesh_diag_add(&test->diags, MESH_ERROR, "MT005", expect->at, "%s: %zu %s%s that nobody expects",
                                            about_text(test, expect), n, item_text(expect), n == 1 ? "" : "s");
-    mesh_diag_why(&test->diags, diag, "+ what there is besides%s", list_of(test, actuals, pair));
+    mesh_diag_why(&test->diags, diag, "there is also:%s", list_of(test, actuals, pair));
     mesh_diag_fix(&test->diags, diag, "if it is right, expect it too, or write 'more: true'");
 }
 
@@ -335,8 +335,7 @@ static void compare_lists(struct mesh_test *test, const char *what, const struct
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
     put_only_in(&out, '-', first, second);
     put_only_in(&out, '+', second, first);
-    struct mesh_srcref at = {test->expects.v[0].at.source, 0, 0};
-    struct mesh_diag *diag = mesh_diag_add(&test->diags, promised ? MESH_ERROR : MESH_WARNING, "MT006", at,
+    struct mesh_diag *diag = mesh_diag_add(&test->diags, promised ? MESH_ERROR : MESH_WARNING, "MT006", test->at,
                                            "%s: with other batches and a restart there is something else", what);
     mesh_diag_why(&test->diags, diag, "- the first run, + the second%s", out.p == NULL ? ": the order" : out.p);
     if (!promised)

@@ -432,8 +432,11 @@ static void read_test(struct mesh_test *test, const struct mesh_source *source)
     if (root == NULL || !mesh_bind_check(&mesh_bind_test, root, "the test", arena, &test->diags))
         return;
     const char *describe = mesh_bind_text(root, "describe");
-    if (describe != NULL)
+    test->at = (struct mesh_srcref){source, 0, 0};
+    if (describe != NULL) {
         test->describe = describe;
+        test->at = mesh_yaml_get(root, "describe")->at;
+    }
     test->partitions = (int32_t)mesh_bind_integer(&mesh_bind_test, root, "partitions");
     if (test->diags.n_errors > 0)
         return;
@@ -446,8 +449,9 @@ static void read_test(struct mesh_test *test, const struct mesh_source *source)
         if (find_input(test, entry->key, entry->key_at) != NULL && entry->value->kind != MESH_YAML_MAP)
             makes_no_sense(test, entry->value->at, "this must be a map of fields", "write { field: value }");
     }
+    bool bad_defaults = test->diags.n_errors > 0; /* then the records would miss fields that somebody meant to give */
     const struct mesh_yaml *given = mesh_yaml_get(root, "given");
-    for (size_t i = 0; test->diags.n_errors == 0 && i < given->items.n; i++)
+    for (size_t i = 0; !bad_defaults && i < given->items.n; i++)
         add_given(test, given->items.v[i], defaults);
     const struct mesh_yaml *expect = mesh_yaml_get(root, "expect");
     for (size_t i = 0; i < expect->items.n; i++)

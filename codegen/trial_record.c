@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define FILE_BYTES_MAX (1u << 20)
+#define WHOLE          "at the datum: " /* not worth saying */
 #define FIELDS_MAX     MESH_SCHEMA_FIELDS_MAX
 
 /* ---- YAML to JSON ---- */
@@ -79,8 +80,10 @@ static void unknown_field(struct mesh_test *test, const struct mesh_schema *sche
     mesh_diag_why(&test->diags, diag, "its fields are: %s", list.p == NULL ? "none" : list.p);
 }
 
-static void put_json(struct mesh_test *test, const struct mesh_schema *schema, const struct mesh_yaml *node, struct mesh_buf *out)
+/* False after a diagnostic. */
+static bool put_json(struct mesh_test *test, const struct mesh_schema *schema, const struct mesh_yaml *node, struct mesh_buf *out)
 {
+    bool fine = true;
     if (schema->kind == MESH_AVRO_UNION)
         schema = branch_of(schema, node);
     if (node->kind == MESH_YAML_MAP) {
@@ -92,20 +95,21 @@ static void put_json(struct mesh_test *test, const struct mesh_schema *schema, c
             const struct mesh_schema_field *field = record ? mesh_schema_field(schema, entry->key) : NULL;
             if (record && field == NULL) {
                 unknown_field(test, schema, entry);
+                fine = false;
                 continue;
             }
             mesh_buf_puts(out, any ? "," : "");
             any = true;
             mesh_json_string(out, mesh_str_of(entry->key));
             mesh_buf_putc(out, ':');
-            put_json(test, record ? field->type : schema->items, entry->value, out);
+            fine = put_json(test, record ? field->type : schema->items, entry->value, out) && fine;
         }
         mesh_buf_putc(out, '}');
     } else if (node->kind == MESH_YAML_LIST) {
         mesh_buf_putc(out, '[');
         for (size_t i = 0; schema->kind == MESH_AVRO_ARRAY && i < node->items.n; i++) {
             mesh_buf_puts(out, i == 0 ? "" : ",");
-            put_json(test, schema->items, node->items.v[i], out);
+            fine = put_json(test, schema->items, node->items.v[i], out) && fine;
         }
         mesh_buf_putc(out, ']');
     } else if (mesh_test_is_null(node)) {
@@ -116,6 +120,7 @@ static void put_json(struct mesh_test *test, const struct mesh_schema *schema, c
     } else {
         mesh_json_string(out, mesh_str_of(node->text));
     }
+    return fine;
 }
 
 /* The place of "at /items/2/price: ..." in the record; the record itself when it cannot be found. */
@@ -197,13 +202,11 @@ void mesh_test_record(const struct mesh_test_records *records, struct mesh_yaml 
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf datum = MESH_BUF_NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf value = MESH_BUF_NULL;
     struct mesh_err err = {0};
-    size_t before = test->diags.n_errors;
-    put_json(test, schema, all, &json);
-    if (test->diags.n_errors > before)
+    if (!put_json(test, schema, all, &json))
         return;
     if (mesh_datum_from_json(schema, (struct mesh_str){json.p, (uint32_t)json.n}, &datum, &err) < 0) {
         struct mesh_diag *diag = mesh_diag_add(&test->diags, MESH_ERROR, "MT002", place_of(all, err.text), "%s: %s",
-                                               input->contract->name, err.text);
+                                               input->contract->name, strncmp(err.text, WHOLE, sizeof WHOLE - 1) == 0 ? err.text + sizeof WHOLE - 1 : err.text);
         if (strcmp(err.code, "json.missing") == 0)
             mesh_diag_fix(&test->diags, diag, "give it here, or for all records under 'defaults: { %s: { ... } }'", input->name);
         return;

@@ -64,9 +64,9 @@ static void blame(struct mesh_test *test, int status, const char *said)
     (void)mesh_fs_read(said, ANSWERS_BYTES_MAX, &text, NULL);
     struct mesh_diag *diag =
         WIFSIGNALED(status)
-            ? mesh_diag_add(&test->diags, MESH_ERROR, "MT007", (struct mesh_srcref){0}, "the product died of signal %d (%s)", WTERMSIG(status),
+            ? mesh_diag_add(&test->diags, MESH_ERROR, "MT007", test->at, "the product died of signal %d (%s)", WTERMSIG(status),
                             strsignal(WTERMSIG(status)))
-            : mesh_diag_add(&test->diags, MESH_ERROR, "MT007", (struct mesh_srcref){0}, "the product ended with exit code %d", WEXITSTATUS(status));
+            : mesh_diag_add(&test->diags, MESH_ERROR, "MT007", test->at, "the product ended with exit code %d", WEXITSTATUS(status));
     while (text.n > 0 && text.p[text.n - 1] == '\n')
         text.p[--text.n] = '\0';
     if (text.n > 0)
