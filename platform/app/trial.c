@@ -19,6 +19,8 @@
 #define RESTART_ONE_IN    40
 #define SHOWN_AT_ONCE_MAX 8
 #define FEED_MAX          12
+#define ROUND_LOG_BYTES   2048 /* so that a log of a few records is renewed while they come */
+#define ROUND_SWEEP_BYTES 128
 #define STEPS_PER_RECORD  50
 #define STEPS_LEAST       400
 
@@ -66,6 +68,8 @@ static int start(struct mesh_trial *t, struct mesh_err *err)
         .mongo = true,
         .generation = GENERATION,
         .commit_interval_us = COMMIT_US,
+        .round_log_bytes = t->short_rounds ? ROUND_LOG_BYTES : 0,
+        .round_sweep_bytes = t->short_rounds ? ROUND_SWEEP_BYTES : 0,
         .metrics = t->metrics,
     };
     if (mesh_engine_new(&conf, &t->engine, err) < 0 || restore(t, err) < 0)
@@ -354,7 +358,8 @@ static int settle(struct mesh_trial *t, struct mesh_err *err)
 int mesh_trial_run(struct mesh_trial *t, const struct mesh_product *product, int32_t partitions, const struct mesh_trial_step *steps,
                    size_t n, uint64_t seed, struct mesh_arena *arena, struct mesh_err *err)
 {
-    *t = (struct mesh_trial){.product = product, .partitions = partitions, .arena = arena, .now_us = NOW_FIRST_US, .began_us = mesh_clock_mono_us()};
+    *t = (struct mesh_trial){.product = product, .partitions = partitions, .arena = arena, .now_us = NOW_FIRST_US, .began_us = mesh_clock_mono_us(),
+                             .short_rounds = seed != 0};
     t->inputs = mesh_arena_alloc(arena, (product->n_inputs + 1) * (size_t)partitions * sizeof *t->inputs);
     t->dests = mesh_arena_alloc(arena, mesh_engine_n_dests(product) * (size_t)partitions * sizeof *t->dests);
     mesh_rng_seed(&t->rng, seed);

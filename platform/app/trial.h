@@ -56,6 +56,7 @@ struct mesh_trial {
     uint32_t restarts;
     int64_t began_us;                /* by the real clock, to say how long it took */
     bool unfolds;                    /* records show up bit by bit */
+    bool short_rounds;               /* of the commit log */
 };
 
 /* Run the steps in a new world; seed 0: read all that is there, in big batches, without a restart. -1: err, which is also set when
