@@ -89,7 +89,7 @@ static void print_text(struct mesh_cli *cli, const struct mesh_tests *tests, con
     }
     printf("%zu test%s, %zu failed\n", totals->tests, totals->tests == 1 ? "" : "s", totals->failed);
     fflush(stdout);
-    fprintf(stderr, "%.1f ms in the engine, each test twice\n", totals->ms);
+    fprintf(stderr, "%.1f ms in the engine, each test %d times\n", totals->ms, MESH_TRIAL_RUNS);
 }
 
 static void print_json(const struct mesh_tests *tests, const struct totals *totals)

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "codegen/model.h"
 #include "codegen/yaml.h"
+#include "mesh/trial.h"
 
 #include <sys/types.h>
 
@@ -60,8 +61,8 @@ struct mesh_test {
     MESH_VEC(struct mesh_test_step) steps;
     MESH_VEC(struct mesh_test_expect) expects;
     struct mesh_diags diags;
-    const char *answers[2];             /* lines of JSON; NULL: it did not run */
-    double ms;                          /* both runs */
+    const char *answers[MESH_TRIAL_RUNS]; /* lines of JSON; [0] NULL: it did not run */
+    double ms;                          /* all runs */
 };
 
 struct mesh_tests {

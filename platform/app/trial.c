@@ -17,7 +17,11 @@
 #define SETTLE_ROUNDS     4    /* idle inputs release records whose effects wait for others, through two internal topics at most */
 #define QUIET_ROUNDS      3    /* rounds without news until a drain is over */
 #define RESTART_ONE_IN    40
+#define RESTART_PLACES    4
+#define RESTART_STEPS     6 /* between the commit and the restart */
 #define SHOWN_AT_ONCE_MAX 8
+#define ROUGH_STEPS       12
+#define ROUGH_RESTART_ONE_IN 4
 #define FEED_MAX          12
 #define ROUND_LOG_BYTES   2048 /* so that a log of a few records is renewed while they come */
 #define ROUND_SWEEP_BYTES 128
@@ -309,38 +313,50 @@ static size_t unread(const struct mesh_trial *t)
     return n;
 }
 
-/* One restart when half of the phase was read, and further ones where the seed has them. */
-static int shuffle(struct mesh_trial *t, struct mesh_err *err)
+/* A commit and, a few steps later, a restart: where a part of the phase was read that depends on the seed; and further restarts where
+ * it has them. */
+static int shuffle(struct mesh_trial *t, uint64_t seed, struct mesh_err *err)
 {
     size_t begin = unread(t);
     size_t steps = STEPS_LEAST + STEPS_PER_RECORD * begin;
-    bool due = begin > 0;
+    size_t left = begin * (seed % RESTART_PLACES) / RESTART_PLACES; /* unread when the commit is made */
+    size_t until = begin > 0 ? SIZE_MAX : 0;                        /* the step of the restart; SIZE_MAX: not known yet, 0: it was */
     t->unfolds = true;
-    for (size_t i = 0; i < steps && unread(t) > 0; i++) {
-        bool half = due && unread(t) <= begin / 2;
-        if (half || mesh_rng_below(&t->rng, RESTART_ONE_IN) == 0) {
-            due = due && !half;
+    for (size_t i = 1; i < steps && (unread(t) > 0 || until != 0); i++) {
+        if (until == SIZE_MAX && unread(t) <= left) {
+            commit(t);
+            make_durable(t);
+            until = i + (size_t)mesh_rng_below(&t->rng, RESTART_STEPS);
+        }
+        if (i == until || mesh_rng_below(&t->rng, RESTART_ONE_IN) == 0) {
+            until = i == until ? 0 : until;
             if (restart(t, err) < 0)
                 return -1;
         }
         if (random_step(t, err) < 0)
             return -1;
     }
-    return due ? restart(t, err) : 0;
+    return until != 0 ? restart(t, err) : 0;
 }
 
-static int pass(struct mesh_trial *t, int64_t us, struct mesh_err *err)
+/* `rough`: some of what time lets go is still on its way when the next tick comes, or a restart. */
+static int pass(struct mesh_trial *t, int64_t us, bool rough, struct mesh_err *err)
 {
     for (int i = 1; i <= PASS_PARTS; i++) {
         t->now_us += us / PASS_PARTS + (i == PASS_PARTS ? us % PASS_PARTS : 0);
         mesh_engine_tick(t->engine, t->now_us);
-        if (drain(t, err) < 0)
+        for (int k = 0; rough && k < ROUGH_STEPS; k++)
+            if (random_step(t, err) < 0)
+                return -1;
+        bool again = rough && mesh_rng_below(&t->rng, ROUGH_RESTART_ONE_IN) == 0;
+        if ((again && restart(t, err) < 0) || (!rough && drain(t, err) < 0))
             return -1;
     }
     return 0;
 }
 
-static int settle(struct mesh_trial *t, struct mesh_err *err)
+/* Restarts take the silence of inputs with them, so there are none while the author's time passes, and in the last rounds here. */
+static int settle(struct mesh_trial *t, bool rough, struct mesh_err *err)
 {
     int64_t longest = COMMIT_US;
     for (uint32_t i = 0; i < t->product->n_inputs; i++) {
@@ -349,7 +365,7 @@ static int settle(struct mesh_trial *t, struct mesh_err *err)
         longest = input->idle_us > 0 && input->wait_us > longest ? input->wait_us : longest;
     }
     for (int i = 0; i < SETTLE_ROUNDS; i++)
-        if (pass(t, longest + COMMIT_US, err) < 0)
+        if (pass(t, longest + COMMIT_US, rough && i == 0, err) < 0)
             return -1;
     const char *stopped = mesh_engine_stopped(t->engine);
     return stopped == NULL ? 0 : mesh_err_set(err, MESH_ERR_FATAL, "trial.stopped", "%s", stopped);
@@ -370,10 +386,10 @@ int mesh_trial_run(struct mesh_trial *t, const struct mesh_product *product, int
             put(t, &steps[i]);
             continue;
         }
-        if (seed != 0 && shuffle(t, err) < 0)
+        if (seed != 0 && shuffle(t, seed, err) < 0)
             return -1;
-        if (drain(t, err) < 0 || (i < n && pass(t, steps[i].time_us, err) < 0))
+        if (drain(t, err) < 0 || (i < n && pass(t, steps[i].time_us, false, err) < 0))
             return -1;
     }
-    return settle(t, err);
+    return settle(t, seed != 0, err);
 }

@@ -59,8 +59,9 @@ struct mesh_trial {
     bool short_rounds;               /* of the commit log */
 };
 
-/* Run the steps in a new world; seed 0: read all that is there, in big batches, without a restart. -1: err, which is also set when
- * an input of the product stopped. */
+/* Run the steps in a new world. Seed 0: read all that is there, in big batches, without a restart; otherwise the seed decides, and
+ * between `pass` there is at least one restart, later or earlier by its remainder. -1: err, which is also set when an input of the
+ * product stopped. */
 int mesh_trial_run(struct mesh_trial *trial, const struct mesh_product *product, int32_t partitions,
                    const struct mesh_trial_step *steps, size_t n, uint64_t seed, struct mesh_arena *arena, struct mesh_err *err);
 void mesh_trial_deinit(struct mesh_trial *trial);

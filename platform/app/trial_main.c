@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define EXIT_WRONG 2
-#define SEED       20261121 /* of the second run; any number but 0 */
+#define SEED       20261120 /* of the second run, the next ones count on; they differ in their remainder by 4 */
 #define WORDS_MAX  5
 
 struct trials {
@@ -95,13 +95,12 @@ static int add_pass(struct trials *t, const char *us)
 
 static void run(struct trials *t)
 {
-    static const uint64_t seeds[] = {0, SEED};
-    for (size_t i = 0; i < MESH_LEN(seeds); i++) {
+    for (uint64_t i = 0; i < MESH_TRIAL_RUNS; i++) {
         mesh_cleanup(mesh_arena_deinit) struct mesh_arena arena = MESH_ARENA_NULL;
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
         mesh_cleanup(mesh_trial_deinit) struct mesh_trial trial;
         struct mesh_err err = {0};
-        int r = mesh_trial_run(&trial, t->product, t->partitions, t->steps.v, t->steps.n, seeds[i], &arena, &err);
+        int r = mesh_trial_run(&trial, t->product, t->partitions, t->steps.v, t->steps.n, i == 0 ? 0 : SEED + i, &arena, &err);
         if (r < 0 || mesh_trial_show(&trial, NULL, &out, &err) < 0) {
             mesh_buf_reset(&out);
             mesh_trial_show(&trial, err.text, &out, NULL);

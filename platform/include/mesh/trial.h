@@ -4,11 +4,11 @@
  *     trial PRODUCT PARTITIONS           forget the trial before; every topic has so many partitions
  *     record INPUT TIME KEY VALUE        a record of an input port: Kafka time in microseconds; key and value as = and hex, or - (null)
  *     pass MICROSECONDS                  the wall clock goes on, once everything before was read and processed
- *     run                                run it twice, answer two lines
+ *     run                                run it MESH_TRIAL_RUNS times, answer a line for each
  *
  * Records between two `pass` lie in their topics together, placed by the key's murmur2 as Kafka's clients do. At the end time passes
- * until no source can still become idle. The first run reads what is there; the second takes batches and interleavings of another
- * seed and is torn down in the middle at least once, and goes on from its commit log. Each answers one line of JSON:
+ * until no source can still become idle. The first run reads what is there; the others take batches and interleavings of a seed, are
+ * torn down in the middle at least once, and go on from their commit log. Each answers one line of JSON:
  *
  *     {"views":{NAME:[ROW...]},        every row, fields as the product knows them
  *      "ports":{NAME:[...]},           kafka: {"key":TEXT,"value":HEX or null}; http: rows; mongo: documents; as consumers see them
@@ -31,6 +31,7 @@
 /* Pseudonyms of a trial are made with this key, so that a test can name them by what they stand for. No service uses it. */
 #define MESH_TRIAL_PSEUDONYM_KEY "trial of a mesh: never a key of a service"
 #define MESH_TRIAL_PARTITIONS_MAX 64
+#define MESH_TRIAL_RUNS 4
 
 int mesh_trial_main(int argc, char **argv, const struct mesh_service *service);
 
