@@ -190,7 +190,8 @@ int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_
     mesh_kafka_set(rc, "allow.auto.create.topics", "false");
     mesh_kafka_set(rc, "check.crcs", "false");
     mesh_kafka_set_long(rc, "fetch.wait.max.ms", conf->fetch_wait_ms);
-    mesh_kafka_set(rc, "queued.min.messages", "1000000");
+    /* A small message costs librdkafka about 300 bytes beside its own, which no limit of bytes counts. More than this costs memory alone. */
+    mesh_kafka_set(rc, "queued.min.messages", "20000");
     size_t share = conf->fetch_bytes / (conf->n_partitions == 0 ? 1 : conf->n_partitions);
     if (share < MESH_SOURCE_PARTITION_BYTES_MIN)
         share = MESH_SOURCE_PARTITION_BYTES_MIN;
