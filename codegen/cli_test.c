@@ -87,9 +87,7 @@ static void print_text(struct mesh_cli *cli, const struct mesh_tests *tests, con
         if (test->diags.list.n > 0)
             fputs(findings(cli, test, colour), stdout);
     }
-    printf("%zu test%s, %zu failed\n", totals->tests, totals->tests == 1 ? "" : "s", totals->failed);
-    fflush(stdout);
-    fprintf(stderr, "%.1f ms in the engine, each test %d times\n", totals->ms, MESH_TRIAL_RUNS);
+    printf("%zu test%s, %zu failed; %.1f ms in the engine\n", totals->tests, totals->tests == 1 ? "" : "s", totals->failed, totals->ms);
 }
 
 static void print_json(const struct mesh_tests *tests, const struct totals *totals)
