@@ -52,7 +52,8 @@ has /.well-known/data-product '.name == "orders"'
 has /openapi.json '.openapi | startswith("3.")'
 has /openapi.json '.paths | has("/orders/by-kind") and has("/orders/people")'
 has /orders/by-kind '.items == []'
-curl -sf $base/metrics | grep -q '^mesh_build_info{' || fail "/metrics"
+curl -sf $base/metrics > metrics.txt || fail "/metrics"
+grep -q '^mesh_build_info{' metrics.txt || fail "/metrics: no mesh_build_info"
 ok "/metrics"
 
 # The records of tests/first.yaml, by way of the broker: the service comes to what the test says.
