@@ -2,10 +2,14 @@
 #include "codegen/cli.h"
 #include "codegen/trial.h"
 
+#include "base/fs.h"
 #include "base/json.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 struct totals {
@@ -44,6 +48,21 @@ static int is_domain(struct mesh_cli *cli, const struct mesh_model *model, const
     const char *near = mesh_did_you_mean(name, names, n);
     return near != NULL ? mesh_cli_fail("there is no domain '%s' in this mesh; did you mean '%s'?", name, near)
                         : mesh_cli_fail("there is no domain '%s' in this mesh", name);
+}
+
+/* One at a time in a folder: two that compile and run there would take each other's files. Waits for the other one. */
+static int lock_folder(struct mesh_cli *cli, const char *out, struct mesh_err *err)
+{
+    if (mesh_fs_mkdirs(out, err) != 0)
+        return -1;
+    const char *path = mesh_arena_printf(&cli->arena, "%s/LOCK", out);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return mesh_err_set(err, MESH_ERR_FATAL, "fs.create", "cannot create '%s': %s", path, strerror(errno));
+    while (flock(fd, LOCK_EX) != 0)
+        if (errno != EINTR)
+            return mesh_err_set(err, MESH_ERR_FATAL, "fs.lock", "cannot lock '%s': %s", path, strerror(errno));
+    return fd;
 }
 
 /* The tests of one domain, from `first`; the place behind them. */
@@ -87,9 +106,7 @@ static void print_text(struct mesh_cli *cli, const struct mesh_tests *tests, con
         if (test->diags.list.n > 0)
             fputs(findings(cli, test, colour), stdout);
     }
-    printf("%zu test%s, %zu failed\n", totals->tests, totals->tests == 1 ? "" : "s", totals->failed);
-    fflush(stdout);
-    fprintf(stderr, "%.1f ms in the engine, each test %d times\n", totals->ms, MESH_TRIAL_RUNS);
+    printf("%zu test%s, %zu failed; %.1f ms in the engine\n", totals->tests, totals->tests == 1 ? "" : "s", totals->failed, totals->ms);
 }
 
 static void print_json(const struct mesh_tests *tests, const struct totals *totals)
@@ -147,7 +164,7 @@ static void print_junit(struct mesh_cli *cli, const struct mesh_tests *tests, co
 
 int mesh_cli_test(struct mesh_cli *cli)
 {
-    const char *domain = cli->n_args > 0 ? cli->args[0] : NULL;
+    const char *domain = cli->n_args > 0 ? cli->args[0] : cli->domain;
     if (cli->format != MESH_DIAG_TEXT && cli->format != MESH_DIAG_JSON && cli->format != MESH_DIAG_JUNIT)
         return mesh_cli_fail("the results of tests are written as text, json or junit");
     struct mesh_model *model = mesh_cli_model(cli, NULL);
@@ -167,6 +184,9 @@ int mesh_cli_test(struct mesh_cli *cli)
         return mesh_cli_fail("there is no test%s%s%s; tests are domains/DOMAIN/tests/NAME.yaml", cli->n_args > 1 ? " '" : "",
                              cli->n_args > 1 ? cli->args[1] : "", cli->n_args > 1 ? "'" : "");
     const char *out = cli->out != NULL ? cli->out : mesh_arena_printf(&cli->arena, "%s/build/test", model->root);
+    mesh_cleanup(mesh_closep) int lock = lock_folder(cli, out, &err);
+    if (lock < 0)
+        return mesh_cli_fail("%s", err.text);
     for (size_t i = 0; i < tests.list.n;) {
         int code = run_domain(cli, model, out, &tests, i, &i);
         if (code != MESH_CLI_OK)

@@ -235,13 +235,14 @@ static const struct mesh_source *read_file(const struct mesh_test_records *recor
     bool outside = file[0] == '/' || strcmp(file, "..") == 0 || strncmp(file, "../", 3) == 0 || strstr(file, "/../") != NULL;
     int r = outside ? mesh_err_set(&err, MESH_ERR_FATAL, "test.outside", "'%s' is not in the folder of the test", file)
                     : mesh_fs_read(mesh_arena_printf(arena, "%s/%s", test->model->root, path), FILE_BYTES_MAX, &text, &err);
-    if (r == 0 && mesh_utf8_valid(text.p == NULL ? "" : text.p, text.n) < text.n)
-        r = mesh_err_set(&err, MESH_ERR_FATAL, "test.utf8", "'%s' is not UTF-8", file);
+    const char *bytes = text.p == NULL ? "" : text.p;
+    if (r == 0 && (mesh_utf8_valid(bytes, text.n) < text.n || memchr(bytes, 0, text.n) != NULL))
+        r = mesh_err_set(&err, MESH_ERR_FATAL, "test.utf8", "'%s' is not text in UTF-8", file);
     if (r < 0) {
         mesh_diag_add(&test->diags, MESH_ERROR, "MT003", at, "%s", err.text);
         return NULL;
     }
-    const char *copy = mesh_arena_str(arena, (struct mesh_str){text.p == NULL ? "" : text.p, (uint32_t)text.n});
+    const char *copy = mesh_arena_str(arena, (struct mesh_str){bytes, (uint32_t)text.n});
     return mesh_source_new(arena, path, copy, text.n);
 }
 
