@@ -13,7 +13,7 @@
 #   kafka.sh user DIR FILE      gives the SCRAM user of a secure broker the password in FILE
 #
 # With KAFKA_SECURE=1 a first start makes a secure broker: beside the plain listener one with TLS and
-# SCRAM and one with TLS that demands a client certificate. kafka_secure.sh says what is in DIR/secure.
+# SCRAM and one with TLS that demands a client certificate. secure.sh says what is in DIR/secure.
 #
 # Exit 0 ok, 1 failed, 2 wrong use, 3 Kafka is not set up here (run scripts/setup.sh full).
 # KAFKA_HEAP (512m) is the heap; KAFKA_SET holds further server properties, one per line.
@@ -24,8 +24,8 @@ set -euo pipefail
 kafka_home=$mesh_cache/kafka
 heap=${KAFKA_HEAP:-512m}
 start_deadline_s=90
-# shellcheck source-path=SCRIPTDIR source=kafka_secure.sh
-. "$root/scripts/kafka_secure.sh"
+# shellcheck source-path=SCRIPTDIR source=secure.sh
+. "$(dirname "${BASH_SOURCE[0]}")/secure.sh"
 
 usage() {
     sed -n '4,20s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2

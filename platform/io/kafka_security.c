@@ -297,9 +297,13 @@ static void tell_tls(const struct mesh_kafka_security *s, const char *words, cha
     else if (strstr(words, "alert") != NULL)
         snprintf(ret, MESH_KAFKA_REFUSAL_MAX, "the broker does not accept %s; it wants one that a CA known to it has signed (%s): %s",
                  given(s->cert_file) ? "the client certificate" : "a client without a certificate", MESH_KAFKA_CERT_FILE_NAME, words);
-    else
-        snprintf(ret, MESH_KAFKA_REFUSAL_MAX, "no TLS with the broker; %s (%.150s) must hold the CA that signed its certificate: %s",
+    else if (strstr(words, "verify failed") != NULL)
+        snprintf(ret, MESH_KAFKA_REFUSAL_MAX,
+                 "the broker's certificate is not trusted; %s (%.150s) must hold the CA that signed it, and it must name the host: %s",
                  MESH_KAFKA_CA_FILE_NAME, given(s->ca_file) ? s->ca_file : "not set, so the system's", words);
+    else
+        snprintf(ret, MESH_KAFKA_REFUSAL_MAX, "no TLS with the broker; its listener may want another %s than %s: %s",
+                 MESH_KAFKA_SECURITY_NAME, protocol_of(s), words);
 }
 
 bool mesh_kafka_refusal(const struct mesh_kafka_security *security, int code, const char *reason, char ret[MESH_KAFKA_REFUSAL_MAX])
@@ -320,7 +324,10 @@ bool mesh_kafka_refusal(const struct mesh_kafka_security *security, int code, co
 
 bool mesh_kafka_other_listener(const struct mesh_kafka_security *security, const char *why, char ret[MESH_KAFKA_REFUSAL_MAX])
 {
-    if (why[0] != '\0' && strstr(why, "broker listener") == NULL)
+    /* Older versions of librdkafka name its setting, newer ones say nothing or have a guess. */
+    bool closed = why[0] == '\0' || strstr(why, "security.protocol") != NULL || strstr(why, "broker listener") != NULL ||
+                  (strstr(why, "Disconnected") != NULL && strstr(why, "in state SSL_HANDSHAKE") != NULL);
+    if (!closed)
         return false;
     char words[MESH_KAFKA_REFUSAL_MAX / 2];
     plain_words(why, words, sizeof words);

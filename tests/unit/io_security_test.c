@@ -25,7 +25,9 @@ CASE(refusals_have_a_reason)
         {TLS, RD_KAFKA_RESP_ERR__SSL,
          "ssl://127.0.0.1:1/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate "
          "could not be verified (after 11ms in state SSL_HANDSHAKE)",
-         "MESH_KAFKA_CA_FILE (/etc/ca.pem) must hold the CA that signed its certificate"},
+         "not trusted; MESH_KAFKA_CA_FILE (/etc/ca.pem) must hold the CA that signed it, and it must name the host"},
+        {TLS, RD_KAFKA_RESP_ERR__SSL, "SSL handshake failed: error:0A000126:SSL routines::unexpected eof while reading",
+         "may want another MESH_KAFKA_SECURITY than tls: SSL handshake failed"},
         {TLS, RD_KAFKA_RESP_ERR__TRANSPORT,
          "Receive failed: error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert number 42 (after 0ms in state UP)",
          "does not accept a client without a certificate; it wants one that a CA known to it has signed (MESH_KAFKA_CERT_FILE)"},
@@ -49,6 +51,8 @@ CASE(a_broker_that_is_away_is_no_refusal)
     CHECK(!mesh_kafka_other_listener(&tls, down, text));
     REQUIRE(mesh_kafka_other_listener(NULL, "", text));
     CHECK_CONTAINS(text, "may want another MESH_KAFKA_SECURITY than plaintext");
+    REQUIRE(mesh_kafka_other_listener(NULL, "Disconnected while requesting ApiVersion: might be caused by incorrect security.protocol", text));
+    REQUIRE(mesh_kafka_other_listener(&tls, "Disconnected: SSL connection closed by peer (after 2ms in state SSL_HANDSHAKE)", text));
     REQUIRE(mesh_kafka_other_listener(&tls, "SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener?", text));
     CHECK_CONTAINS(text, "another MESH_KAFKA_SECURITY than tls; SSL handshake failed");
 }

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# Sourced by kafka.sh: what a broker that demands proof needs. DIR/secure holds throw-away credentials, valid for a few days:
+# Sourced by kafka.sh and mongo.sh: what a server that demands proof needs. DIR/secure holds throw-away credentials, valid for a few
+# days:
 #
-#   ca.pem                    the CA that signed the broker's certificate and the clients' ones
+#   ca.pem                    the CA that signed the server's certificate and the clients' ones
 #   other-ca.pem              a CA that signed nothing here
 #   client.pem client.key     a client certificate; expired.pem one whose time is over, for the same key
 #   locked.key key-password   the same key under a password
-#   user password             a SCRAM user (256 and 512), and the file with the password
+#   user password             a SCRAM user, and the file with the password
 secure_days=3
 
 # secure_sign DIR NAME SUBJECT DAYS [EXTENSIONS]: DIR/NAME.pem for the key DIR/NAME.key, which is made if need be.
@@ -27,14 +28,14 @@ make_credentials() {
             openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$secure_days" \
                 -keyout "$dir.new/$name.key" -out "$dir.new/$name.pem" -subj "/CN=mesh $name"
         done
-        secure_sign "$dir.new" server broker "$secure_days" 'subjectAltName=IP:127.0.0.1,DNS:localhost'
+        secure_sign "$dir.new" server server "$secure_days" 'subjectAltName=IP:127.0.0.1,DNS:localhost'
         secure_sign "$dir.new" client mesh "$secure_days"
         secure_sign "$dir.new" expired mesh -1
-        head -c 18 /dev/urandom | base64 > "$dir.new/key-password"
+        head -c 18 /dev/urandom | od -An -tx1 | tr -d ' \n' > "$dir.new/key-password"
         openssl pkcs8 -topk8 -in "$dir.new/client.key" -passout "file:$dir.new/key-password" -out "$dir.new/locked.key"
         cat "$dir.new/server.key" "$dir.new/server.pem" > "$dir.new/keystore.pem"
         echo mesh > "$dir.new/user"
-        head -c 18 /dev/urandom | base64 > "$dir.new/password"
+        head -c 18 /dev/urandom | od -An -tx1 | tr -d ' \n' > "$dir.new/password"
         mv "$dir.new" "$dir"
     ) > "$1/secure.log" 2>&1 || fail "making credentials failed, see $1/secure.log"
 }
