@@ -1,5 +1,5 @@
-/* The key of dead letters and late records that hold personal data (flow/sealed.h): from a file, one for all products of the service.
- * Without one they are written readable, and that is said at the start (docs/decisions/011). */
+/* The key of dead letters and late records that hold personal data (flow/sealed.h): from a file, one for all products of the
+ * service. Without one they are written readable, and that is said at the start (docs/decisions/011). */
 #ifndef MESH_APP_LETTERS_H
 #define MESH_APP_LETTERS_H
 

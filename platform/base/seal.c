@@ -76,10 +76,12 @@ int mesh_seal_open(const struct mesh_seal_key *key, struct mesh_str bound, struc
     ok = ok && context != NULL && EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key->bytes, nonce) == 1 &&
          EVP_DecryptUpdate(context, NULL, &n, bytes_of(bound), (int)bound.n) == 1 &&
          EVP_DecryptUpdate(context, to, &n, nonce + NONCE_BYTES, length) == 1 &&
-         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag) == 1 && EVP_DecryptFinal_ex(context, to + n, &last) == 1;
+         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag) == 1 &&
+         EVP_DecryptFinal_ex(context, to + n, &last) == 1;
     if (!ok) {
         explicit_bzero(to, (size_t)length);
-        return mesh_err_set(err, MESH_ERR_REJECT, "seal.broken", "it was sealed with another key, for another place, or changed since");
+        return mesh_err_set(err, MESH_ERR_REJECT, "seal.broken",
+                            "it was sealed with another key, for another place, or changed since");
     }
     ret->n += (size_t)length;
     ret->p[ret->n] = '\0';

@@ -2,9 +2,9 @@
  *
  *     sealed = nonce (12 random bytes), ciphertext, tag (16)
  *
- * What it belongs to is `bound`: it is not in the result, but opening with another one fails, so that a sealed text cannot be moved to
- * another place. A key is 64 hex digits (openssl rand -hex 32); its id, the first 16 hex digits of its SHA-256, says which one is needed
- * and nothing about it. With random nonces a key is good for 2^32 texts.
+ * What it belongs to is `bound`: it is not in the result, but opening with another one fails, so that a sealed text cannot be moved
+ * to another place. A key is 64 hex digits (openssl rand -hex 32); its id, the first 16 hex digits of its SHA-256, says which one
+ * is needed and nothing about it. With random nonces a key is good for 2^32 texts.
  */
 #ifndef MESH_BASE_SEAL_H
 #define MESH_BASE_SEAL_H

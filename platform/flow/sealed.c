@@ -105,8 +105,8 @@ static int unpack(struct mesh_letter *letter, struct mesh_err *err)
     return 0;
 }
 
-static int open_sealed(const struct mesh_seal_key *key, const struct mesh_record *message, struct mesh_str how, struct mesh_letter *ret,
-                       struct mesh_err *err)
+static int open_sealed(const struct mesh_seal_key *key, const struct mesh_record *message, struct mesh_str how,
+                       struct mesh_letter *ret, struct mesh_err *err)
 {
     struct mesh_str cipher = MESH_STR(MESH_FLOW_SEALED_CIPHER);
     if (!mesh_str_starts(how, cipher))
@@ -124,7 +124,8 @@ static int open_sealed(const struct mesh_seal_key *key, const struct mesh_record
     return unpack(ret, err);
 }
 
-int mesh_letter_open(const struct mesh_seal_key *key, const struct mesh_record *message, struct mesh_letter *ret, struct mesh_err *err)
+int mesh_letter_open(const struct mesh_seal_key *key, const struct mesh_record *message, struct mesh_letter *ret,
+                     struct mesh_err *err)
 {
     struct mesh_str how = header(message, MESH_FLOW_SEALED_HEADER);
     if (header(message, "__mesh.errors.topic").p == NULL)

@@ -12,7 +12,10 @@
 static const char hex[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 static const char other_hex[] = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-static struct world_topic *dlq(struct world *w) { return &w->dests[mesh_engine_dest_dlq(&shop)][0]; }
+static struct world_topic *dlq(struct world *w)
+{
+    return &w->dests[mesh_engine_dest_dlq(&shop)][0];
+}
 
 static void seal(void *context, struct mesh_str bound, struct mesh_str plain, struct mesh_buf *ret)
 {
@@ -55,8 +58,10 @@ static bool shows(const struct world_message *m, const char *what)
     return shown;
 }
 
-/* Runs the shop with `personal` sales; what is in the dead letters then: an undecodable record, a null one, one that a join refused. */
-static void run(struct world *w, struct mesh_input *inputs, struct mesh_product *product, const struct mesh_seal_hook *hook, bool personal)
+/* Runs the shop with `personal` sales; what is in the dead letters then: an undecodable record, a null one, one that a join
+ * refused. */
+static void run(struct world *w, struct mesh_input *inputs, struct mesh_product *product, const struct mesh_seal_hook *hook,
+                bool personal)
 {
     world_init(w, 1, 1);
     memcpy(inputs, shop.inputs, shop.n_inputs * sizeof *inputs);
@@ -85,7 +90,8 @@ CASE(letters_of_personal_inputs_are_sealed)
     struct mesh_input inputs[SHOP_N_INPUTS];
     struct mesh_product product;
     struct mesh_seal_key key, other;
-    REQUIRE(mesh_seal_key_parse(mesh_str_of(hex), &key, NULL) == 0 && mesh_seal_key_parse(mesh_str_of(other_hex), &other, NULL) == 0);
+    REQUIRE(mesh_seal_key_parse(mesh_str_of(hex), &key, NULL) == 0 &&
+            mesh_seal_key_parse(mesh_str_of(other_hex), &other, NULL) == 0);
     struct mesh_seal_hook hook = {seal, &key, key.id};
     run(&w, inputs, &product, &hook, true);
     for (size_t i = 0; i < 3; i++) {
@@ -180,5 +186,6 @@ CASE(keys_and_cut_texts)
     CHECK_STR(plain.p, "text");
     sealed.n = 0;
     mesh_seal(&key, (struct mesh_str){0}, (struct mesh_str){0}, &sealed);
-    CHECK(mesh_seal_open(&key, (struct mesh_str){0}, (struct mesh_str){sealed.p, (uint32_t)sealed.n}, &plain, &err) == 0 && plain.n == 4);
+    CHECK(mesh_seal_open(&key, (struct mesh_str){0}, (struct mesh_str){sealed.p, (uint32_t)sealed.n}, &plain, &err) == 0 &&
+          plain.n == 4);
 }

@@ -183,7 +183,8 @@ CASE(kafka_security_is_loaded_and_never_shown)
     n = sizeof value;
     CHECK(rd_kafka_conf_get(conf, "sasl.password", value, &n) == RD_KAFKA_CONF_OK && strcmp(value, "geheim") == 0);
     n = sizeof value;
-    CHECK(rd_kafka_conf_get(conf, "ssl.endpoint.identification.algorithm", value, &n) == RD_KAFKA_CONF_OK && strcmp(value, "https") == 0);
+    CHECK(rd_kafka_conf_get(conf, "ssl.endpoint.identification.algorithm", value, &n) == RD_KAFKA_CONF_OK &&
+          strcmp(value, "https") == 0);
     rd_kafka_conf_destroy(conf);
     mesh_config_deinit(&c);
 }
@@ -299,13 +300,15 @@ CASE(key_of_dead_letters)
     CHECK(strstr(out, "0a0b") == NULL);
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf warning = MESH_BUF_NULL;
     struct mesh_input inputs[] = {{.name = "sales"}, {.name = "people", .personal = true}, {.name = "calls", .personal = true}};
-    struct mesh_product product = {.name = "shop", .inputs = inputs, .n_inputs = 3, .dlq_topic = "mesh.shop.dlq", .late_topic = "mesh.shop.late"};
+    struct mesh_product product = {
+        .name = "shop", .inputs = inputs, .n_inputs = 3, .dlq_topic = "mesh.shop.dlq", .late_topic = "mesh.shop.late"};
     CHECK(!mesh_letters_warning(&c.letters, &product, "KEY", &warning));
     mesh_config_deinit(&c);
     CHECK(mesh_letters_hook(&c.letters) == NULL);
     REQUIRE(mesh_letters_warning(&c.letters, &product, "KEY", &warning));
-    CHECK_STR(warning.p, "people, calls of shop: personal records that cannot be processed go readable to mesh.shop.dlq and mesh.shop.late; "
-                         "KEY seals them");
+    CHECK_STR(warning.p,
+              "people, calls of shop: personal records that cannot be processed go readable to mesh.shop.dlq and mesh.shop.late; "
+              "KEY seals them");
     product.n_inputs = 1;
     CHECK(!mesh_letters_warning(&c.letters, &product, "KEY", &warning));
     put(&f, "MESH_LETTER_KEY_FILE", f.password);
