@@ -248,6 +248,7 @@ static void check_scalar(struct binder *b, const struct place *place, struct mes
     case MESH_BIND_TYPE:
     case MESH_BIND_EXPRESSION:
         return;
+    case MESH_BIND_VALUE:
     case MESH_BIND_MAP:
     case MESH_BIND_NAMES:
     case MESH_BIND_CHOICE:
@@ -581,6 +582,8 @@ static void walk(struct binder *b, const struct place *place, struct mesh_yaml *
         return;
     case MESH_BIND_FROM:
         walk_from(b, place, node);
+        return;
+    case MESH_BIND_VALUE:
         return;
     case MESH_BIND_TEXT:
     case MESH_BIND_NAME:

@@ -1,4 +1,4 @@
-/* Every key of product.yaml and mesh.yaml, once.
+/* Every key of product.yaml, mesh.yaml and tests, once.
  *
  * The table in bind_table.c is the vocabulary: path, kind, whether it must be given, default, unit, help, example. It drives
  * parsing and its errors, `meshgen json-schema` and the key tables of docs/DECLARATION.md, so that these three cannot disagree.
@@ -34,6 +34,7 @@ enum mesh_bind_kind {
     MESH_BIND_LIST,        /* of "<path>[]" */
     MESH_BIND_ONE_OR_LIST, /* the same, or one without the list */
     MESH_BIND_FROM,        /* a name, a list of names, or { changes: VIEW } */
+    MESH_BIND_VALUE,       /* anything: what it may be is decided by a contract */
     MESH_BIND_KIND_COUNT
 };
 
@@ -64,6 +65,7 @@ struct mesh_bind_table {
 extern const struct mesh_bind_table mesh_bind_product; /* product.yaml */
 extern const struct mesh_bind_table mesh_bind_mesh;    /* mesh.yaml */
 extern const struct mesh_bind_table mesh_bind_waivers; /* waivers.yaml */
+extern const struct mesh_bind_table mesh_bind_test;    /* tests/NAME.yaml */
 
 /* Check a tree against a table; all mistakes are diagnostics. False when the tree's shape is so wrong that it cannot be walked. */
 bool mesh_bind_check(const struct mesh_bind_table *table, const struct mesh_yaml *root, const char *file_kind,

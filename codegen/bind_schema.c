@@ -154,6 +154,9 @@ static void value(struct writer *w, const struct mesh_bind_key *key, int level)
                       "{\"type\": \"object\", \"properties\": {\"changes\": {\"type\": \"string\"}}, \"required\": [\"changes\"], "
                       "\"additionalProperties\": false}]");
         return;
+    case MESH_BIND_VALUE:
+        mesh_buf_puts(w->out, "\"type\": [\"object\", \"array\", \"string\", \"number\", \"boolean\", \"null\"]");
+        return;
     case MESH_BIND_TEXT:
     case MESH_BIND_NAME:
     case MESH_BIND_TOPIC:

@@ -260,8 +260,60 @@ static const struct mesh_bind_key waivers_keys[] = {
 };
 
 const struct mesh_bind_table mesh_bind_waivers = {"Waivers", waivers_keys, MESH_LEN(waivers_keys)};
+
+static const struct mesh_bind_key test_keys[] = {
+    KEY("apiVersion", ENUM, .flags = REQ, .values = "mesh/v1", .help = "Version of this vocabulary.", .example = "mesh/v1"),
+    KEY("kind", ENUM, .flags = REQ, .values = "Test", .help = "What this file declares.", .example = "Test"),
+    KEY("describe", TEXT, .flags = REQ, .help = "What must be true, in a sentence; it is shown with the result.",
+        .example = "a repeated payment counts once"),
+    KEY("product", NAME, .help = "Which product; needed where the domain has several.", .example = "sales_fraud"),
+    KEY("partitions", INTEGER, .min = 1, .max = 64, .fallback = "1", .help = "Partitions of every topic, input and output.",
+        .example = "4"),
+    KEY("defaults", NAMES, .help = "Fields for all records of an input that do not give them."),
+    KEY("defaults.*", VALUE, .help = "By the name of the input: its fields.", .example = "{ channel: WEB, country: DE }"),
+    KEY("given", LIST, .flags = REQ | MESH_BIND_EMPTY_OK, .help = "What comes in, in this order within each partition."),
+    KEY("given[]", MAP, .help = "Records of one input port, or time that passes."),
+    KEY("given[].input", NAME, .help = "The input port.", .example = "card_payments"),
+    KEY("given[].record", VALUE, .help = "One record: its fields, as the contract has them.", .example = "{ currency: USD, eur: \"0.9\" }"),
+    KEY("given[].records", LIST, .help = "Several records."),
+    KEY("given[].records[]", VALUE, .help = "One record.", .example = "{ currency: USD, eur: \"0.9\" }"),
+    KEY("given[].csv", TEXT, .help = "A file of records beside the test; its first line names the fields, an empty cell is a field left out.",
+        .example = "payments.csv"),
+    KEY("given[].jsonl", TEXT, .help = "A file of records beside the test, a JSON object on each line.", .example = "payments.jsonl"),
+    KEY("given[].at", TEXT, .help = "Kafka's time of the records; otherwise the event time of each.", .example = "2026-11-21T10:00:00Z"),
+    KEY("given[].key", TEXT, .help = "The message key; otherwise the text of the key field.", .example = "c1"),
+    KEY("given[].removed", BOOL, .help = "A message without a value: it removes the row of this key from a table.", .example = "true"),
+    KEY("given[].bytes", TEXT, .help = "A value as it is on the wire, in hexadecimal digits, for what no contract allows.",
+        .example = "\"00ff\""),
+    KEY("given[].pass", DURATION, .help = "The wall clock goes on by this, after all above was processed: inputs become idle.",
+        .example = "10s"),
+    KEY("expect", LIST, .flags = REQ, .help = "What there must be at the end, when nothing waits any more."),
+    KEY("expect[]", MAP, .help = "The rows of a view, the messages or rows of an output port, the dead letters, or the late records."),
+    KEY("expect[].view", NAME, .help = "The rows of this view, with the fields as the product knows them.", .example = "sales_by_country"),
+    KEY("expect[].port", NAME,
+        .help = "What leaves through this output port, protected as it is there: messages, rows or documents.", .example = "alerts"),
+    KEY("expect[].key", VALUE, .help = "Only the rows or messages with these members are looked at.", .example = "{ country: DE }"),
+    KEY("expect[].rows", LIST, .flags = MESH_BIND_EMPTY_OK, .help = "These rows and no others; members that are not named may be anything."),
+    KEY("expect[].rows[]", VALUE, .help = "Members of a row.", .example = "{ country: DE, n: 1 }"),
+    KEY("expect[].messages", LIST, .flags = MESH_BIND_EMPTY_OK,
+        .help = "These messages and no others, by the fields of the port's contract, `key` and `removed`. Where the port sends changes: the "
+                "newest of each key."),
+    KEY("expect[].messages[]", VALUE, .help = "Members of a message.", .example = "{ rule: velocity, card_id: { pseudonym: c1 } }"),
+    KEY("expect[].deadLetters", LIST, .flags = MESH_BIND_EMPTY_OK,
+        .help = "These dead letters and no others, by `code`, `input`, `stage`, `site`, `key` and `record`."),
+    KEY("expect[].deadLetters[]", VALUE, .help = "Members of a dead letter.", .example = "{ code: join.missing, input: card_payments }"),
+    KEY("expect[].late", LIST, .flags = MESH_BIND_EMPTY_OK, .help = "These late records and no others, by the same members."),
+    KEY("expect[].late[]", VALUE, .help = "Members of a late record.", .example = "{ input: card_payments, record: { payment_id: p3 } }"),
+    KEY("expect[].absent", BOOL, .help = "Nothing of this kind is there (with this key).", .example = "true"),
+    KEY("expect[].more", BOOL, .fallback = "false", .help = "Others may be there too.", .example = "true"),
+    KEY("expect[].ordered", BOOL, .fallback = "false",
+        .help = "The order counts: rows by window and key, messages by event time, letters by offset.", .example = "true"),
+    KEY("expect[].tolerance", TEXT, .help = "How far a double or decimal may be off.", .example = "0.001"),
+};
+
 const struct mesh_bind_table mesh_bind_product = {"DataProduct", product_keys, MESH_LEN(product_keys)};
 const struct mesh_bind_table mesh_bind_mesh = {"Mesh", mesh_keys, MESH_LEN(mesh_keys)};
+const struct mesh_bind_table mesh_bind_test = {"Test", test_keys, MESH_LEN(test_keys)};
 
 /* ---- looking things up ---- */
 
@@ -325,6 +377,7 @@ const char *mesh_bind_kind_text(enum mesh_bind_kind kind)
         [MESH_BIND_LIST] = "a list",
         [MESH_BIND_ONE_OR_LIST] = "one, or a list",
         [MESH_BIND_FROM] = "a name, a list of names, or { changes: VIEW }",
+        [MESH_BIND_VALUE] = "a value",
     };
     return texts[kind];
 }

@@ -40,6 +40,7 @@ int mesh_cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)))
 int mesh_cli_init(struct mesh_cli *cli);
 int mesh_cli_check(struct mesh_cli *cli);
 int mesh_cli_generate(struct mesh_cli *cli);
+int mesh_cli_test(struct mesh_cli *cli);
 int mesh_cli_topics(struct mesh_cli *cli);
 int mesh_cli_services(struct mesh_cli *cli);
 int mesh_cli_new_domain(struct mesh_cli *cli);

@@ -20,6 +20,7 @@ static const struct {
     {"new-domain", "NAME", "make a domain that checks clean, to begin from", 1, 1, mesh_cli_new_domain},
     {"check", "[DIR]", "check every declaration and contract of the mesh", 0, 1, mesh_cli_check},
     {"generate", "[DIR]", "check, then write the C services", 0, 1, mesh_cli_generate},
+    {"test", "[DOMAIN [NAME]]", "run the tests of domains/DOMAIN/tests on the generated code", 0, 2, mesh_cli_test},
     {"topics", "[DIR]", "list the topics: name, partitions, delete or compact", 0, 1, mesh_cli_topics},
     {"services", "[DIR]", "list the services: domain and HTTP port", 0, 1, mesh_cli_services},
     {"contract", "PRODUCT/VIEW", "print an Avro contract for the rows of a view", 1, 1, mesh_cli_contract},
@@ -27,7 +28,7 @@ static const struct {
     {"schema", "COMMAND FILE...", "Avro schemas as files: check, canonical, fingerprint, compat, decode, encode", 1, MESH_CLI_ARGS_MAX,
      mesh_cli_schema},
     {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
-    {"json-schema", "[FILE]", "print the JSON Schema for editors: of product.yaml; or mesh, or waivers", 0, 1, mesh_cli_json_schema},
+    {"json-schema", "[FILE]", "print the JSON Schema for editors: of product.yaml; or mesh, waivers, test", 0, 1, mesh_cli_json_schema},
     {"docs", "", "print the reference of keys and codes as Markdown", 0, 0, mesh_cli_docs},
 };
 
@@ -42,7 +43,7 @@ static void help(FILE *out)
     fprintf(out, "\nOptions:\n"
                  "  --mesh DIR                the folder of mesh.yaml (otherwise: this folder or one above it)\n"
                  "  --format FORMAT           of messages: text, json, junit, github, sarif\n"
-                 "  -o, --out DIR             generate: where to (otherwise: build/gen in the mesh)\n"
+                 "  -o, --out DIR             generate, test: where to (otherwise: build/gen, build/test in the mesh)\n"
                  "  --domain NAME             generate: this domain only\n"
                  "  --check                   generate: write nothing; exit 1 when something would change\n"
                  "  --dry-run                 new-domain, init: show what would be written\n"

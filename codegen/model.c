@@ -151,7 +151,7 @@ static void load_product(struct mesh_model *model, const char *path, const char 
     *mesh_vec_push_in(model->arena, &model->products) = product;
 }
 
-/* domains/<d>/product.yaml and domains/<d>/<p>/product.yaml. */
+/* domains/<d>/product.yaml and domains/<d>/<p>/product.yaml; the folder `tests` holds tests, whatever their names. */
 static int load_domain(struct mesh_model *model, const char *domain, struct mesh_err *err)
 {
     const char *folder = mesh_arena_printf(model->arena, "domains/%s", domain);
@@ -163,6 +163,8 @@ static int load_domain(struct mesh_model *model, const char *domain, struct mesh
     if (mesh_fs_list(model->arena, full, &names, &n, err) != 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
+        if (strcmp(names[i], "tests") == 0)
+            continue;
         const char *path = strcmp(names[i], "product.yaml") == 0
                                ? mesh_arena_printf(model->arena, "%s/product.yaml", folder)
                                : mesh_arena_printf(model->arena, "%s/%s/product.yaml", folder, names[i]);

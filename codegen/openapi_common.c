@@ -97,6 +97,20 @@ static void plain_parameter(struct mesh_json_out *json, const char *name, const 
     end_parameter(json);
 }
 
+static void time_parameter(struct mesh_json_out *json, const char *name, const char *text)
+{
+    begin_parameter(json, name, name, "query", text);
+    mesh_json_out_array(json, "anyOf");
+    for (int i = 0; i < 2; i++) {
+        mesh_json_out_object_line(json, NULL);
+        mesh_json_out_text(json, "type", "string");
+        mesh_json_out_text(json, "format", i == 0 ? "date-time" : "date");
+        mesh_json_out_end(json);
+    }
+    mesh_json_out_end(json);
+    end_parameter(json);
+}
+
 static void flag_parameter(struct mesh_json_out *json, const char *name, const char *shown, const char *text)
 {
     begin_parameter(json, name, shown, "query", text);
@@ -133,10 +147,8 @@ static void parameters(struct mesh_json_out *json)
     end_parameter(json);
     window_parameter(json, "windowOfList", "Which windows; the latest of each key, unless from or to is given: then all.");
     window_parameter(json, "windowOfKey", "Which windows; all unless given.");
-    plain_parameter(json, "from", "from", "query", "date-time",
-                    "Windows that begin at this time or later. A day, as 2026-01-01, is taken too.");
-    plain_parameter(json, "to", "to", "query", "date-time",
-                    "Windows that begin before this time. A day, as 2026-01-01, is taken too.");
+    time_parameter(json, "from", "Windows that begin at this time or later; of a day, with its beginning.");
+    time_parameter(json, "to", "Windows that begin before this time; of a day, before its beginning.");
     plain_parameter(json, "ifNoneMatch", "If-None-Match", "header", NULL,
                     "The ETag of an answer that you have: 304 when it is still the same.");
     mesh_json_out_end(json);

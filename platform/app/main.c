@@ -26,6 +26,7 @@
 
 #define EXIT_WRONG 2
 #define STOP_US    INT64_C(9500000) /* a stop takes at most ten seconds, whatever hangs */
+#define FREE_S     3                /* and then giving everything back at most these */
 
 struct service {
     const struct mesh_service *declared;
@@ -163,6 +164,15 @@ static void stop_workers(const struct service *s)
     }
 }
 
+/* All is committed and sent by now; a library that does not let go of its threads (seen once in librdkafka) is left behind. */
+static volatile sig_atomic_t leave_with;
+
+static void leave_now(int number)
+{
+    (void)number;
+    _exit(leave_with);
+}
+
 static void free_service(struct service *s)
 {
     s->server = mesh_http_server_stop(s->server);
@@ -224,7 +234,11 @@ static int run(struct service *s)
                  NULL);
         _exit(failed ? EXIT_WRONG : 0);
     }
+    leave_with = failed ? EXIT_WRONG : 0;
+    (void)signal(SIGALRM, leave_now);
+    (void)alarm(FREE_S);
     free_service(s);
+    (void)alarm(0);
     mesh_log(MESH_LOG_INFO, "stopped", NULL);
     return failed ? EXIT_WRONG : 0;
 }

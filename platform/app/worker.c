@@ -155,6 +155,7 @@ static int truncated(struct mesh_worker *worker, struct mesh_err *err)
     if (mesh_worker_set_aside(worker, "the embedded broker's log ends before the state, which is set aside", err) < 0)
         return -1;
     worker->link_info.group_has_offsets = false;
+    worker->link_info.mark = (struct mesh_lease_mark){0};
     if (mesh_worker_bind_state(worker, err) < 0)
         return -1;
     mesh_kafka_source_reassign(worker->source);
@@ -291,6 +292,8 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
         return -1;
     if (!worker->running)
         return linked;
+    if (mesh_worker_renew(worker, err) < 0)
+        return -1;
     int64_t now_us = mesh_clock_wall_us();
     if (!worker->said_away)
         mesh_engine_tick(worker->engine, now_us);
@@ -307,6 +310,7 @@ static int connect_broker(struct mesh_worker *worker, struct mesh_err *err)
     if (mesh_kafka_source_new(&worker->kafka, &mesh_worker_source_ops, worker, broker_away, &worker->source, err) < 0)
         return -1;
     worker->link = mesh_link_start(mesh_kafka_source_client(worker->source), worker->topics, worker->n_topics, &worker->wake);
+    worker->lease = mesh_lease_start(mesh_kafka_source_client(worker->source), worker->kafka.session_timeout_ms, &worker->wake);
     struct mesh_mongo_conf conf = {worker->config->mongo_uri, worker->config->mongo_database, worker->product,
                                    worker->pseudonym_key, &worker->wake};
     bool wanted = false;
@@ -356,7 +360,7 @@ static int drain(struct mesh_worker *worker, struct mesh_err *err)
     }
     if (!worker->running || worker->link_info.away)
         return 0;
-    mesh_kafka_source_hint(worker->source, "mesh stopped", true);
+    mesh_worker_last_mark(worker);
     mesh_kafka_source_close(worker->source);
     while (!mesh_kafka_source_closed(worker->source) && mesh_clock_mono_us() < until_us) {
         if (mesh_kafka_source_poll(worker->source, NULL, err) < 0)
@@ -410,6 +414,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     if (worker->started)
         pthread_join(worker->thread, NULL);
     atomic_store(&worker->stop, true);
+    worker->lease = mesh_lease_stop(worker->lease);
     worker->link = mesh_link_stop(worker->link);
     mesh_worker_drop_outputs(worker);
     worker->source = mesh_kafka_source_free(worker->source);

@@ -84,6 +84,9 @@ struct mesh_worker {
     struct mesh_kafka_source *source;
     struct mesh_kafka_link *link;
     struct mesh_link_info link_info;
+    struct mesh_lease *lease;
+    int64_t lease_asked_us, held_until_us; /* monotonic */
+    struct mesh_lease_mark replaces;       /* what a reset state takes the place of */
     bool link_done, said_away;
     int64_t back_us;   /* wall clock before which an outage still has its effects; 0: there was none */
     char said_waiting[320];
@@ -94,7 +97,7 @@ struct mesh_worker {
     /* out */
     struct mesh_committer *committer;
     struct mesh_buf frames;
-    uint64_t log_bytes, segment, commits;
+    uint64_t log_bytes, segment;
     bool commit_in_flight, cut_in_flight;
     struct mesh_kafka_sink *sink;
     struct mesh_message message; /* could not be sent yet */
@@ -107,6 +110,15 @@ struct mesh_worker {
 
 /* worker.c: answer questions in the middle of a leg, if there are some; between two records. */
 void mesh_worker_breathe(void *worker);
+
+/* worker_lease.c */
+/* Whether the restored state may go on from what the group last heard. */
+int mesh_worker_may_follow(struct mesh_worker *worker, struct mesh_err *err);
+/* Ask for the lease again when it is time; fatal when another state has gone on. */
+int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err);
+bool mesh_worker_holds(const struct mesh_worker *worker);
+/* The last word before leaving. */
+void mesh_worker_last_mark(struct mesh_worker *worker);
 
 /* worker_state.c */
 int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err);

@@ -34,15 +34,9 @@ static void landed(struct mesh_worker *worker, const struct mesh_committer_resul
     mesh_metric_observe(worker->m_commit_seconds, (double)result->duration_us / 1e6);
     if (worker->commit_in_flight) {
         mesh_engine_durable(worker->engine);
-        worker->commits++;
     }
     if (mesh_engine_round_done(worker->engine) && worker->segment != 0)
         mesh_committer_trim(worker->committer, worker->segment);
-    char text[64];
-    snprintf(text, sizeof text, "mesh commit %llu", (unsigned long long)worker->commits);
-    /* A hint that waits for a broker is retried under the member's old id, which fences the member itself: none while it is away. */
-    if (!worker->said_away && mesh_clock_wall_us() > worker->back_us)
-        mesh_kafka_source_hint(worker->source, text, false);
 }
 
 int mesh_worker_commit(struct mesh_worker *worker, int64_t now_us, struct mesh_err *err)
@@ -105,7 +99,7 @@ static int send_messages(struct mesh_worker *worker, struct mesh_err *err)
         mesh_log(MESH_LOG_WARN, "the producer was made anew; sends what was not acknowledged", "product", worker->name, NULL);
     }
     int sent = 0;
-    while (worker->has_message || mesh_engine_next_message(worker->engine, &worker->message)) {
+    while (mesh_worker_holds(worker) && (worker->has_message || mesh_engine_next_message(worker->engine, &worker->message))) {
         worker->has_message = true;
         int result = send_one(worker, err);
         if (result < 0)
@@ -144,7 +138,7 @@ static int send_documents(struct mesh_worker *worker)
             breathe_now_and_then(worker);
         }
     struct mesh_document d;
-    while (mesh_mongo_room(worker->mongo) && mesh_engine_next_document(worker->engine, &d)) {
+    while (mesh_worker_holds(worker) && mesh_mongo_room(worker->mongo) && mesh_engine_next_document(worker->engine, &d)) {
         struct mesh_mongo_document out = {d.port, d.id, d.removed, d.generation, d.n, d.out, d.ticket};
         mesh_mongo_put(worker->mongo, &out);
         moved = 1;

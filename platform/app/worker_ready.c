@@ -65,7 +65,7 @@ void mesh_worker_show(struct mesh_worker *worker, bool now)
         snprintf(status->stopped, sizeof status->stopped, "%s", stopped == NULL ? "" : stopped);
         status->tables_loaded = mesh_engine_tables_loaded(worker->engine);
         status->generation = mesh_engine_generation(worker->engine);
-        status->commits = worker->commits;
+        status->commits = worker->engine == NULL ? 0 : mesh_engine_commits(worker->engine);
         show_sources(status, worker->engine);
         show_stopped(worker);
     }

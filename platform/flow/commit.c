@@ -1,6 +1,6 @@
 /* A commit: what changed in a task since the last one, as frames of the log.
  *
- *     CLAIM   'K' format | product | state hash | epoch | generation | partitions of each topology
+ *     CLAIM   'K' format | product | state hash | epoch | generation | claim | partitions of each topology
  *     CHUNK   'C' topology | partition | n | operations (mesh_flow_op)
  *     END     'E' topology | partition | epoch | n | chunks | checksum | first of a round | marks, sources, sequences
  *
@@ -29,6 +29,7 @@ void mesh_flow_write_claim(struct mesh_engine *engine, struct mesh_buf *frames)
     mesh_buf_slice(frames, mesh_str_of(engine->product->state_hash));
     mesh_buf_varint(frames, engine->epoch);
     mesh_buf_varint(frames, engine->generation);
+    mesh_buf_slice(frames, mesh_str_of(engine->claim));
     mesh_buf_varint(frames, engine->product->n_topologies);
     for (uint32_t i = 0; i < engine->product->n_topologies; i++)
         mesh_buf_varint(frames, (uint32_t)engine->topology_partitions[i]);

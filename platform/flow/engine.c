@@ -132,6 +132,7 @@ static void init_engine(struct mesh_engine *engine, const struct mesh_engine_con
         engine->conf.round_sweep_bytes = MESH_FLOW_ROUND_SWEEP_BYTES;
     engine->product = product;
     engine->generation = conf->generation;
+    snprintf(engine->claim, sizeof engine->claim, "%s", conf->claim == NULL ? "" : conf->claim);
     engine->dirty_since_us = INT64_MAX;
     engine->topology_first = mesh_xcalloc(product->n_topologies + 1, sizeof *engine->topology_first);
     engine->topology_partitions = mesh_xcalloc(product->n_topologies + 1, sizeof *engine->topology_partitions);
@@ -250,6 +251,7 @@ struct mesh_engine *mesh_engine_free(struct mesh_engine *engine)
     free(engine->m_rejected);
     free(engine->m_state_rows);
     mesh_vec_deinit(&engine->skips);
+    mesh_vec_deinit(&engine->claims);
     mesh_arena_deinit(&engine->conf_memory);
     mesh_buf_deinit(&engine->out);
     mesh_buf_deinit(&engine->envelope);
@@ -277,6 +279,30 @@ void mesh_flow_mark_dirty(struct mesh_task *task)
     task->dirty = true;
     if (engine->dirty_since_us == INT64_MAX)
         engine->dirty_since_us = engine->now_us;
+}
+
+/* ---- claims ---- */
+void mesh_flow_add_claim(struct mesh_engine *engine, struct mesh_str claim)
+{
+    for (size_t i = 0; i < engine->claims.n; i++)
+        if (mesh_str_eq(mesh_str_of(engine->claims.v[i].text), claim))
+            return;
+    if (claim.n > 0 && claim.n < MESH_ENGINE_CLAIM_TEXT)
+        memcpy(mesh_vec_push(&engine->claims)->text, claim.p, claim.n);
+}
+
+const char (*mesh_engine_claims(const struct mesh_engine *engine, size_t *ret_n))[MESH_ENGINE_CLAIM_TEXT]
+{
+    *ret_n = engine->claims.n;
+    return (const char(*)[MESH_ENGINE_CLAIM_TEXT])(const void *)engine->claims.v;
+}
+
+uint64_t mesh_engine_commits(const struct mesh_engine *engine)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < engine->n_tasks; i++)
+        n += engine->tasks[i]->durable_n;
+    return n;
 }
 
 /* ---- input ---- */

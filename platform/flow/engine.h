@@ -47,6 +47,8 @@
 #define MESH_FLOW_ROUND_SWEEP_BYTES (64u << 10)
 #define MESH_FLOW_LETTER_BYTES_MAX (1u << 20)  /* original bytes in a dead letter; longer ones are cut and marked */
 
+#define MESH_ENGINE_CLAIM_TEXT 33              /* 32 hex digits */
+
 struct mesh_engine;
 struct mesh_seal_hook;
 
@@ -60,6 +62,7 @@ struct mesh_engine_conf {
     const uint32_t *port_ids;          /* per port: schema id to write */
     bool mongo;                        /* whether documents are wanted; false: none are queued */
     uint64_t generation;               /* of this state (DESIGN 9, rule 1); a restored one wins */
+    const char *claim;                 /* of this run, random; written with its CLAIM. NULL: none */
     int64_t commit_interval_us;        /* bound for state-only commits, 200 ms */
     uint64_t round_log_bytes;          /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */
     uint64_t round_sweep_bytes;        /* least bytes that one commit re-emits in a round; 0 = MESH_FLOW_ROUND_SWEEP_BYTES */
@@ -87,6 +90,10 @@ int mesh_engine_restore(struct mesh_engine *engine, struct mesh_str frame, struc
 int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err);
 /* Append the CLAIM of this run: an epoch above all seen. Call once, before the first commit; make it durable. */
 void mesh_engine_claim(struct mesh_engine *engine, struct mesh_buf *ret_frames);
+/* The claims that stand in the log, oldest first: who wrote this state. Valid until the next call that restores or claims. */
+const char (*mesh_engine_claims(const struct mesh_engine *engine, size_t *ret_n))[MESH_ENGINE_CLAIM_TEXT];
+/* Durable commits of all tasks: grows with the state, and is the same in every copy of it. */
+uint64_t mesh_engine_commits(const struct mesh_engine *engine);
 
 /* ---- input ---- */
 struct mesh_header {

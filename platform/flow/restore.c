@@ -44,6 +44,7 @@ static int read_claim(struct mesh_engine *engine, struct mesh_cursor *in, struct
     struct mesh_str hash = mesh_get_slice(in);
     uint64_t epoch = mesh_get_varint(in);
     uint64_t generation = mesh_get_varint(in);
+    struct mesh_str claim = mesh_get_slice(in);
     uint64_t n = mesh_get_varint(in);
     if (in->bad)
         return corrupt(err, "a claim");
@@ -68,6 +69,7 @@ static int read_claim(struct mesh_engine *engine, struct mesh_cursor *in, struct
         engine->newest_epoch = epoch;
     engine->epoch = epoch;
     engine->generation = generation;
+    mesh_flow_add_claim(engine, claim);
     engine->shape_seen = true;
     return 0;
 }
@@ -457,6 +459,7 @@ void mesh_engine_claim(struct mesh_engine *engine, struct mesh_buf *ret_frames)
 {
     mesh_assert(!engine->claimed);
     engine->epoch = engine->newest_epoch + 1;
+    mesh_flow_add_claim(engine, mesh_str_of(engine->claim));
     engine->claimed = true;
     engine->restored = true;
     size_t before = ret_frames->n;

@@ -221,6 +221,10 @@ struct mesh_task {
 
 struct mesh_flow_pending_commit;
 
+struct mesh_flow_claim {
+    char text[MESH_ENGINE_CLAIM_TEXT];
+};
+
 struct mesh_flow_skip {
     const struct mesh_site *site;
     struct mesh_metric *metric;
@@ -271,6 +275,8 @@ struct mesh_engine {
     bool restoring, restored, claimed;
     struct mesh_flow_pending_commit *pending;
     uint64_t newest_epoch;
+    char claim[MESH_ENGINE_CLAIM_TEXT];
+    MESH_VEC(struct mesh_flow_claim) claims;
     bool shape_seen;
 
     struct mesh_metrics *metrics, *own_metrics;
@@ -283,6 +289,7 @@ struct mesh_engine {
 };
 
 /* ---- engine.c ---- */
+void mesh_flow_add_claim(struct mesh_engine *engine, struct mesh_str claim);
 void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void mesh_flow_mark_dirty(struct mesh_task *task);
@@ -440,7 +447,7 @@ enum mesh_flow_op {
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT 3
+#define MESH_FLOW_LOG_FORMAT 4
 
 struct mesh_flow_writer { /* the chunks of one task's commit */
     struct mesh_task *task;

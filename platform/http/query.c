@@ -184,7 +184,8 @@ static void read_window(struct mesh_str text, struct mesh_http_query *ret, struc
 
 static void read_time(const char *pointer, struct mesh_str text, int64_t *ret, struct mesh_http_problem *problem)
 {
-    if (mesh_text_parse_time(text, ret) != 0)
+    bool bare = text.n < 2 || memchr(text.p + 1, '-', text.n - 1) == NULL; /* a number: of what, nobody can see */
+    if (bare || mesh_text_parse_time(text, ret) != 0)
         mesh_http_problem_add(problem, pointer, "must be a time as 2026-11-21T00:00:00Z or a day as 2026-11-21");
 }
 

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #define SWEEP_US    INT64_C(1000000)
-#define HINT_US     INT64_C(1000000)
 #define GROUP_BATCH 16
 
 struct partition {
@@ -45,7 +44,7 @@ struct mesh_kafka_source {
     bool reassign; /* at the end of this round */
     bool closing;
     int64_t shared_since_us;
-    int64_t swept_us, hinted_us;
+    int64_t swept_us;
     struct mesh_err fatal;
     bool failed;
 };
@@ -191,7 +190,8 @@ int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_
     mesh_kafka_set(rc, "allow.auto.create.topics", "false");
     mesh_kafka_set(rc, "check.crcs", "false");
     mesh_kafka_set_long(rc, "fetch.wait.max.ms", conf->fetch_wait_ms);
-    mesh_kafka_set(rc, "queued.min.messages", "1000000");
+    /* A small message costs librdkafka about 300 bytes beside its own, which no limit of bytes counts. More than this costs memory alone. */
+    mesh_kafka_set(rc, "queued.min.messages", "20000");
     size_t share = conf->fetch_bytes / (conf->n_partitions == 0 ? 1 : conf->n_partitions);
     if (share < MESH_SOURCE_PARTITION_BYTES_MIN)
         share = MESH_SOURCE_PARTITION_BYTES_MIN;
@@ -435,20 +435,14 @@ enum mesh_kafka_source_state mesh_kafka_source_state(const struct mesh_kafka_sou
     return source->state;
 }
 
-void mesh_kafka_source_hint(struct mesh_kafka_source *source, const char *text, bool now)
+rd_kafka_topic_partition_list_t *mesh_kafka_source_positions(struct mesh_kafka_source *source, const char *text)
 {
-    int64_t now_us = mesh_clock_mono_us();
-    if (!source->assigned || (!now && now_us - source->hinted_us < HINT_US))
-        return;
-    source->hinted_us = now_us;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->n_partitions);
-    for (size_t i = 0; i < source->n_partitions; i++) {
+    for (size_t i = 0; source->assigned && i < source->n_partitions; i++) {
         const struct partition *p = &source->partitions[i];
         int64_t at = source->ops.position(source->context, p->topic, p->number);
-        if (at < 0)
-            continue;
         rd_kafka_topic_partition_t *to = rd_kafka_topic_partition_list_add(list, source->topics[p->topic].topic, p->number);
-        to->offset = at;
+        to->offset = at < 0 ? 0 : at; /* nothing was read yet, and the text must stand somewhere */
         size_t n = strlen(text);
         to->metadata = malloc(n + 1); /* librdkafka frees it */
         if (to->metadata != NULL) {
@@ -456,9 +450,7 @@ void mesh_kafka_source_hint(struct mesh_kafka_source *source, const char *text, 
             to->metadata_size = n;
         }
     }
-    if (list->cnt > 0)
-        (void)rd_kafka_commit(source->rk, list, 1);
-    rd_kafka_topic_partition_list_destroy(list);
+    return list;
 }
 
 void mesh_kafka_source_close(struct mesh_kafka_source *source)

@@ -54,6 +54,22 @@ for block in "$work"/*.yaml; do
 done
 ((blocks > 0)) || complain "no declaration found in README.md and docs/DECLARATION.md"
 
+# ---- tests that stand in a yaml block: each is a file that the test 'declared' runs ----
+tests=0
+awk -v dir="$work" '
+    /^```/ && open { close(file); open = 0; next }
+    /^```yaml$/ { open = 1; file = dir "/TESTING." NR ".test"; next }
+    open { print > file }
+' docs/TESTING.md
+for block in "$work"/TESTING.*.test; do
+    [ -e "$block" ] || break
+    tests=$((tests + 1))
+    same=0
+    for file in domains/*/tests/*.yaml; do if cmp -s "$block" "$file"; then same=1; fi; done
+    ((same)) || complain "docs/TESTING.md: a test that is shown is none of domains/*/tests/*.yaml"
+done
+((tests > 0)) || complain "no test found in docs/TESTING.md"
+
 # ---- files that are named ----
 files=0
 while IFS=: read -r page line path; do

@@ -77,6 +77,10 @@ CASE(parameters_have_defaults_and_limits)
     CHECK_EQ_I64(query("/t?from=2025-11-22&to=2025-11-21", true, &q, &p), 400);
     CHECK_EQ_I64(query("/t?from=2025-11-22&to=2025-11-22", true, &q, &p), 0); /* no window begins in there */
     CHECK_EQ_I64(query("/t/DE?limit=1", false, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?to=0", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?to=-5", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?to=", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?from=20251121", true, &q, &p), 400);
 }
 
 CASE(what_to_show_and_when)
