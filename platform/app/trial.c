@@ -173,7 +173,8 @@ static bool commit(struct mesh_trial *t)
         return false; /* one is in flight */
     if (mesh_engine_round_begin(t->engine, t->durable))
         t->cut = t->durable;
-    return mesh_engine_commit(t->engine, t->now_us, &t->log);
+    t->commit_us += COMMIT_US;
+    return mesh_engine_commit(t->engine, t->commit_us, &t->log);
 }
 
 static void make_durable(struct mesh_trial *t)
@@ -251,7 +252,7 @@ static bool store(struct mesh_trial *t, size_t n)
 }
 
 /* ---- schedules ---- */
-/* Until nothing moves any more. The clock goes on by commits only, and nobody ticks: no source becomes idle. */
+/* Until nothing moves any more. The clock stands still and nobody ticks: no source becomes idle. */
 static int drain(struct mesh_trial *t, struct mesh_err *err)
 {
     t->unfolds = false;
@@ -374,7 +375,7 @@ static int settle(struct mesh_trial *t, bool rough, struct mesh_err *err)
 int mesh_trial_run(struct mesh_trial *t, const struct mesh_product *product, int32_t partitions, const struct mesh_trial_step *steps,
                    size_t n, uint64_t seed, struct mesh_arena *arena, struct mesh_err *err)
 {
-    *t = (struct mesh_trial){.product = product, .partitions = partitions, .arena = arena, .now_us = NOW_FIRST_US, .began_us = mesh_clock_mono_us(),
+    *t = (struct mesh_trial){.product = product, .partitions = partitions, .arena = arena, .now_us = NOW_FIRST_US, .commit_us = NOW_FIRST_US, .began_us = mesh_clock_mono_us(),
                              .short_rounds = seed != 0};
     t->inputs = mesh_arena_alloc(arena, (product->n_inputs + 1) * (size_t)partitions * sizeof *t->inputs);
     t->dests = mesh_arena_alloc(arena, mesh_engine_n_dests(product) * (size_t)partitions * sizeof *t->dests);

@@ -51,7 +51,8 @@ struct mesh_trial {
     MESH_VEC(uint64_t) unacked;      /* tickets */
     MESH_VEC(struct mesh_trial_document) documents;
     struct mesh_rng rng;
-    int64_t now_us;
+    int64_t now_us;                  /* the author's clock: idle sources */
+    int64_t commit_us;               /* the commits': an interval further each time, so that heartbeats need not wait for the author */
     uint64_t idle_late;              /* of the engines before this one */
     uint32_t restarts;
     int64_t began_us;                /* by the real clock, to say how long it took */
