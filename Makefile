@@ -4,7 +4,7 @@ BUILD ?= build
 BROKER ?= embedded
 RATE ?= 2000
 # The private librdkafka of `make setup`, once it is there; until then the system's.
-RDKAFKA := $(if $(wildcard .cache/librdkafka/lib/librdkafka.so*),$(CURDIR)/.cache/librdkafka,)
+RDKAFKA := $(if $(wildcard .cache/librdkafka/lib/librdkafka.a),$(CURDIR)/.cache/librdkafka,)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup packages build run test test-quick bench lint images install clean
@@ -18,7 +18,7 @@ help:
 	@echo "make bench        measure, with ratios against a ceiling in the same run; writes $(BUILD)/bench/results.json"
 	@echo "make lint         warnings of gcc and clang as errors; shell scripts"
 	@echo "make images       a container image per domain, built and started"
-	@echo "make install      libmesh, headers, mesh.pc and meshgen (DESTDIR, PREFIX)"
+	@echo "make install      libmesh, headers, mesh.pc, meshgen and the tools, in PREFIX (/usr/local; DESTDIR goes before it)"
 	@echo "make clean        remove $(BUILD)"
 
 packages:
@@ -51,7 +51,7 @@ images: build
 	@tests/images/run.sh $(BUILD)
 
 install: build
-	@meson install -C $(BUILD) --no-rebuild
+	@scripts/install.sh $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

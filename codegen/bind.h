@@ -64,6 +64,7 @@ struct mesh_bind_table {
 
 extern const struct mesh_bind_table mesh_bind_product; /* product.yaml */
 extern const struct mesh_bind_table mesh_bind_mesh;    /* mesh.yaml */
+extern const struct mesh_bind_table mesh_bind_waivers; /* waivers.yaml */
 extern const struct mesh_bind_table mesh_bind_test;    /* tests/NAME.yaml */
 
 /* Check a tree against a table; all mistakes are diagnostics. False when the tree's shape is so wrong that it cannot be walked. */

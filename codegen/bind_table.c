@@ -12,6 +12,8 @@
         .path = (path_), .kind = MESH_BIND_##kind_, __VA_ARGS__                                                                    \
     }
 
+#define COMPATIBILITY "NONE BACKWARD BACKWARD_TRANSITIVE FORWARD FORWARD_TRANSITIVE FULL FULL_TRANSITIVE" /* enum mesh_compat_mode */
+
 static const struct mesh_bind_key product_keys[] = {
     KEY("apiVersion", ENUM, .flags = REQ, .values = "mesh/v1", .help = "Version of this vocabulary.", .example = "mesh/v1"),
     KEY("kind", ENUM, .flags = REQ, .values = "DataProduct", .help = "What this file declares.", .example = "DataProduct"),
@@ -62,6 +64,8 @@ static const struct mesh_bind_key product_keys[] = {
     KEY("inputPorts.*.contract", CONTRACT, .help = "The contract of its values; the version is always pinned. Not with `product`.",
         .example = "sales_fraud/payment@1"),
     KEY("inputPorts.*.key", NAME, .help = "The field whose text is the message key. Not with `product`.", .example = "card_id"),
+    KEY("inputPorts.*.compatibility", ENUM, .values = COMPATIBILITY,
+        .help = "What new versions of the contract must be; otherwise as mesh.yaml says. Not with `product`.", .example = "NONE"),
     KEY("inputPorts.*.product", PRODUCT, .help = "An output port of another product, which gives topic, contract, key and labels.",
         .example = "customer/profiles"),
     KEY("inputPorts.*.eventTime", NAME, .flags = REQ, .help = "The timestamp field that says when it happened.",
@@ -195,6 +199,8 @@ static const struct mesh_bind_key product_keys[] = {
         .example = "omnishop.sales.sales"),
     KEY("outputPorts.*.contract", CONTRACT, .flags = REQ, .only = "kafka", .help = "The contract of its values.",
         .example = "sales_fraud/sale@1"),
+    KEY("outputPorts.*.compatibility", ENUM, .only = "kafka", .values = COMPATIBILITY,
+        .help = "What new versions of the contract must be; otherwise as mesh.yaml says.", .example = "FULL_TRANSITIVE"),
     KEY("outputPorts.*.key", NAME, .flags = REQ, .only = "kafka", .help = "The member whose text is the message key.",
         .example = "card_id"),
     KEY("outputPorts.*.partitions", INTEGER, .only = "kafka", .min = 1, .max = 1000,
@@ -225,6 +231,10 @@ static const struct mesh_bind_key mesh_keys[] = {
     KEY("kind", ENUM, .flags = REQ, .values = "Mesh", .help = "What this file declares.", .example = "Mesh"),
     KEY("name", NAME, .flags = REQ, .help = "Name of the mesh.", .example = "omnishop"),
     KEY("description", TEXT, .help = "What people read about it.", .example = "The data products of OmniShop."),
+    KEY("compatibility", ENUM, .values = COMPATIBILITY, .fallback = "BACKWARD_TRANSITIVE",
+        .help = "What a new version of a contract must be: who reads with it can read what older versions wrote (BACKWARD), who reads "
+                "with an older one can read what it writes (FORWARD), or both; against the last version, or all (TRANSITIVE).",
+        .example = "FULL_TRANSITIVE"),
     KEY("pseudonym", MAP, .help = "How personal fields become pseudonyms."),
     KEY("pseudonym.keyRef", TEXT, .flags = REQ,
         .help = "Where the secret key is: env:NAME, an environment variable. Never the key itself.",
@@ -236,6 +246,20 @@ static const struct mesh_bind_key mesh_keys[] = {
         .example = "{ customer: 8081, sales_fraud: 8083 }"),
     KEY("services.*", INTEGER, .min = 1, .max = 65535, .help = "HTTP port of the domain's service.", .example = "8081"),
 };
+
+static const struct mesh_bind_key waivers_keys[] = {
+    KEY("apiVersion", ENUM, .flags = REQ, .values = "mesh/v1", .help = "Version of this vocabulary.", .example = "mesh/v1"),
+    KEY("kind", ENUM, .flags = REQ, .values = "Waivers", .help = "What this file declares.", .example = "Waivers"),
+    KEY("waivers", LIST, .flags = REQ, .help = "Breaking changes that are meant, without a new major version."),
+    KEY("waivers[]", MAP, .help = "One of them."),
+    KEY("waivers[].code", TEXT, .flags = REQ, .help = "Code of the finding.", .example = "MB010"),
+    KEY("waivers[].part", TEXT, .flags = REQ, .help = "What changed, as the finding's fix calls it.",
+        .example = "shop/views.by_country.keep"),
+    KEY("waivers[].reason", TEXT, .flags = REQ, .help = "Why, for who reviews it.", .example = "Agreed with all readers."),
+    KEY("waivers[].until", TEXT, .flags = REQ, .help = "The last day (UTC) on which it holds.", .example = "2026-12-31"),
+};
+
+const struct mesh_bind_table mesh_bind_waivers = {"Waivers", waivers_keys, MESH_LEN(waivers_keys)};
 
 static const struct mesh_bind_key test_keys[] = {
     KEY("apiVersion", ENUM, .flags = REQ, .values = "mesh/v1", .help = "Version of this vocabulary.", .example = "mesh/v1"),

@@ -378,6 +378,7 @@ void mesh_check(struct mesh_model *model)
 {
     struct mesh_checker c = {.model = model, .arena = model->arena, .diags = model->diags};
     check_unique_products(&c);
+    mesh_check_versions(&c);
     for (size_t i = 0; i < model->products.n; i++) {
         c.product = model->products.v[i];
         mesh_names_check(&c);
@@ -396,5 +397,6 @@ void mesh_check(struct mesh_model *model)
         check_read(&c);
     }
     mesh_check_borders(&c);
+    mesh_check_readable(&c);
     mesh_privacy_lint(&c);
 }

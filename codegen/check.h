@@ -9,6 +9,7 @@
  *   check_port.c    output ports; check_contract.c their contracts
  *   privacy.c       labels, protection, release
  *   check_govern.c  owner, labels, retention
+ *   check_versions.c  the versions of a contract among each other
  */
 #ifndef MESH_CODEGEN_CHECK_H
 #define MESH_CODEGEN_CHECK_H
@@ -84,6 +85,8 @@ void mesh_check_port(struct mesh_checker *c, struct mesh_model_port *port);
 void mesh_check_contract(struct mesh_checker *c, struct mesh_model_port *port, const struct mesh_gen_shape *shape);
 void mesh_check_borders(struct mesh_checker *c); /* topics, paths and collections that two ports take */
 void mesh_check_govern(struct mesh_checker *c);
+void mesh_check_versions(struct mesh_checker *c); /* fills subject->mode and contract->reads */
+void mesh_check_readable(struct mesh_checker *c); /* versions that an input port will refuse */
 /* Fills port->protect; reports what would leave unprotected. */
 void mesh_privacy_port(struct mesh_checker *c, struct mesh_model_port *port, const struct mesh_gen_shape *shape);
 void mesh_privacy_lint(struct mesh_checker *c);

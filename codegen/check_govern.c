@@ -91,6 +91,8 @@ void mesh_check_govern(struct mesh_checker *c)
     if (c->product->index != 0)
         return; /* contracts belong to the mesh: once */
     for (size_t i = 0; i < c->model->contracts.n; i++) {
+        if (c->model->contracts.v[i]->left_behind)
+            continue;
         check_labels(c, c->model->contracts.v[i]);
         check_subjects(c, c->model->contracts.v[i]);
     }

@@ -1,6 +1,7 @@
 /* Input ports: what their contract must have for the role that each field plays. */
 #include "codegen/check.h"
 #include "codegen/yaml.h"
+#include "contract/match.h"
 
 #include <string.h>
 
@@ -82,6 +83,28 @@ void mesh_check_input_product(struct mesh_checker *c, struct mesh_model_input *i
     unknown_port(c, ref, product, slash + 1);
 }
 
+/* What a newer version calls personal is personal, also where an older one is read with: its records come here, and somebody has learnt
+ * what the field holds. A label that a newer version takes back counts once the port reads with that version. */
+static void join_labels(const struct mesh_model_input *input)
+{
+    const struct mesh_model_contract *reader = input->contract;
+    for (size_t v = 1; v < reader->reads.n; v++) {
+        const struct mesh_model_contract *writer = reader->reads.v[v];
+        for (size_t i = 0; writer->version > reader->version && i < input->shape->members.n; i++) {
+            struct mesh_gen_member *member = &input->shape->members.v[i];
+            const struct mesh_schema_field *second = NULL;
+            const struct mesh_schema_field *field =
+                mesh_match_field(reader->schema, mesh_schema_field(reader->schema, member->name), writer->schema, &second);
+            enum mesh_label label = field == NULL ? member->label : mesh_gen_label(field->label);
+            if (mesh_label_join(label, member->label) == member->label)
+                continue;
+            member->label = label;
+            member->subject = field->subject;
+            member->at = field->name_at;
+        }
+    }
+}
+
 static void make_shape(struct mesh_checker *c, struct mesh_model_input *input)
 {
     const struct mesh_schema *schema = input->contract->schema;
@@ -92,6 +115,7 @@ static void make_shape(struct mesh_checker *c, struct mesh_model_input *input)
     for (size_t i = 0; i < input->shape->members.n; i++)
         input->shape->members.v[i].origin =
             mesh_arena_printf(c->arena, "inputPorts.%s.%s", input->name, input->shape->members.v[i].name);
+    join_labels(input);
     mesh_names_check_shape(c, input->shape);
 }
 

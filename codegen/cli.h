@@ -7,15 +7,23 @@
 
 enum mesh_cli_exit { MESH_CLI_OK, MESH_CLI_FINDINGS, MESH_CLI_USAGE, MESH_CLI_INTERNAL };
 
+#define MESH_CLI_ARGS_MAX 256 /* schema compat NEW and every version before it */
+
 struct mesh_cli {
     struct mesh_arena arena;
     struct mesh_diags diags;
     const char *command;
-    const char *args[2]; /* behind the command, without options */
+    const char *args[MESH_CLI_ARGS_MAX]; /* behind the command, without options */
     size_t n_args;
     const char *mesh_dir; /* --mesh */
     const char *out;      /* --out */
     const char *domain;   /* --domain */
+    const char *mode;     /* --mode */
+    const char *framing;  /* --framing */
+    const char *payload;  /* --payload */
+    const char *reader;   /* --reader */
+    const char *id;       /* --id */
+    const char *against;  /* --against */
     enum mesh_diag_format format;
     bool check, dry_run;
 };
@@ -40,6 +48,14 @@ int mesh_cli_contract(struct mesh_cli *cli);
 int mesh_cli_json_schema(struct mesh_cli *cli);
 int mesh_cli_docs(struct mesh_cli *cli);
 int mesh_cli_explain(struct mesh_cli *cli);
+int mesh_cli_schema(struct mesh_cli *cli);
+int mesh_cli_breaking(struct mesh_cli *cli);
+
+/* ---- cli_schema.c: schemas as files, without a mesh ---- */
+/* 0; an exit code after a message: the file cannot be read, or (with diagnostics in cli->diags) is no schema. */
+int mesh_cli_read_schema(struct mesh_cli *cli, const char *path, struct mesh_schema **ret);
+int mesh_cli_decode(struct mesh_cli *cli); /* cli_datum.c: what `schema decode` and `schema encode` do */
+int mesh_cli_encode(struct mesh_cli *cli);
 
 /* ---- explain.c: the codes ---- */
 struct mesh_code {

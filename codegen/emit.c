@@ -390,6 +390,7 @@ int mesh_emit_topics(struct mesh_model *model, struct mesh_buf *out)
             *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "%s %d delete", plan->internals.v[k]->topic, model->default_partitions);
         *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "mesh.%s.dlq 1 delete", product->name.text);
         *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "mesh.%s.late 1 delete", product->name.text);
+        *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "mesh.%s.retry 1 delete", product->name.text);
     }
     if (lines.n > 0)
         qsort(lines.v, lines.n, sizeof *lines.v, compare_text);

@@ -57,12 +57,24 @@ static void struct_add(struct mesh_emitter *e, const char *name, const struct me
     }
 }
 
+/* "payment_v1"; with the domain in front when the product also reads a payment@1 of another one. */
+static const char *contract_name(struct mesh_emitter *e, const struct mesh_model_contract *contract)
+{
+    bool alone = true;
+    for (size_t i = 0; i < e->plan->inputs.n; i++) {
+        const struct mesh_model_input *input = e->plan->inputs.v[i]->model;
+        alone = alone && (input == NULL || input->contract == contract || input->contract->version != contract->version ||
+                          strcmp(input->contract->subject, contract->subject) != 0);
+    }
+    return mesh_arena_printf(e->arena, "%s%s%s_v%d", alone ? "" : contract->domain, alone ? "" : "__", contract->subject, contract->version);
+}
+
 void mesh_emit_structs_make(struct mesh_emitter *e)
 {
     for (size_t i = 0; i < e->plan->inputs.n; i++) {
         const struct mesh_model_input *input = e->plan->inputs.v[i]->model;
         if (input != NULL)
-            struct_add(e, mesh_arena_printf(e->arena, "%s_v%d", input->contract->subject, input->contract->version), input->shape);
+            struct_add(e, contract_name(e, input->contract), input->shape);
     }
     for (size_t f = 0; f < e->plan->flows.n; f++) {
         const struct mesh_plan_flow *flow = e->plan->flows.v[f];

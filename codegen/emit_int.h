@@ -80,6 +80,18 @@ void mesh_emit_shape(struct mesh_emitter *e, struct mesh_buf *out);
 /* A null value on a table's topic removes its row: when the message key is the table's key, as text. */
 bool mesh_emit_removes(const struct mesh_plan_input *input);
 
+/* ---- reading contracts (emit_records.c, emit_resolve.c) ---- */
+/* "mesh_in_long(in)" and so on; NULL for what has no C type. */
+const char *mesh_emit_read(struct mesh_emitter *e, const struct mesh_schema *schema);
+/* Statements that pass over a value. */
+void mesh_emit_skip(struct mesh_buf *out, int level, const struct mesh_schema *schema);
+/* Statements that read a field into `member`, which has its type; NULL: nobody reads it. */
+void mesh_emit_read_field(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_schema_field *field,
+                          const struct mesh_gen_member *member);
+/* "static void payment_v1_from_v2(...)": what `writer` wrote, as Avro's resolution lets `reader` read it, into `s`. Returns its name. */
+const char *mesh_emit_resolver(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_emit_struct *s,
+                               const struct mesh_model_contract *reader, const struct mesh_model_contract *writer);
+
 /* One file each; they fill `data` for the templates. */
 void mesh_emit_records(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_flows(struct mesh_emitter *e, struct mesh_data *data);

@@ -212,10 +212,7 @@ static void row_schema(struct openapi *o, const struct rows *rows)
         mesh_json_out_text(json, "description", doc);
     else
         mesh_json_out_format(json, "description", "One row of the view %s.", rows->view->name);
-    mesh_json_out_array_line(json, "required");
-    for (size_t i = 0; i < fields->list.n; i++)
-        mesh_json_out_text(json, NULL, fields->list.v[i].protect == MESH_DROP ? NULL : fields->list.v[i].name);
-    mesh_json_out_end(json);
+    mesh_json_out_long(json, "minProperties", 1); /* all of them, unless the parameter fields says which: so none is required */
     mesh_json_out_object(json, "properties");
     for (size_t i = 0; i < fields->list.n; i++)
         if (fields->list.v[i].protect != MESH_DROP)
@@ -230,12 +227,12 @@ static void list_schema(struct openapi *o, const struct rows *rows)
     mesh_json_out_object(json, mesh_arena_printf(o->arena, "%s.list", rows->port->name));
     mesh_json_out_text(json, "type", "object");
     mesh_json_out_array_line(json, "required");
-    mesh_json_out_text(json, NULL, "items");
     mesh_json_out_text(json, NULL, "count");
     mesh_json_out_end(json);
     mesh_json_out_object(json, "properties");
     mesh_json_out_object(json, "items");
     mesh_json_out_text(json, "type", "array");
+    mesh_json_out_text(json, "description", "The rows. It is absent when only the count was asked for.");
     mesh_openapi_ref(json, "items", "schemas", rows->port->name);
     mesh_json_out_end(json);
     mesh_json_out_object(json, "count");
@@ -278,7 +275,9 @@ static void ok_response(struct openapi *o, const struct rows *rows, bool list)
                                              {"Mesh-Product", "product"},
                                              {"Mesh-As-Of", "asOf"},
                                              {"Mesh-Position", "position"},
-                                             {"Mesh-Durable", "durable"}};
+                                             {"Mesh-Durable", "durable"},
+                                             {"Mesh-Count", "count"},
+                                             {"Mesh-Next", "next"}};
     struct mesh_json_out *json = &o->json;
     const char *name = rows->port->name;
     mesh_json_out_object(json, "200");
@@ -295,6 +294,7 @@ static void ok_response(struct openapi *o, const struct rows *rows, bool list)
     else
         row_example(o, "example", rows);
     mesh_json_out_end(json);
+    mesh_openapi_line_formats(json);
     mesh_json_out_end(json);
     mesh_json_out_end(json);
 }
@@ -309,6 +309,8 @@ static void responses(struct openapi *o, const struct rows *rows, bool list, boo
     mesh_openapi_ref(json, "400", "responses", "badRequest");
     if (missing)
         mesh_openapi_ref(json, "404", "responses", "notFound");
+    mesh_openapi_ref(json, "406", "responses", "notAcceptable");
+    mesh_openapi_ref(json, "409", "responses", "notReached");
     mesh_openapi_ref(json, "503", "responses", "unavailable");
     mesh_json_out_end(json);
 }
@@ -334,6 +336,33 @@ static void window_parameters(struct openapi *o, const struct rows *rows, const 
     mesh_openapi_ref(&o->json, NULL, "parameters", "to");
 }
 
+/* What every operation takes: which fields, and when to answer. */
+static void common_parameters(struct openapi *o, const struct rows *rows)
+{
+    struct mesh_json_out *json = &o->json;
+    mesh_json_out_object(json, NULL);
+    mesh_json_out_text(json, "name", "fields");
+    mesh_json_out_text(json, "in", "query");
+    mesh_json_out_text(json, "description", "Show these, in this order; all unless given.");
+    mesh_json_out_bool(json, "explode", false);
+    mesh_json_out_object(json, "schema");
+    mesh_json_out_text(json, "type", "array");
+    mesh_json_out_long(json, "minItems", 1);
+    mesh_json_out_bool(json, "uniqueItems", true);
+    mesh_json_out_object(json, "items");
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_array_line(json, "enum");
+    for (size_t i = 0; i < rows->fields.list.n; i++)
+        if (rows->fields.list.v[i].protect != MESH_DROP)
+            mesh_json_out_text(json, NULL, rows->fields.list.v[i].name);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_openapi_ref(json, NULL, "parameters", "committed");
+    mesh_openapi_ref(json, NULL, "parameters", "minPosition");
+}
+
 static void list_operation(struct openapi *o, const struct rows *rows)
 {
     struct mesh_json_out *json = &o->json;
@@ -343,7 +372,9 @@ static void list_operation(struct openapi *o, const struct rows *rows)
     mesh_json_out_array(json, "parameters");
     mesh_openapi_ref(json, NULL, "parameters", "limit");
     mesh_openapi_ref(json, NULL, "parameters", "after");
+    mesh_openapi_ref(json, NULL, "parameters", "count");
     window_parameters(o, rows, "windowOfList");
+    common_parameters(o, rows);
     mesh_openapi_ref(json, NULL, "parameters", "ifNoneMatch");
     mesh_json_out_end(json);
     responses(o, rows, true, true, false);
@@ -376,6 +407,7 @@ static void point_operation(struct openapi *o, const struct rows *rows)
         if (rows->fields.list.v[i].key)
             key_parameter(o, rows, &rows->fields.list.v[i]);
     window_parameters(o, rows, "windowOfKey");
+    common_parameters(o, rows);
     mesh_openapi_ref(json, NULL, "parameters", "ifNoneMatch");
     mesh_json_out_end(json);
     responses(o, rows, rows->windowed, true, true);
@@ -442,6 +474,7 @@ static void lookup_operation(struct openapi *o, const struct rows *rows)
         mesh_arena_printf(o->arena, "Look %s up by the key itself, which is protected and stands in no path", rows->port->name));
     mesh_json_out_array(json, "parameters");
     window_parameters(o, rows, "windowOfKey");
+    common_parameters(o, rows);
     mesh_json_out_end(json);
     lookup_body(o, rows);
     responses(o, rows, rows->windowed, false, true);

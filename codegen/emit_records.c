@@ -1,12 +1,12 @@
 /* Decoders of contracts, and the codec of records that travel to another key of the same product. */
 #include "codegen/emit_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- reading one value by its schema ---- */
 
-/* "mesh_in_long(in)" and so on; NULL for what has no C type. */
-static const char *read_call(struct mesh_emitter *e, const struct mesh_schema *s)
+const char *mesh_emit_read(struct mesh_emitter *e, const struct mesh_schema *s)
 {
     switch (s->kind) {
     case MESH_AVRO_BOOLEAN:
@@ -54,6 +54,7 @@ static const char *read_call(struct mesh_emitter *e, const struct mesh_schema *s
 
 static void skip(struct mesh_buf *out, int level, const struct mesh_schema *s, int depth)
 {
+    char d[16] = "";
     if (depth > SKIP_DEPTH_MAX) {
         mesh_emit_line(out, level, "mesh_in_fail(in, MESH_AVRO_DEPTH);");
         return;
@@ -85,13 +86,15 @@ static void skip(struct mesh_buf *out, int level, const struct mesh_schema *s, i
         mesh_emit_line(out, level, "(void)mesh_in_enum(in, %zu);", s->n_symbols);
         break;
     case MESH_AVRO_RECORD:
-        for (size_t i = 0; i < s->n_fields; i++)
-            skip(out, level, s->fields[i].type, depth + 1);
+        for (size_t f = 0; f < s->n_fields; f++)
+            skip(out, level, s->fields[f].type, depth + 1);
         break;
     case MESH_AVRO_ARRAY:
     case MESH_AVRO_MAP:
-        mesh_emit_line(out, level, "for (int64_t n = mesh_in_block(in); n > 0; n = mesh_in_block(in))");
-        mesh_emit_line(out, level + 1, "for (int64_t i = 0; i < n && in->fault == MESH_AVRO_OK; i++) {");
+        if (depth > 0) /* one inside another: no name twice */
+            snprintf(d, sizeof d, "%d", depth);
+        mesh_emit_line(out, level, "for (int64_t n%s = mesh_in_block(in); n%s > 0; n%s = mesh_in_block(in))", d, d, d);
+        mesh_emit_line(out, level + 1, "for (int64_t i%s = 0; i%s < n%s && in->fault == MESH_AVRO_OK; i%s++) {", d, d, d, d);
         if (s->kind == MESH_AVRO_MAP)
             mesh_emit_line(out, level + 2, "mesh_skip_bytes(in);");
         skip(out, level + 2, s->items, depth + 1);
@@ -99,9 +102,9 @@ static void skip(struct mesh_buf *out, int level, const struct mesh_schema *s, i
         break;
     case MESH_AVRO_UNION:
         mesh_emit_line(out, level, "switch (mesh_in_union(in, %zu)) {", s->n_branches);
-        for (size_t i = 0; i < s->n_branches; i++) {
-            mesh_emit_line(out, level, "case %zu:", i);
-            skip(out, level + 1, s->branches[i], depth + 1);
+        for (size_t b = 0; b < s->n_branches; b++) {
+            mesh_emit_line(out, level, "case %zu:", b);
+            skip(out, level + 1, s->branches[b], depth + 1);
             mesh_emit_line(out, level + 1, "break;");
         }
         mesh_emit_line(out, level, "default:");
@@ -113,8 +116,10 @@ static void skip(struct mesh_buf *out, int level, const struct mesh_schema *s, i
     }
 }
 
-static void read_field(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_schema_field *field,
-                       const struct mesh_gen_member *member)
+void mesh_emit_skip(struct mesh_buf *out, int level, const struct mesh_schema *schema) { skip(out, level, schema, 0); }
+
+void mesh_emit_read_field(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_schema_field *field,
+                          const struct mesh_gen_member *member)
 {
     if (member == NULL) {
         mesh_emit_line(out, 1, "/* %s: nobody reads it */", field->name);
@@ -124,12 +129,12 @@ static void read_field(struct mesh_emitter *e, struct mesh_buf *out, const struc
     int null_branch = 0;
     const struct mesh_schema *inner = mesh_schema_nullable(field->type, &null_branch);
     if (inner == NULL) {
-        mesh_emit_line(out, 1, "r->%s = %s;", member->cname, read_call(e, field->type));
+        mesh_emit_line(out, 1, "r->%s = %s;", member->cname, mesh_emit_read(e, field->type));
         return;
     }
     mesh_emit_line(out, 1, "r->%s_set = mesh_in_union(in, 2) == %d;", member->cname, 1 - null_branch);
     mesh_emit_line(out, 1, "if (r->%s_set)", member->cname);
-    mesh_emit_line(out, 2, "r->%s = %s;", member->cname, read_call(e, inner));
+    mesh_emit_line(out, 2, "r->%s = %s;", member->cname, mesh_emit_read(e, inner));
 }
 
 static const struct mesh_gen_member *member_named(const struct mesh_emit_struct *s, const char *name)
@@ -143,13 +148,23 @@ static const struct mesh_gen_member *member_named(const struct mesh_emit_struct 
 static void decoder(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_emit_struct *s,
                     const struct mesh_model_contract *contract)
 {
+    const char **resolvers = mesh_arena_alloc(e->arena, (contract->reads.n + 1) * sizeof *resolvers);
+    for (size_t i = 1; i < contract->reads.n; i++)
+        resolvers[i] = mesh_emit_resolver(e, out, s, contract, contract->reads.v[i]);
     mesh_emit_line(out, 0, "/* %s */", contract->path);
     mesh_emit_line(out, 0, "void %s_decode_%s(struct mesh_in *in, uint32_t version, void *record)", e->p, s->name);
     mesh_emit_line(out, 0, "{");
     mesh_emit_line(out, 1, "struct %s *r = record;", s->name);
-    mesh_emit_line(out, 1, "(void)version;");
+    if (contract->reads.n == 1)
+        mesh_emit_line(out, 1, "(void)version;");
+    for (size_t i = 1; i < contract->reads.n; i++) {
+        mesh_emit_line(out, 1, "if (version == %zu) { /* %s */", i, contract->reads.v[i]->name);
+        mesh_emit_line(out, 2, "%s(in, r);", resolvers[i]);
+        mesh_emit_line(out, 2, "return;");
+        mesh_emit_line(out, 1, "}");
+    }
     for (size_t i = 0; i < contract->schema->n_fields; i++)
-        read_field(e, out, &contract->schema->fields[i], member_named(s, contract->schema->fields[i].name));
+        mesh_emit_read_field(e, out, &contract->schema->fields[i], member_named(s, contract->schema->fields[i].name));
     mesh_emit_line(out, 0, "}");
     mesh_emit_blank(out);
 }

@@ -46,7 +46,11 @@ static void contracts(struct table_emit *t)
         if (input == NULL)
             continue;
         mesh_emit_line(t->out, 0, "static const struct mesh_contract contracts_of_%s[] = {{", input->name);
-        contract_initialiser(t, input->contract, input->topic.text, 1);
+        for (size_t k = 0; k < input->contract->reads.n; k++) { /* the order is that of the decoder's `version` */
+            if (k > 0)
+                mesh_emit_line(t->out, 0, "}, {");
+            contract_initialiser(t, input->contract->reads.v[k], input->topic.text, 1);
+        }
         mesh_emit_line(t->out, 0, "}};");
         if (input->product != NULL)
             mesh_emit_line(t->out, 0, "static const char *const upstreams_of_%s[] = {%s};", input->name, cstr(e, input->product));
@@ -228,7 +232,7 @@ static void inputs(struct table_emit *t)
         if (m->copy_all)
             mesh_emit_line(t->out, 2, ".copy_all = true,");
         mesh_emit_line(t->out, 2, ".contracts = contracts_of_%s,", m->name);
-        mesh_emit_line(t->out, 2, ".n_contracts = 1,");
+        mesh_emit_line(t->out, 2, ".n_contracts = %zu,", m->contract->reads.n);
         if (m->product != NULL) {
             mesh_emit_line(t->out, 2, ".upstreams = upstreams_of_%s,", m->name);
             mesh_emit_line(t->out, 2, ".n_upstreams = 1,");

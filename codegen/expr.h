@@ -114,6 +114,16 @@ struct mesh_expr_aggregate_c {
 void mesh_expr_emit_let(const struct mesh_expr *expr, const struct mesh_expr_aggregate_c *aggregates, struct mesh_buf *out);
 void mesh_expr_emit_let_present(const struct mesh_expr *expr, const struct mesh_expr_aggregate_c *aggregates, struct mesh_buf *out);
 
+/* C of a value that is there, by its type: `b` of a bool, `d` of a double, `dec` of a decimal, `s` of texts and bytes, else `i`. */
+struct mesh_expr_value {
+    bool b;
+    int64_t i;
+    double d;
+    mesh_dec dec;
+    struct mesh_str s;
+};
+void mesh_expr_emit_value(const struct mesh_gen_type *type, const struct mesh_expr_value *value, struct mesh_buf *out);
+
 /* Text of the expression as normal CEL, for docs and lineage. */
 void mesh_expr_print(const struct mesh_expr *expr, struct mesh_buf *out);
 

@@ -126,3 +126,10 @@ void mesh_ex_emit_const(const struct mesh_ex_core *core, struct mesh_buf *out)
         mesh_buf_puts(out, " */");
     }
 }
+
+void mesh_expr_emit_value(const struct mesh_gen_type *type, const struct mesh_expr_value *value, struct mesh_buf *out)
+{
+    struct mesh_ex_core core = {.type = *type,
+                                .k = {.b = value->b, .i = value->i, .d = value->d, .dec = value->dec, .s = value->s}};
+    mesh_ex_emit_const(&core, out);
+}

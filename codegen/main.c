@@ -24,8 +24,11 @@ static const struct {
     {"topics", "[DIR]", "list the topics: name, partitions, delete or compact", 0, 1, mesh_cli_topics},
     {"services", "[DIR]", "list the services: domain and HTTP port", 0, 1, mesh_cli_services},
     {"contract", "PRODUCT/VIEW", "print an Avro contract for the rows of a view", 1, 1, mesh_cli_contract},
+    {"breaking", "[DIR]", "what changed for the readers of the mesh, since --against", 0, 1, mesh_cli_breaking},
+    {"schema", "COMMAND FILE...", "Avro schemas as files: check, canonical, fingerprint, compat, decode, encode", 1, MESH_CLI_ARGS_MAX,
+     mesh_cli_schema},
     {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
-    {"json-schema", "[mesh|test]", "print the JSON Schema of product.yaml, mesh.yaml or tests, for editors", 0, 1, mesh_cli_json_schema},
+    {"json-schema", "[FILE]", "print the JSON Schema for editors: of product.yaml; or mesh, waivers, test", 0, 1, mesh_cli_json_schema},
     {"docs", "", "print the reference of keys and codes as Markdown", 0, 0, mesh_cli_docs},
 };
 
@@ -44,6 +47,13 @@ static void help(FILE *out)
                  "  --domain NAME             generate: this domain only\n"
                  "  --check                   generate: write nothing; exit 1 when something would change\n"
                  "  --dry-run                 new-domain, init: show what would be written\n"
+                 "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
+                 "  --mode MODE               schema compat: BACKWARD_TRANSITIVE (the default), BACKWARD, FORWARD, FORWARD_TRANSITIVE,\n"
+                 "                            FULL, FULL_TRANSITIVE or NONE\n"
+                 "  --framing FRAMING         schema decode, encode: confluent (the default), single or none\n"
+                 "  --payload FORM            schema decode, encode: raw (the default), hex, base64 or length\n"
+                 "  --reader FILE             schema decode: read with this schema what another one wrote\n"
+                 "  --id NUMBER               schema decode, encode: the id that a registry gave the (first) schema\n"
                  "  -h, --help                this text\n"
                  "  --version                 the version\n"
                  "\nExit: 0 ok, 1 findings, 2 usage or unreadable input, 3 internal error.\n");
@@ -92,7 +102,8 @@ static void aborted(int signal_number)
     _exit(MESH_CLI_INTERNAL);
 }
 
-enum cli_option { OPT_MESH = 256, OPT_FORMAT, OPT_DOMAIN, OPT_CHECK, OPT_DRY_RUN, OPT_VERSION };
+enum cli_option { OPT_MESH = 256, OPT_FORMAT, OPT_DOMAIN, OPT_CHECK, OPT_DRY_RUN, OPT_VERSION,
+                  OPT_MODE, OPT_FRAMING, OPT_PAYLOAD, OPT_READER, OPT_ID, OPT_AGAINST };
 
 int main(int argc, char **argv)
 {
@@ -103,6 +114,12 @@ int main(int argc, char **argv)
         {"domain", required_argument, NULL, OPT_DOMAIN},
         {"check", no_argument, NULL, OPT_CHECK},
         {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+        {"mode", required_argument, NULL, OPT_MODE},
+        {"framing", required_argument, NULL, OPT_FRAMING},
+        {"payload", required_argument, NULL, OPT_PAYLOAD},
+        {"reader", required_argument, NULL, OPT_READER},
+        {"id", required_argument, NULL, OPT_ID},
+        {"against", required_argument, NULL, OPT_AGAINST},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPT_VERSION},
         {NULL, 0, NULL, 0},
@@ -131,6 +148,24 @@ int main(int argc, char **argv)
             break;
         case OPT_DRY_RUN:
             cli.dry_run = true;
+            break;
+        case OPT_MODE:
+            cli.mode = optarg;
+            break;
+        case OPT_FRAMING:
+            cli.framing = optarg;
+            break;
+        case OPT_PAYLOAD:
+            cli.payload = optarg;
+            break;
+        case OPT_READER:
+            cli.reader = optarg;
+            break;
+        case OPT_ID:
+            cli.id = optarg;
+            break;
+        case OPT_AGAINST:
+            cli.against = optarg;
             break;
         case 'h':
             help(stdout);

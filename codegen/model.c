@@ -19,7 +19,7 @@ static const struct mesh_source *read_source(struct mesh_model *model, const cha
     char *copy = mesh_arena_alloc(model->arena, text.n + 1);
     if (text.n > 0)
         memcpy(copy, text.p, text.n);
-    return mesh_source_new(model->arena, path, copy, text.n);
+    return mesh_source_new(model->arena, mesh_arena_printf(model->arena, "%s%s", model->shown, path), copy, text.n);
 }
 
 struct mesh_model_text mesh_load_text(const struct mesh_yaml *map, const char *key)
@@ -52,6 +52,7 @@ static int load_mesh(struct mesh_model *model, struct mesh_err *err)
     if (source == NULL)
         return -1;
     model->default_partitions = (int32_t)mesh_bind_integer(&mesh_bind_mesh, NULL, "topics.partitions");
+    model->compatibility = (enum mesh_compat_mode)mesh_bind_enum(&mesh_bind_mesh, NULL, "compatibility");
     model->name = "";
     const struct mesh_yaml *root = mesh_yaml_parse(model->arena, source, model->diags);
     if (root == NULL || !mesh_bind_check(&mesh_bind_mesh, root, "mesh.yaml", model->arena, model->diags))
@@ -59,6 +60,10 @@ static int load_mesh(struct mesh_model *model, struct mesh_err *err)
     const char *name = mesh_bind_text(root, "name");
     model->name = name == NULL ? "" : name;
     model->default_partitions = (int32_t)mesh_bind_integer(&mesh_bind_mesh, mesh_yaml_get(root, "topics"), "topics.partitions");
+    if (mesh_bind_text(root, "compatibility") != NULL && mesh_bind_enum(&mesh_bind_mesh, root, "compatibility") >= 0) {
+        model->compatibility = (enum mesh_compat_mode)mesh_bind_enum(&mesh_bind_mesh, root, "compatibility");
+        model->compatibility_given = true;
+    }
     model->pseudonym_key_env = pseudonym_env(model, root);
     const struct mesh_yaml *services = mesh_yaml_get(root, "services");
     for (size_t i = 0; services != NULL && i < services->entries.n; i++)
@@ -182,10 +187,17 @@ static int by_domain_and_name(const void *a, const void *b)
 int mesh_model_load(struct mesh_arena *arena, struct mesh_diags *diags, const char *root, struct mesh_model **ret,
                     struct mesh_err *err)
 {
+    return mesh_model_load_shown(arena, diags, root, "", ret, err);
+}
+
+int mesh_model_load_shown(struct mesh_arena *arena, struct mesh_diags *diags, const char *root, const char *shown,
+                          struct mesh_model **ret, struct mesh_err *err)
+{
     struct mesh_model *model = mesh_arena_new(arena, struct mesh_model);
     model->arena = arena;
     model->diags = diags;
     model->root = mesh_arena_strdup(arena, root);
+    model->shown = mesh_arena_strdup(arena, shown);
     if (load_mesh(model, err) != 0)
         return -1;
     char **domains = NULL;
@@ -201,6 +213,7 @@ int mesh_model_load(struct mesh_arena *arena, struct mesh_diags *diags, const ch
         qsort(model->products.v, model->products.n, sizeof *model->products.v, by_domain_and_name);
     for (size_t i = 0; i < model->products.n; i++)
         model->products.v[i]->index = (uint32_t)i;
+    mesh_load_versions(model);
     *ret = model;
     return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "codegen/expr.h"
 #include "codegen/type.h"
+#include "contract/compat.h"
 #include "mesh/err.h"
 #include "mesh/product.h"
 
@@ -28,6 +29,19 @@ struct mesh_model_contract {
     struct mesh_schema *schema;    /* a record */
     uint32_t local_id;
     uint64_t fingerprint;
+    bool named;                    /* by a port; the others are here because they lie in contracts/ */
+    bool left_behind;              /* a newer version is named, and this one is not: it is read, and nobody can change it any more */
+    MESH_VEC(struct mesh_model_contract *) reads; /* (checked) the versions whose records this one can read: itself, then the others,
+                                                     oldest first */
+};
+
+/* All versions of one contract that lie in contracts/<domain>/. */
+struct mesh_model_subject {
+    const char *domain, *name;
+    MESH_VEC(struct mesh_model_contract *) versions; /* oldest first; what could not be read has no schema */
+    enum mesh_compat_mode mode;    /* (checked) what new versions must be, by the port that says so, else by mesh.yaml */
+    const char *mode_rule;         /* (checked) "the port 'sales' asks for FULL" */
+    bool broken;                   /* (checked) a version does not keep to it: reported */
 };
 
 struct mesh_model_input {
@@ -36,6 +50,7 @@ struct mesh_model_input {
     struct mesh_model_text topic;
     struct mesh_model_contract *contract;
     struct mesh_model_text key;           /* field of the contract that partitions the topic */
+    struct mesh_model_text compatibility; /* mode of the contract's subject, or absent */
     struct mesh_model_text event_time;    /* field: a timestamp */
     int32_t partitions;                   /* 0: mesh default */
     int64_t delay_us, idle_us, ahead_us;  /* defaults 0 -> 2 s idle, 1 h ahead: documented in the bind table */
@@ -174,6 +189,7 @@ struct mesh_model_port {
     struct mesh_model_view *view;         /* (checked) from a view */
     struct mesh_model_text topic;
     struct mesh_model_contract *contract; /* KAFKA */
+    struct mesh_model_text compatibility; /* KAFKA: mode of the contract's subject, or absent */
     struct mesh_model_text key;           /* KAFKA: member whose text is the message key */
     int32_t partitions;
     bool compact;
@@ -215,18 +231,25 @@ struct mesh_model {
     struct mesh_arena *arena;
     struct mesh_diags *diags;
     const char *root;                     /* the folder of mesh.yaml */
+    const char *shown;                    /* in front of paths in messages: "", or "git:main:" */
     const char *name;
     int32_t default_partitions;
+    enum mesh_compat_mode compatibility;  /* of subjects whose ports say nothing */
+    bool compatibility_given;
     const char *pseudonym_key_env;        /* "MESH_PSEUDONYM_KEY" */
     MESH_VEC(struct mesh_model_service) services; /* as declared; mesh_model_port() fills in the others */
     bool incomplete;                      /* a product.yaml could not be read: names of other products are not judged */
     MESH_VEC(struct mesh_model_product *) products;   /* sorted by domain, then name */
-    MESH_VEC(struct mesh_model_contract *) contracts; /* loaded on demand, each once */
+    MESH_VEC(struct mesh_model_contract *) contracts; /* each once: what ports name, then all else that lies in contracts/ */
+    MESH_VEC(struct mesh_model_subject *) subjects;   /* in order of domain and name */
 };
 
-/* Load mesh.yaml of `root` and every domains/<d>/product.yaml and domains/<d>/<p>/product.yaml. 0, or negative when the root cannot
- * be read at all; mistakes are diagnostics. */
+/* Load mesh.yaml of `root`, every domains/<d>/product.yaml and domains/<d>/<p>/product.yaml, and every contract. 0, or negative when
+ * the root cannot be read at all; mistakes are diagnostics. */
 int mesh_model_load(struct mesh_arena *arena, struct mesh_diags *diags, const char *root, struct mesh_model **ret, struct mesh_err *err);
+/* The same; paths in messages begin with `shown`, so that two states of one mesh can be told apart. */
+int mesh_model_load_shown(struct mesh_arena *arena, struct mesh_diags *diags, const char *root, const char *shown,
+                          struct mesh_model **ret, struct mesh_err *err);
 /* HTTP port of a domain's service: declared, or the next free one in the order of the domains, from 8081. */
 int mesh_model_port(const struct mesh_model *model, const char *domain);
 /* Resolve, type and judge everything. Look at diags->n_errors afterwards. */

@@ -24,6 +24,9 @@ void mesh_load_assigns(struct mesh_model *model, const struct mesh_yaml *map, st
  * record was reported in its own file; it is returned with schema NULL. */
 struct mesh_model_contract *mesh_model_contract(struct mesh_model *model, struct mesh_model_text name);
 
+/* Every version that lies in contracts/, whether a port names it or not, and the subjects they are versions of. */
+void mesh_load_versions(struct mesh_model *model);
+
 /* The type named by text ("decimal(12,2)?"); false when there is none. */
 bool mesh_load_type(const char *text, struct mesh_gen_type *ret);
 

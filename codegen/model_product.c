@@ -93,7 +93,7 @@ bool mesh_load_type(const char *text, struct mesh_gen_type *ret)
 
 static void input_source(struct mesh_model *model, struct mesh_model_input *input, const struct mesh_yaml_entry *entry)
 {
-    static const char *const own[] = {"topic", "contract", "key", "partitions"};
+    static const char *const own[] = {"topic", "contract", "key", "partitions", "compatibility"};
     static const char *const examples[] = {"topic: omnishop.sales.payments", "contract: sales_fraud/payment@1", "key: card_id"};
     const struct mesh_yaml_entry *product = mesh_yaml_entry(entry->value, "product");
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf missing = MESH_BUF_NULL;
@@ -118,6 +118,7 @@ static void input_source(struct mesh_model *model, struct mesh_model_input *inpu
         mesh_diag_fix(model->diags, diag, "add %s; or 'product: PRODUCT/PORT'", fix.p);
     }
     input->contract = mesh_model_contract(model, mesh_load_text(entry->value, "contract"));
+    input->compatibility = mesh_load_text(entry->value, "compatibility");
 }
 
 static struct mesh_model_input *load_input(struct mesh_model *model, const struct mesh_yaml_entry *entry)
@@ -290,6 +291,7 @@ static struct mesh_model_port *load_port(struct mesh_model *model, const struct 
     port->from = (struct mesh_model_from){.kind = MESH_FROM_STREAM, .name = from.text, .at = from.at};
     port->topic = mesh_load_text(map, "topic");
     port->contract = mesh_model_contract(model, mesh_load_text(map, "contract"));
+    port->compatibility = mesh_load_text(map, "compatibility");
     port->key = mesh_load_text(map, "key");
     port->partitions = (int32_t)mesh_bind_integer(P, map, "outputPorts.*.partitions");
     port->compact = mesh_bind_enum(P, map, "outputPorts.*.cleanup") == 1;

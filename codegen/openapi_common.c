@@ -97,22 +97,58 @@ static void plain_parameter(struct mesh_json_out *json, const char *name, const 
     end_parameter(json);
 }
 
+static void time_parameter(struct mesh_json_out *json, const char *name, const char *text)
+{
+    begin_parameter(json, name, name, "query", text);
+    mesh_json_out_array(json, "anyOf");
+    for (int i = 0; i < 2; i++) {
+        mesh_json_out_object_line(json, NULL);
+        mesh_json_out_text(json, "type", "string");
+        mesh_json_out_text(json, "format", i == 0 ? "date-time" : "date");
+        mesh_json_out_end(json);
+    }
+    mesh_json_out_end(json);
+    end_parameter(json);
+}
+
+static void flag_parameter(struct mesh_json_out *json, const char *name, const char *shown, const char *text)
+{
+    begin_parameter(json, name, shown, "query", text);
+    mesh_json_out_text(json, "type", "integer");
+    mesh_json_out_array_line(json, "enum");
+    mesh_json_out_long(json, NULL, 0);
+    mesh_json_out_long(json, NULL, 1);
+    mesh_json_out_end(json);
+    mesh_json_out_long(json, "default", 0);
+    end_parameter(json);
+}
+
 static void parameters(struct mesh_json_out *json)
 {
     mesh_json_out_object(json, "parameters");
-    begin_parameter(json, "limit", "limit", "query", "How many rows at most; more than the maximum is the maximum.");
+    begin_parameter(json, "limit", "limit", "query", "How many rows at most.");
     mesh_json_out_text(json, "type", "integer");
     mesh_json_out_long(json, "minimum", 1);
     mesh_json_out_long(json, "maximum", LIMIT_MAX);
     mesh_json_out_long(json, "default", LIMIT_DEFAULT);
     end_parameter(json);
-    plain_parameter(json, "after", "after", "query", NULL, "The next of the page before; the other parameters must be the same.");
+    begin_parameter(json, "after", "after", "query", "The next of the page before; the other parameters must be the same.");
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_text(json, "pattern", "^[A-Za-z0-9_-]*$");
+    end_parameter(json);
+    flag_parameter(json, "count", "count", "1: only how many rows there are.");
+    flag_parameter(json, "committed", "committed",
+                   "1: answer when what is shown is on disk; at most half a second later, as a rule.");
+    begin_parameter(json, "minPosition", "min-position", "query",
+                    "Answer when this is reached: the Mesh-Position of an earlier answer of the port. 409 when it takes too long.");
+    mesh_json_out_text(json, "type", "integer");
+    mesh_json_out_text(json, "format", "int64");
+    mesh_json_out_long(json, "minimum", 0);
+    end_parameter(json);
     window_parameter(json, "windowOfList", "Which windows; the latest of each key, unless from or to is given: then all.");
     window_parameter(json, "windowOfKey", "Which windows; all unless given.");
-    plain_parameter(json, "from", "from", "query", "date-time",
-                    "Windows that begin at this time or later. A day, as 2026-01-01, is taken too.");
-    plain_parameter(json, "to", "to", "query", "date-time",
-                    "Windows that begin before this time. A day, as 2026-01-01, is taken too.");
+    time_parameter(json, "from", "Windows that begin at this time or later; of a day, with its beginning.");
+    time_parameter(json, "to", "Windows that begin before this time; of a day, before its beginning.");
     plain_parameter(json, "ifNoneMatch", "If-None-Match", "header", NULL,
                     "The ETag of an answer that you have: 304 when it is still the same.");
     mesh_json_out_end(json);
@@ -133,9 +169,11 @@ static void headers(struct mesh_json_out *json)
     mesh_json_out_object(json, "headers");
     header(json, "etag", "Of the body; strong.");
     header(json, "product", "name@version of the product that answers.");
-    header(json, "asOf", "The watermark that the answer holds for, RFC 3339; none before the first event.");
+    header(json, "asOf", "The time up to which everything is in the answer, RFC 3339; none before the first event.");
     header(json, "position", "Commits processed.");
     header(json, "durable", "Commits on disk; as many as processed when nothing is pending.");
+    header(json, "count", "Rows that there are in all; only with CSV and NDJSON, which have no place for it.");
+    header(json, "next", "Pass it as after to read on; only with CSV and NDJSON, and not at the end.");
     mesh_json_out_end(json);
 }
 
@@ -159,6 +197,8 @@ static void problem_responses(struct mesh_json_out *json)
     mesh_json_out_end(json);
     problem_response(json, "badRequest", "The key or a parameter is not one that this port understands; errors says which.");
     problem_response(json, "notFound", "There is no row of this key.");
+    problem_response(json, "notAcceptable", "None of the formats that there are is one that you accept.");
+    problem_response(json, "notReached", "The position asked for was not reached in time; try again after Retry-After.");
     problem_response(json, "unavailable", "The state is not loaded, or the product is busy; try again after Retry-After.");
     mesh_json_out_end(json);
 }
@@ -202,6 +242,18 @@ void mesh_openapi_problem_schema(struct mesh_json_out *json)
     mesh_json_out_end(json);
     mesh_json_out_end(json);
     mesh_json_out_end(json);
+}
+
+void mesh_openapi_line_formats(struct mesh_json_out *json)
+{
+    static const char *const types[] = {"text/csv", "application/x-ndjson"};
+    for (size_t i = 0; i < MESH_LEN(types); i++) {
+        mesh_json_out_object(json, types[i]);
+        mesh_json_out_object_line(json, "schema");
+        mesh_json_out_text(json, "type", "string");
+        mesh_json_out_end(json);
+        mesh_json_out_end(json);
+    }
 }
 
 void mesh_openapi_components(struct mesh_json_out *json)

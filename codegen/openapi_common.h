@@ -9,8 +9,12 @@ void mesh_openapi_ref(struct mesh_json_out *json, const char *key, const char *k
 
 /* Members of `paths`. */
 void mesh_openapi_paths(struct mesh_json_out *json);
-/* Members of `components`: parameters limit, after, windowOfList, windowOfKey, from, to, ifNoneMatch; headers etag, product, asOf,
- * position, durable; responses notModified, badRequest, notFound, unavailable. */
+/* Members of `content`: the formats with a row a line. */
+void mesh_openapi_line_formats(struct mesh_json_out *json);
+/* Members of `components`: parameters limit, after, count, committed, minPosition, windowOfList, windowOfKey, from, to,
+ * ifNoneMatch; headers etag, product, asOf, position, durable, count, next; responses notModified, badRequest, notFound,
+ * notAcceptable, notReached,
+ * unavailable. */
 void mesh_openapi_components(struct mesh_json_out *json);
 /* A member of `components.schemas`: mesh.problem. No port can have a name with a dot. */
 void mesh_openapi_problem_schema(struct mesh_json_out *json);

@@ -307,6 +307,8 @@ static void lint_contract(struct mesh_checker *c, const struct mesh_model_contra
 
 void mesh_privacy_lint(struct mesh_checker *c)
 {
-    for (size_t i = 0; i < c->model->contracts.n; i++)
-        lint_contract(c, c->model->contracts.v[i]);
+    for (size_t i = 0; i < c->model->contracts.n; i++) {
+        if (!c->model->contracts.v[i]->left_behind)
+            lint_contract(c, c->model->contracts.v[i]);
+    }
 }

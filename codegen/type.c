@@ -99,7 +99,7 @@ struct mesh_gen_member *mesh_gen_shape_member(const struct mesh_gen_shape *shape
 
 /* ---- from Avro ---- */
 
-static enum mesh_label label_of(const char *name)
+enum mesh_label mesh_gen_label(const char *name)
 {
     static const char *const names[MESH_LABEL_COUNT] = {
         [MESH_PUBLIC] = "public",   [MESH_INTERNAL] = "internal",         [MESH_PERSONAL] = "personal",
@@ -177,7 +177,7 @@ static bool record_of(const struct mesh_schema *schema, struct mesh_arena *arena
             .name = field->name,
             .cname = c_name(arena, field->name),
             .type = type,
-            .label = label_of(field->label),
+            .label = mesh_gen_label(field->label),
             .subject = field->subject,
             .doc = field->doc,
             .at = field->name_at,

@@ -59,5 +59,7 @@ void mesh_gen_type_describe(const struct mesh_gen_type *type, struct mesh_buf *o
 struct mesh_gen_member *mesh_gen_shape_member(const struct mesh_gen_shape *shape, const char *name); /* or NULL */
 /* Type of an Avro schema; false when the language has no such type (map, union of several, duration). */
 bool mesh_gen_type_of_schema(const struct mesh_schema *schema, struct mesh_arena *arena, struct mesh_gen_type *ret);
+/* The label of that name in a contract; internal for none. */
+enum mesh_label mesh_gen_label(const char *name);
 
 #endif

@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1
 rdkafka=${2:-}
-options=(--prefix "${PREFIX:-/usr/local}" "-Dlibrdkafka=$rdkafka")
+# Where it will be installed is of no concern here (scripts/install.sh).
+options=(--prefix /usr/local -Dlibdir=lib -Dpkgconfig.relocatable=true "-Dlibrdkafka=$rdkafka")
 log=$build/build.log
 
 quietly() { # what command...: output to the log; the end of it when the command fails
@@ -25,9 +26,10 @@ mkdir -p "$build"
 if [ ! -f "$build/build.ninja" ]; then
     echo "building the platform and the compiler ..."
     quietly "configure" meson setup "$build" "${options[@]}"
-elif [ "$(cat "$build/.librdkafka" 2> /dev/null || true)" != "$rdkafka" ]; then
-    quietly "configure" meson configure "$build" "-Dlibrdkafka=$rdkafka"
+elif [ "$(cat "$build/.options" 2> /dev/null || true)" != "${options[*]}" ]; then
+    quietly "configure" meson configure "$build" "${options[@]}"
 fi
+printf '%s' "${options[*]}" > "$build/.options"
 printf '%s' "$rdkafka" > "$build/.librdkafka"
 quietly "compile" ninja -C "$build"
 
@@ -38,8 +40,11 @@ ln -f "$build/codegen/meshgen" "$build"/tools/{meshctl,mesh-broker,mesh-topics,m
 
 export PKG_CONFIG_PATH=$PWD/$build/meson-uninstalled
 service() { # domain: one service, only when something it is made of changed
-    local domain=$1 out=$build/svc/$1 t0=$SECONDS
+    local domain=$1 out=$build/svc/$1 pc=$build/meson-uninstalled/mesh-uninstalled.pc t0=$SECONDS
+    # meson remembers what mesh.pc said; when it says something else, only a new folder helps.
+    cmp -s "$pc" "$out/.mesh.pc" || rm -rf "$out"
     [ -f "$out/build.ninja" ] || quietly "configure $domain" meson setup "$out" "$build/gen/$domain"
+    cp "$pc" "$out/.mesh.pc"
     quietly "compile $domain" ninja -C "$out"
     if ((SECONDS - t0 > 2)); then echo "service $domain: $((SECONDS - t0)) s"; fi
 }

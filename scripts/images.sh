@@ -11,8 +11,9 @@
 # Exit 0 ok, 2 wrong use, 3 cannot be done on this machine (the line says why), else the tool's own.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-store=${MESH_CACHE:-$root/.cache}/images
+# shellcheck source-path=SCRIPTDIR source=setup/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup/cache.sh"
+store=$mesh_cache/images
 base_image=docker.io/library/debian:12
 base_suite=bookworm
 
@@ -114,7 +115,7 @@ build_image() {
     make_base
     say "building $tag"
     # chroot isolation needs no namespaces of its own; the docker format keeps HEALTHCHECK.
-    buildah bud --isolation chroot --pull-never --format docker --network host --layers \
+    buildah bud --isolation chroot --pull-never --format docker --network host --layers --force-rm \
         --timestamp 0 "${options[@]}" -t "$tag" -f "$dockerfile" "$context" > "$log" 2>&1 9>&- || {
         tail -n 20 "$log" >&2
         say "building $tag failed (all of it: $log)"

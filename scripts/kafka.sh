@@ -7,21 +7,28 @@
 #   kafka.sh stop DIR           asks it to end and waits until it is gone
 #   kafka.sh kill DIR           kill -9, waits until it is gone
 #   kafka.sh restart DIR        stop (if it runs) and start on the same port
-#   kafka.sh uri DIR            prints host:port
+#   kafka.sh uri DIR [scram|mtls]   prints host:port; of a secure broker that of its listeners too
 #   kafka.sh ready DIR          exit 0 if it runs and answers, 1 if not
 #   kafka.sh topics DIR FILE    creates the topics of FILE (see tools/topics/README.md), idempotent
+#   kafka.sh user DIR FILE      gives the SCRAM user of a secure broker the password in FILE
+#
+# With KAFKA_SECURE=1 a first start makes a secure broker: beside the plain listener one with TLS and
+# SCRAM and one with TLS that demands a client certificate. secure.sh says what is in DIR/secure.
 #
 # Exit 0 ok, 1 failed, 2 wrong use, 3 Kafka is not set up here (run scripts/setup.sh full).
 # KAFKA_HEAP (512m) is the heap; KAFKA_SET holds further server properties, one per line.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-kafka_home=${MESH_CACHE:-$root/.cache}/kafka
+# shellcheck source-path=SCRIPTDIR source=setup/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup/cache.sh"
+kafka_home=$mesh_cache/kafka
 heap=${KAFKA_HEAP:-512m}
 start_deadline_s=90
+# shellcheck source-path=SCRIPTDIR source=secure.sh
+. "$(dirname "${BASH_SOURCE[0]}")/secure.sh"
 
 usage() {
-    sed -n '4,15s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '4,20s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 
@@ -85,12 +92,14 @@ logger.acceptor.level = INFO
 PROPERTIES
 }
 
-# write_properties DIR BROKER_PORT CONTROLLER_PORT
+# write_properties DIR BROKER_PORT CONTROLLER_PORT SCRAM_PORT MTLS_PORT
 write_properties() {
+    local more=''
+    [ ! -d "$1/secure" ] || more=$(secure_listeners "$4" "$5")
     cat > "$1/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3
+listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3$more
 controller.quorum.bootstrap.servers=127.0.0.1:$3
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
@@ -135,16 +144,18 @@ group.coordinator.threads=1
 group.coordinator.background.threads=1
 ${KAFKA_SET:-}
 PROPERTIES
+    [ ! -d "$1/secure" ] || secure_properties "$1" >> "$1/server.properties"
 }
 
 # format_storage DIR: gives an empty DIR a cluster id of its own (16 random bytes, URL-safe).
 format_storage() {
-    local id
+    local id scram=()
+    [ ! -d "$1/secure" ] || mapfile -t scram < <(secure_scram "$1")
     id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
     # An id that begins with "-" would be read as an option.
     id=m${id:1}
     if ! (KAFKA_ARCHIVE_DUMP='' jvm 128m kafka.tools.StorageTool format --standalone \
-        -t "$id" -c "$1/server.properties") > "$1/format.log" 2>&1; then
+        -t "$id" -c "$1/server.properties" "${scram[@]}") > "$1/format.log" 2>&1; then
         rm -rf "${1:?}/data"
         say "formatting $1 failed:"
         tail -n 10 "$1/format.log" >&2
@@ -190,13 +201,13 @@ bound_ports() {
 }
 
 start_broker() {
-    local dir=$1 port=$2 controller_port=0 ports tries=0 status
+    local dir=$1 port=$2 controller_port=0 scram_port=0 mtls_port=0 old_port ports tries=0 status wanted=2
     command -v java > /dev/null || {
-        say "no java on PATH; run scripts/setup.sh full"
+        say "no java on PATH; run $mesh_root/scripts/setup.sh packages"
         exit 3
     }
     [ -d "$kafka_home/libs" ] || {
-        say "its jars are not in .cache/kafka; run scripts/setup.sh full"
+        say "its jars are not in $kafka_home; run $mesh_root/scripts/setup.sh kafka"
         exit 3
     }
     if alive "$dir"; then
@@ -206,12 +217,15 @@ start_broker() {
     if [ -s "$dir/ports" ]; then
         # Data is there: the quorum has stored the controller's port, so that one stays. The
         # broker's stays too unless the caller wants another.
-        read -r controller_port old_port < "$dir/ports"
+        read -r controller_port old_port scram_port mtls_port < "$dir/ports"
         [ "$port" != 0 ] || port=$old_port
+    elif [ -n "${KAFKA_SECURE:-}" ] && [ ! -d "$dir/secure" ]; then
+        make_credentials "$dir"
     fi
+    [ ! -d "$dir/secure" ] || wanted=4
     log4j=$dir/log4j2.properties
     write_log4j "$log4j"
-    write_properties "$dir" "$port" "$controller_port"
+    write_properties "$dir" "$port" "$controller_port" "$scram_port" "$mtls_port"
     [ -s "$dir/data/meta.properties" ] || format_storage "$dir"
     # A port that was ours may for a moment be the local end of someone's connection: try again.
     while :; do
@@ -227,11 +241,11 @@ start_broker() {
         fail "$dir: the broker did not start (all of it: $dir/out.log)"
     fi
     mapfile -t ports < <(bound_ports "$dir")
-    if [ ${#ports[@]} != 2 ]; then
+    if [ ${#ports[@]} != "$wanted" ]; then
         stop_broker "$dir" TERM
         fail "$dir: cannot read the bound ports from $dir/out.log"
     fi
-    echo "${ports[0]} ${ports[1]}" > "$dir/ports"
+    echo "${ports[@]}" > "$dir/ports"
     echo "127.0.0.1:${ports[1]}" | tee "$dir/bootstrap"
 }
 
@@ -259,8 +273,42 @@ answers() {
     (exec 3<> "/dev/tcp/${address%:*}/${address##*:}") 2> /dev/null
 }
 
+# print_uri DIR [scram|mtls]
+print_uri() {
+    local ports at=1
+    case ${2:-} in
+        '') ;;
+        scram) at=2 ;;
+        mtls) at=3 ;;
+        *) usage ;;
+    esac
+    [ -s "$1/ports" ] || fail "$1: no broker was ever started here"
+    read -ra ports < "$1/ports"
+    [ -n "${ports[at]:-}" ] || fail "$1: not a secure broker (KAFKA_SECURE=1 at its first start)"
+    echo "127.0.0.1:${ports[at]}"
+}
+
+# set_password DIR FILE: for both mechanisms of the user; the broker takes one in a request.
+set_password() {
+    local password mechanism pids=() pid
+    password=$(< "$2")
+    [ -s "$1/secure/user" ] || fail "$1: not a secure broker (KAFKA_SECURE=1 at its first start)"
+    alive "$1" || fail "$1: no broker runs here; kafka.sh start $1"
+    log4j=$1/log4j2.properties
+    for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
+        (
+            umask 077
+            echo "$mechanism=password=$password" > "$1/secure/$mechanism"
+            jvm 128m kafka.admin.ConfigCommand --bootstrap-server "$(< "$1/bootstrap")" --alter \
+                --entity-type users --entity-name "$(< "$1/secure/user")" --add-config-file "$1/secure/$mechanism"
+        ) > "$1/$mechanism.log" 2>&1 &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid" || fail "setting the password failed, see $1/SCRAM-*.log"; done
+}
+
 create_topics() {
-    local tool=${MESH_TOPICS:-$root/build/bin/mesh-topics}
+    local tool=${MESH_TOPICS:-$mesh_root/build/bin/mesh-topics}
     [ -x "$tool" ] || tool=$(command -v mesh-topics) ||
         fail "mesh-topics is not built: run make build, or set MESH_TOPICS"
     alive "$1" || fail "$1: no broker runs here; kafka.sh start $1"
@@ -277,7 +325,7 @@ case $command in
         start_broker "$dir" "${3:-0}"
         exit 0
         ;;
-    stop | kill | restart | uri | ready | topics) ;;
+    stop | kill | restart | uri | ready | topics | user) ;;
     *) usage ;;
 esac
 dir=$(cd "$dir" 2> /dev/null && pwd) || fail "$2: no such directory"
@@ -288,10 +336,14 @@ case $command in
         stop_broker "$dir" TERM
         start_broker "$dir" 0
         ;;
-    uri) cat "$dir/bootstrap" 2> /dev/null || fail "$dir: no broker was ever started here" ;;
+    uri) print_uri "$dir" "${3:-}" ;;
     ready) answers "$dir" ;;
     topics)
         [ -n "${3:-}" ] || usage
         create_topics "$dir" "$3"
+        ;;
+    user)
+        [ -n "${3:-}" ] || usage
+        set_password "$dir" "$3"
         ;;
 esac

@@ -8,6 +8,9 @@
 #   mongo.sh kill DIR           kill -9, waits until it is gone
 #   mongo.sh uri DIR            prints mongodb://host:port/
 #
+# With MONGO_SECURE=1 a first start makes a compatible server that demands TLS and SCRAM, also when
+# mongod is there. secure.sh says what is in DIR/secure.
+#
 # Exit 0 ok, 1 failed, 2 wrong use, 3 there is no server here (the line says why).
 #
 # The compatible server is FerretDB before PostgreSQL. PostgreSQL runs in a chroot and can see
@@ -15,11 +18,14 @@
 # is gone is removed at the next start.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-home=${MESH_CACHE:-$root/.cache}/mongo
+# shellcheck source-path=SCRIPTDIR source=setup/cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup/cache.sh"
+home=$mesh_cache/mongo
 rootfs=$home/rootfs
 pg_bin=/usr/lib/postgresql/18/bin
 start_deadline_s=60
+# shellcheck source-path=SCRIPTDIR source=secure.sh
+. "$(dirname "${BASH_SOURCE[0]}")/secure.sh"
 
 usage() {
     sed -n '5,9s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2
@@ -184,6 +190,18 @@ start_postgres() {
     : > "$dir/extension"
 }
 
+# make_user DIR: the user of DIR/secure, who may do what a service does.
+make_user() {
+    local dir=$1 socket user
+    socket=$(socket_of "$dir")
+    [ ! -e "$dir/secure/made" ] || return 0
+    user=$(printf '{"createUser":"%s","pwd":"%s","roles":[{"role":"readWriteAnyDatabase","db":"admin"},{"role":"clusterAdmin","db":"admin"}]}' \
+        "$(< "$dir/secure/user")" "$(< "$dir/secure/password")")
+    in_rootfs psql -qAt -h "$socket" -U postgres -d postgres <<< "select documentdb_api.create_user('$user')" \
+        >> "$dir/postgres.log" 2>&1 || fail "$dir: cannot make the user, see $dir/postgres.log"
+    : > "$dir/secure/made"
+}
+
 stop_postgres() {
     [ -s "$1/instance" ] || return 0
     local pidfile
@@ -195,9 +213,9 @@ stop_postgres() {
 }
 
 start_compatible() {
-    local dir=$1
+    local dir=$1 how=(--no-auth "--listen-addr=127.0.0.1:$2")
     if [ ! -x "$home/bin/ferretdb" ] || [ ! -d "$rootfs" ]; then
-        say "no mongod on PATH and no compatible server in .cache/mongo; run scripts/setup.sh full"
+        say "no mongod on PATH and no compatible server in $home; run $mesh_root/scripts/setup.sh mongo"
         exit 3
     fi
     [ "$(id -u)" = 0 ] || {
@@ -208,8 +226,14 @@ start_compatible() {
         flock 9 # two first starts must not remove each other's data
         remove_orphans
     ) 9> "$home/instances.lock"
+    [ -z "${MONGO_SECURE:-}" ] || [ -s "$dir/instance" ] || make_credentials "$dir"
     start_postgres "$dir"
-    launch "$dir" "$home/bin/ferretdb" --no-auth --listen-addr="127.0.0.1:$2" --debug-addr=- \
+    if [ -d "$dir/secure" ]; then
+        make_user "$dir"
+        how=(--auth --listen-addr= "--listen-tls=127.0.0.1:$2" "--listen-tls-cert-file=$dir/secure/server.pem"
+            "--listen-tls-key-file=$dir/secure/server.key" --listen-tls-ca-file=)
+    fi
+    launch "$dir" "$home/bin/ferretdb" "${how[@]}" --debug-addr=- \
         --state-dir=- --telemetry=disable --log-level="${MONGO_LOG:-ERROR}" \
         --postgresql-url="postgres:///postgres?user=postgres&host=$rootfs$(socket_of "$dir")"
     echo ferretdb > "$dir/server.name"
@@ -230,7 +254,7 @@ start_server() {
     [ "$port" != 0 ] || [ ! -s "$dir/uri" ] || port=$(sed 's#.*:\([0-9]*\)/$#\1#' "$dir/uri")
     if is_running "$dir/server.pid" "$(cat "$dir/server.name" 2> /dev/null)"; then
         cat "$dir/uri"
-    elif command -v mongod > /dev/null && [ ! -s "$dir/instance" ]; then
+    elif command -v mongod > /dev/null && [ ! -s "$dir/instance" ] && [ -z "${MONGO_SECURE:-}" ]; then
         start_mongod "$dir" "$port"
     else
         start_compatible "$dir" "$port"

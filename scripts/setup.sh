@@ -5,12 +5,14 @@
 #   setup.sh full [PART..] everything `make test` needs; PART adds what is not in it: browser
 #   setup.sh PART...       these only: packages librdkafka kafka mongo images browser
 #
+# Installed beside libmesh it knows packages, kafka and mongo, for `meshctl up`.
 # What cannot be had on this machine is said in one line, and the others are done all the same.
 # Exit 0 all is ready, 1 something broke, 2 wrong use, 3 something cannot be had here.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/setup" && pwd)
 parts_full=(packages librdkafka kafka mongo images)
+[ -f "$here/librdkafka.sh" ] || parts_full=(packages kafka mongo)
 
 usage() {
     sed -n '4,6s/^# \{0,3\}//p' "${BASH_SOURCE[0]}" >&2
@@ -22,7 +24,10 @@ command_of() {
     case $1 in
         packages) part_command=("$here/packages.sh" full) ;;
         browser) part_command=("$here/packages.sh" browser) ;;
-        librdkafka | kafka | mongo | images) part_command=("$here/$1.sh") ;;
+        librdkafka | kafka | mongo | images)
+            part_command=("$here/$1.sh")
+            [ -f "${part_command[0]}" ] || usage
+            ;;
         *) usage ;;
     esac
 }

@@ -3,8 +3,10 @@
 
 #include "base/check.h"
 #include "base/diag.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "io/border.h"
+#include "io/mongo.h"
 #include "mesh/version.h"
 
 #include <ctype.h>
@@ -39,10 +41,24 @@ static const struct setting settings[] = {
      "how long a broker may hold back an empty answer"},
     {"MESH_KAFKA_FETCH_MB", NUMBER, AT(kafka_fetch_mb), "64", 1, 65536, false, "memory for prefetched records of one product"},
     {"MESH_KAFKA_LINGER_MS", NUMBER, AT(kafka_linger_ms), "5", 0, 10000, false, "how long outgoing records are collected"},
+    {MESH_KAFKA_SECURITY_NAME, TEXT, AT(kafka_security.protocol), "plaintext", 0, 0, false,
+     "plaintext, tls, sasl_plaintext or sasl_tls"},
+    {MESH_KAFKA_CA_FILE_NAME, TEXT, AT(kafka_security.ca_file), "", 0, 0, false,
+     "PEM file of the CAs that sign the brokers' certificates; none: the system's"},
+    {MESH_KAFKA_CERT_FILE_NAME, TEXT, AT(kafka_security.cert_file), "", 0, 0, false, "PEM file of the client certificate"},
+    {MESH_KAFKA_KEY_FILE_NAME, TEXT, AT(kafka_security.key_file), "", 0, 0, false, "PEM file of its private key"},
+    {MESH_KAFKA_KEY_PASSWORD_FILE_NAME, TEXT, AT(kafka_security.key_password_file), "", 0, 0, false,
+     "file that holds the password of that key"},
+    {MESH_KAFKA_SASL_MECHANISM_NAME, TEXT, AT(kafka_security.mechanism), "", 0, 0, false, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"},
+    {MESH_KAFKA_USER_NAME, TEXT, AT(kafka_security.user), "", 0, 0, false, "user at the broker"},
+    {MESH_KAFKA_PASSWORD_FILE_NAME, TEXT, AT(kafka_security.password_file), "", 0, 0, false, "file that holds the user's password"},
     {"MESH_MONGO_URI", TEXT, AT(mongo_uri), "", 0, 0, true, "MongoDB for the mongo ports; none: those ports are off"},
+    {"MESH_MONGO_URI_FILE", TEXT, AT(mongo_uri_file), "", 0, 0, false, "file that holds that URI, so that its password is nowhere else"},
     {"MESH_MONGO_DATABASE", TEXT, AT(mongo_database), "mesh", 0, 0, false, "database when the URI names none"},
     {"MESH_HTTP_LISTEN", TEXT, AT(http_listen), "", 0, 0, false, "address:port; port 0: a free one"},
     {"MESH_HTTP_INSECURE", BOOLEAN, AT(http_insecure), "0", 0, 0, false, "allow plain HTTP on other addresses than loopback"},
+    {"MESH_HTTP_CLIENT_RATE", NUMBER, AT(http_client_rate), "0", 0, 1000000, false,
+     "requests a second that one client may make; 0: no limit"},
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
     {"MESH_STATE_RESET", BOOLEAN, AT(state_reset), "0", 0, 0, false,
      "set the state aside and begin anew from the earliest records"},
@@ -157,15 +173,14 @@ static void print_help(const struct mesh_service *service, FILE *out)
                     KEY_BYTES_MIN, service->products[i]->name);
 }
 
-/* "mongodb://user:secret@host/" without the part that must not be shown. */
-static void print_masked(const char *value, FILE *out)
+static void print_masked(const struct setting *s, const char *value, FILE *out)
 {
-    const char *at = strrchr(value, '@');
-    const char *scheme = strstr(value, "://");
-    if (at == NULL || scheme == NULL || at < scheme)
-        fprintf(out, "%s\n", value);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf masked = MESH_BUF_NULL;
+    if (s->offset == AT(mongo_uri))
+        mesh_mongo_mask(value, &masked);
     else
-        fprintf(out, "%.*s****%s\n", (int)(scheme + 3 - value), value, at);
+        mesh_buf_puts(&masked, value);
+    fprintf(out, "%s\n", masked.p);
 }
 
 static void print_config(const struct mesh_service *service, const struct mesh_config *config, FILE *out)
@@ -177,7 +192,7 @@ static void print_config(const struct mesh_service *service, const struct mesh_c
         fprintf(out, "%s=", s->name);
         switch (s->kind) {
         case TEXT:
-            print_masked(*(const char *const *)(const void *)at, out);
+            print_masked(s, *(const char *const *)(const void *)at, out);
             break;
         case BOOLEAN:
             fprintf(out, "%d\n", *(const bool *)at ? 1 : 0);
@@ -274,6 +289,29 @@ static void read_keys(struct loading *l)
     }
 }
 
+/* ---- what stands in files ---- */
+static void say(void *context, const char *text)
+{
+    problem(context, "%s", text);
+}
+
+static void read_files(struct loading *l)
+{
+    struct mesh_config *config = l->config;
+    struct mesh_err err = {0};
+    char *uri = NULL;
+    (void)mesh_kafka_security_load(&config->kafka_security, config->kafka_brokers, say, l);
+    if (config->mongo_uri_file[0] == '\0')
+        return;
+    if (config->mongo_uri[0] != '\0')
+        problem(l, "MESH_MONGO_URI and MESH_MONGO_URI_FILE are both set: unset one");
+    else if (mesh_secret_read("MESH_MONGO_URI_FILE", config->mongo_uri_file, &uri, &err) < 0)
+        problem(l, "%s", err.text);
+    else
+        config->mongo_uri = mesh_arena_strdup(&config->arena, uri);
+    mesh_secret_free(uri);
+}
+
 enum mesh_config_action mesh_config_load(const struct mesh_service *service, int argc, char *const *argv,
                                          const char *(*environment)(const char *name), FILE *out, FILE *problems,
                                          struct mesh_config *ret)
@@ -300,6 +338,7 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
     if (action == MESH_CONFIG_HEALTH)
         return l.wrong ? MESH_CONFIG_WRONG : action;
     read_keys(&l);
+    read_files(&l);
     if (l.wrong)
         return MESH_CONFIG_WRONG;
     if (print) {
@@ -311,5 +350,6 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
 
 void mesh_config_deinit(struct mesh_config *config)
 {
+    mesh_kafka_security_deinit(&config->kafka_security);
     mesh_arena_deinit(&config->arena);
 }

@@ -5,13 +5,14 @@
  *
  * The option wins over the environment. A value that is not understood stops the start; all such
  * values are reported at once. Secrets have no option (arguments show in process lists) and are
- * masked by --print-config.
+ * masked by --print-config; better, a setting names the file that holds them (base/secret.h).
  */
 #ifndef MESH_APP_CONFIG_H
 #define MESH_APP_CONFIG_H
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "io/kafka_security.h"
 #include "mesh/product.h"
 
 #include <stdio.h>
@@ -23,10 +24,13 @@ struct mesh_config {
     int64_t kafka_fetch_wait_ms;
     int64_t kafka_fetch_mb;
     int64_t kafka_linger_ms;
-    const char *mongo_uri; /* "": none */
+    struct mesh_kafka_security kafka_security; /* loaded */
+    const char *mongo_uri;                     /* "": none; also when it came from the file */
+    const char *mongo_uri_file;                /* "": none */
     const char *mongo_database;
     const char *http_listen;
     bool http_insecure;
+    int64_t http_client_rate; /* 0: no limit */
     const char *state_dir;
     bool state_reset;
     bool state_fsync;

@@ -1,28 +1,20 @@
-/* Questions to a worker: closures that other threads post and its thread runs between two batches.
+/* Questions to a worker: errands that other threads post and its thread runs in between its work.
  *
- * Who asks waits, but not for ever: after the time-out the errand is abandoned. It then belongs to
- * the mailbox, whose thread drops it when it comes to it, so errands are heap objects with a drop().
+ * Who posts gives the errand away and does not wait. Exactly one of its two functions is called, once, and disposes of it: run() on
+ * the owner's thread, or refuse() when the mailbox is full (at once, on the poster's thread) or closed. Nothing is locked
+ * meanwhile. An errand whose poster has lost patience is run all the same; it is its own matter to know that and to be brief.
  */
 #ifndef MESH_APP_MAILBOX_H
 #define MESH_APP_MAILBOX_H
 
 #include "io/wake.h"
 
-#define MESH_MAILBOX_MAX 4096 /* waiting errands; beyond: refused as if timed out */
-
-enum mesh_errand_state {
-    MESH_ERRAND_WAITING,
-    MESH_ERRAND_DONE,
-    MESH_ERRAND_ABANDONED, /* by who asked */
-    MESH_ERRAND_REFUSED,   /* by the owner, who has closed */
-};
+#define MESH_MAILBOX_MAX 4096 /* waiting errands; beyond: refused */
 
 struct mesh_errand {
     void (*run)(struct mesh_errand *errand, void *owner);
-    void (*drop)(struct mesh_errand *errand);
+    void (*refuse)(struct mesh_errand *errand);
     struct mesh_errand *next;
-    pthread_cond_t cond;
-    enum mesh_errand_state state;
 };
 
 struct mesh_mailbox {
@@ -36,11 +28,16 @@ struct mesh_mailbox {
 void mesh_mailbox_init(struct mesh_mailbox *mailbox, struct mesh_wake *wake);
 void mesh_mailbox_deinit(struct mesh_mailbox *mailbox);
 
-/* Post, ring, wait. True: it was run, and is the caller's again. False: it is not, do not touch. */
-bool mesh_mailbox_ask(struct mesh_mailbox *mailbox, struct mesh_errand *errand, int64_t timeout_us);
-/* The owner's thread: run what is there. */
-void mesh_mailbox_run(struct mesh_mailbox *mailbox, void *owner);
-/* The owner ends: what waits is answered no more. */
+/* Any thread: post and ring. */
+void mesh_mailbox_post(struct mesh_mailbox *mailbox, struct mesh_errand *errand);
+/* Whether something waits: as cheap as can be, for the owner to look often. */
+static inline bool mesh_mailbox_any(struct mesh_mailbox *mailbox)
+{
+    return atomic_load_explicit(&mailbox->n, memory_order_relaxed) != 0;
+}
+/* The owner's thread: run what waits, in order, until none is left or `budget_us` is over (at least one). */
+void mesh_mailbox_run(struct mesh_mailbox *mailbox, void *owner, int64_t budget_us);
+/* The owner ends: what waits, and what comes yet, is refused. */
 void mesh_mailbox_close(struct mesh_mailbox *mailbox);
 
 #endif

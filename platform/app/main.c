@@ -26,6 +26,7 @@
 
 #define EXIT_WRONG 2
 #define STOP_US    INT64_C(9500000) /* a stop takes at most ten seconds, whatever hangs */
+#define FREE_S     3                /* and then giving everything back at most these */
 
 struct service {
     const struct mesh_service *declared;
@@ -44,10 +45,10 @@ static const char *environment(const char *name)
 }
 
 /* ---- what HTTP asks ---- */
-static int on_read(void *context, uint32_t product, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err)
+static void on_ask(void *context, struct mesh_http_question *question)
 {
     struct service *s = context;
-    return mesh_worker_read(s->workers[product], read, ret, err);
+    mesh_worker_ask(s->workers[question->product], question);
 }
 
 static bool on_health(void *context, enum mesh_http_health which, struct mesh_buf *out)
@@ -112,9 +113,10 @@ static int start(struct service *s, struct mesh_err *err)
     for (uint32_t i = 0; i < declared->n_products; i++)
         if (mesh_worker_new(declared->products[i], &s->config, s->config.pseudonym_keys[i], s->metrics, &s->workers[i], err) < 0)
             return mesh_err_prefix(err, "%s", declared->products[i]->name);
-    struct mesh_http_backend backend = {s, on_read, on_health, on_metrics};
+    struct mesh_http_conf http = {s->config.http_listen, s->config.http_insecure, s->config.http_client_rate};
+    struct mesh_http_backend backend = {s, on_ask, on_health, on_metrics};
     if (mesh_http_site_new(declared, s->config.pseudonym_keys, &backend, &s->site, err) < 0 ||
-        mesh_http_server_start(s->config.http_listen, s->config.http_insecure, s->site, s->metrics, &s->server, err) < 0)
+        mesh_http_server_start(&http, s->site, s->metrics, &s->server, err) < 0)
         return -1;
     for (uint32_t i = 0; i < declared->n_products; i++)
         mesh_worker_start(s->workers[i], on_ended, s);
@@ -162,6 +164,15 @@ static void stop_workers(const struct service *s)
     }
 }
 
+/* All is committed and sent by now; a library that does not let go of its threads (seen once in librdkafka) is left behind. */
+static volatile sig_atomic_t leave_with;
+
+static void leave_now(int number)
+{
+    (void)number;
+    _exit(leave_with);
+}
+
 static void free_service(struct service *s)
 {
     s->server = mesh_http_server_stop(s->server);
@@ -175,12 +186,19 @@ static void free_service(struct service *s)
     close(s->signals);
 }
 
+static void warn(void *context, const char *text)
+{
+    (void)context;
+    mesh_log(MESH_LOG_WARN, text, NULL);
+}
+
 static int run(struct service *s)
 {
     struct mesh_err err = {0};
     int64_t begun_us = mesh_clock_mono_us();
     mesh_log_set_level(s->config.log_level);
     mesh_log_set_context("service", s->declared->domain);
+    mesh_kafka_security_warn(&s->config.kafka_security, s->config.kafka_brokers, warn, NULL);
     s->metrics = mesh_metrics_new();
     mesh_metric_set(mesh_metric_gauge(s->metrics, "mesh_build_info", "Version of the platform", "version", MESH_VERSION, "service",
                                       s->declared->domain, NULL),
@@ -211,7 +229,11 @@ static int run(struct service *s)
                  NULL);
         _exit(failed ? EXIT_WRONG : 0);
     }
+    leave_with = failed ? EXIT_WRONG : 0;
+    (void)signal(SIGALRM, leave_now);
+    (void)alarm(FREE_S);
     free_service(s);
+    (void)alarm(0);
     mesh_log(MESH_LOG_INFO, "stopped", NULL);
     return failed ? EXIT_WRONG : 0;
 }

@@ -235,7 +235,7 @@ static void put_document(struct mesh_trial *t, const struct mesh_document *d)
     const struct mesh_port *port = &t->product->ports[d->port];
     struct mesh_http_shape shape = {&t->product->views[port->view], port->protect, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY)};
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf row = MESH_BUF_NULL;
-    mesh_http_row(&shape, d->out, &row);
+    mesh_http_row(&shape, &(const struct mesh_http_fields){0}, d->out, &row);
     to->row = copy(t, (struct mesh_str){row.p, (uint32_t)row.n});
 }
 

@@ -200,7 +200,7 @@ static int show_rows(struct mesh_trial *t, uint32_t view, const enum mesh_protec
             return -1;
         for (size_t i = 0; i < rows.n; i++, any = true) {
             mesh_buf_puts(out, any ? "," : "");
-            mesh_http_row(&shape, rows.rows.p + i * decl->out_size, out);
+            mesh_http_row(&shape, &(const struct mesh_http_fields){0}, rows.rows.p + i * decl->out_size, out);
         }
         mesh_buf_reset(&after);
         mesh_buf_add(&after, rows.last.p == NULL ? "" : rows.last.p, rows.last.n);

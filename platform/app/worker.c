@@ -3,7 +3,7 @@
 #include "app/worker_int.h"
 
 #include "base/clock.h"
-#include "http/answer.h"
+#include "flow/retry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +31,9 @@ static void fill_kafka(struct mesh_worker *worker)
     }
     worker->kafka = (struct mesh_kafka_conf){
         .brokers = config->kafka_brokers,
+        .security = &config->kafka_security,
+        .refused = mesh_worker_broker_refused,
+        .refused_context = worker,
         .group = worker->group,
         .instance = worker->group,
         .client = worker->name,
@@ -50,6 +53,9 @@ static void register_metrics(struct mesh_worker *worker)
     worker->m_commit_seconds =
         mesh_metric_histogram(m, "mesh_commit_duration_seconds", "From handing over a commit until it is durable",
                               mesh_metric_seconds, "product", p, NULL);
+    worker->m_read_wait_seconds =
+        mesh_metric_histogram(m, "mesh_read_wait_seconds", "From a question for rows until the worker comes to it",
+                              mesh_metric_seconds, "product", p, NULL);
     worker->m_broker_up = mesh_metric_gauge(m, "mesh_broker_up", "1 while a broker can be reached", "product", p, NULL);
     if (worker->config->mongo_uri[0] != '\0')
         worker->m_mongo_up = mesh_metric_gauge(m, "mesh_mongo_up", "1 while MongoDB takes writes", "product", p, NULL);
@@ -59,7 +65,7 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
                     struct mesh_metrics *metrics, struct mesh_worker **ret, struct mesh_err *err)
 {
     struct mesh_worker *worker = mesh_xcalloc(1, sizeof *worker);
-    worker->product = product;
+    worker->product = mesh_flow_with_retry(&worker->arena, product);
     worker->config = config;
     worker->pseudonym_key = pseudonym_key;
     worker->metrics = metrics;
@@ -83,16 +89,22 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
 }
 
 /* ---- the broker ---- */
-static void broker_away(void *context)
+static void broker_away(void *context, const char *why)
 {
     struct mesh_worker *worker = context;
+    char refused[MESH_KAFKA_REFUSAL_MAX];
+    if (!worker->said_away && worker->link_info.phase == MESH_LINK_BROKER &&
+        mesh_kafka_other_listener(&worker->config->kafka_security, why, refused)) {
+        mesh_worker_broker_refused(worker, MESH_KAFKA_SOURCE, refused);
+        return;
+    }
     if (worker->link != NULL)
         mesh_link_away(worker->link);
     if (worker->said_away)
         return;
     worker->said_away = true;
     mesh_log(MESH_LOG_WARN, "no broker can be reached; waits", "product", worker->name, "brokers", worker->config->kafka_brokers,
-             NULL);
+             "why", why, NULL);
 }
 
 static int open_source(struct mesh_worker *worker, struct mesh_err *err)
@@ -114,6 +126,7 @@ static int look_at_link(struct mesh_worker *worker, struct mesh_err *err)
     mesh_metric_set(worker->m_broker_up, up ? 1 : 0);
     if (up && worker->said_away) {
         worker->said_away = false;
+        worker->refused[MESH_KAFKA_SOURCE][0] = '\0';
         worker->back_us = mesh_clock_wall_us() + BACK_MARGIN_US;
         if (worker->engine != NULL)
             mesh_engine_was_away(worker->engine, worker->back_us);
@@ -142,17 +155,128 @@ static int truncated(struct mesh_worker *worker, struct mesh_err *err)
     if (mesh_worker_set_aside(worker, "the embedded broker's log ends before the state, which is set aside", err) < 0)
         return -1;
     worker->link_info.group_has_offsets = false;
+    worker->link_info.mark = (struct mesh_lease_mark){0};
     if (mesh_worker_bind_state(worker, err) < 0)
         return -1;
     mesh_kafka_source_reassign(worker->source);
     return 0;
 }
 
+/* ---- reading ---- */
+struct errand {
+    struct mesh_errand errand;
+    struct mesh_http_question *question;
+    struct mesh_worker *worker;
+    int64_t asked_us;
+    bool has_read;
+};
+
+static void errand_done(struct errand *errand)
+{
+    struct mesh_http_question *question = errand->question;
+    free(errand);
+    question->answered(question);
+}
+
+static void errand_refuse(struct mesh_errand *e)
+{
+    struct errand *errand = (struct errand *)e;
+    errand->question->result = atomic_load(&errand->worker->stop) ? MESH_HTTP_ENDING : MESH_HTTP_BUSY;
+    errand_done(errand);
+}
+
+/* Reads when the position is reached, and is done when what was read is durable. All tasks commit together, so the sum over them says it.
+ * False: it has to be looked at again. */
+static bool answer(struct mesh_worker *worker, struct errand *errand)
+{
+    struct mesh_http_question *q = errand->question;
+    uint64_t commit = 0;
+    uint64_t durable = 0;
+    if (atomic_load(&q->given_up)) {
+        q->result = MESH_HTTP_BUSY;
+        return true;
+    }
+    if (worker->engine == NULL) {
+        q->result = MESH_HTTP_NOT_LOADED;
+        return true;
+    }
+    mesh_engine_marks(worker->engine, q->read.view, &commit, &durable);
+    if (!errand->has_read) {
+        if (commit < q->min_position)
+            return false;
+        q->result = q->read.key != NULL ? mesh_engine_point(worker->engine, &q->read, &q->rows, &q->err)
+                                        : mesh_engine_list(worker->engine, &q->read, &q->rows, &q->err);
+        errand->has_read = true;
+    }
+    if (!q->committed || q->result != 0)
+        return true;
+    if (durable < q->rows.commit)
+        return false;
+    q->rows.durable = q->rows.commit;
+    return true;
+}
+
+static void errand_run(struct mesh_errand *e, void *owner)
+{
+    struct errand *errand = (struct errand *)e;
+    struct mesh_worker *worker = owner;
+    mesh_metric_observe(worker->m_read_wait_seconds, (double)(mesh_clock_mono_us() - errand->asked_us) / 1e6);
+    if (answer(worker, errand)) {
+        errand_done(errand);
+    } else if (worker->n_waiting == MESH_MAILBOX_MAX) {
+        errand_refuse(e);
+    } else {
+        e->next = worker->waiting;
+        worker->waiting = e;
+        worker->n_waiting++;
+    }
+}
+
+/* Those that wait for a commit, or have lost patience with it. */
+static void look_at_waiting(struct mesh_worker *worker)
+{
+    for (struct mesh_errand **at = &worker->waiting; *at != NULL;) {
+        struct errand *errand = (struct errand *)*at;
+        if (!answer(worker, errand)) {
+            at = &errand->errand.next;
+            continue;
+        }
+        *at = errand->errand.next;
+        worker->n_waiting--;
+        errand_done(errand);
+    }
+}
+
+static void refuse_waiting(struct mesh_worker *worker)
+{
+    while (worker->waiting != NULL) {
+        struct mesh_errand *errand = worker->waiting;
+        worker->waiting = errand->next;
+        errand->refuse(errand);
+    }
+    worker->n_waiting = 0;
+}
+
+void mesh_worker_ask(struct mesh_worker *worker, struct mesh_http_question *question)
+{
+    struct errand *errand = mesh_xcalloc(1, sizeof *errand);
+    *errand = (struct errand){{.run = errand_run, .refuse = errand_refuse}, question, worker, mesh_clock_mono_us(), false};
+    mesh_mailbox_post(&worker->mailbox, &errand->errand);
+}
+
 /* ---- the loop ---- */
-static void between(void *context)
+/* In the middle of a leg. Questions take at most half of the time while there is other work: as long as they took, they then wait. */
+void mesh_worker_breathe(void *context)
 {
     struct mesh_worker *worker = context;
-    mesh_mailbox_run(&worker->mailbox, worker);
+    if (!mesh_mailbox_any(&worker->mailbox))
+        return;
+    int64_t begun_us = mesh_clock_mono_us();
+    if (begun_us < worker->questions_from_us)
+        return;
+    mesh_mailbox_run(&worker->mailbox, worker, MESH_WORKER_QUESTIONS_US);
+    int64_t now_us = mesh_clock_mono_us();
+    worker->questions_from_us = now_us + (now_us - begun_us);
 }
 
 /* Returns whether something moved; negative: fatal. */
@@ -161,12 +285,15 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
     int linked = look_at_link(worker, err);
     if (linked < 0)
         return -1;
-    mesh_mailbox_run(&worker->mailbox, worker);
-    int read = reads || !worker->running ? mesh_kafka_source_poll(worker->source, between, err) : 0;
+    mesh_mailbox_run(&worker->mailbox, worker, MESH_WORKER_QUESTIONS_US);
+    look_at_waiting(worker);
+    int read = reads || !worker->running ? mesh_kafka_source_poll(worker->source, mesh_worker_breathe, err) : 0;
     if (read < 0 && truncated(worker, err) < 0)
         return -1;
     if (!worker->running)
         return linked;
+    if (mesh_worker_renew(worker, err) < 0)
+        return -1;
     int64_t now_us = mesh_clock_wall_us();
     if (!worker->said_away)
         mesh_engine_tick(worker->engine, now_us);
@@ -183,6 +310,7 @@ static int connect_broker(struct mesh_worker *worker, struct mesh_err *err)
     if (mesh_kafka_source_new(&worker->kafka, &mesh_worker_source_ops, worker, broker_away, &worker->source, err) < 0)
         return -1;
     worker->link = mesh_link_start(mesh_kafka_source_client(worker->source), worker->topics, worker->n_topics, &worker->wake);
+    worker->lease = mesh_lease_start(mesh_kafka_source_client(worker->source), worker->kafka.session_timeout_ms, &worker->wake);
     struct mesh_mongo_conf conf = {worker->config->mongo_uri, worker->config->mongo_database, worker->product,
                                    worker->pseudonym_key, &worker->wake};
     bool wanted = false;
@@ -200,7 +328,7 @@ static int work(struct mesh_worker *worker, struct mesh_err *err)
         if (moved < 0)
             return -1;
         mesh_worker_show(worker, moved > 0 && !worker->running);
-        if (moved == 0)
+        if (moved == 0 && !mesh_mailbox_any(&worker->mailbox))
             mesh_wake_wait(&worker->wake, worker->running ? SLEEP_US : SLEEP_WAITING_US);
     }
     return 0;
@@ -232,7 +360,7 @@ static int drain(struct mesh_worker *worker, struct mesh_err *err)
     }
     if (!worker->running || worker->link_info.away)
         return 0;
-    mesh_kafka_source_hint(worker->source, "mesh stopped", true);
+    mesh_worker_last_mark(worker);
     mesh_kafka_source_close(worker->source);
     while (!mesh_kafka_source_closed(worker->source) && mesh_clock_mono_us() < until_us) {
         if (mesh_kafka_source_poll(worker->source, NULL, err) < 0)
@@ -249,7 +377,9 @@ static void *run(void *context)
     int result = work(worker, &err);
     if (result == 0)
         result = drain(worker, &err);
+    atomic_store(&worker->stop, true);
     mesh_mailbox_close(&worker->mailbox);
+    refuse_waiting(worker);
     if (result < 0) {
         mesh_log_err(MESH_LOG_ERROR, "cannot go on; stops, the last commit is kept", &err);
         pthread_mutex_lock(&worker->lock);
@@ -284,6 +414,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     if (worker->started)
         pthread_join(worker->thread, NULL);
     atomic_store(&worker->stop, true);
+    worker->lease = mesh_lease_stop(worker->lease);
     worker->link = mesh_link_stop(worker->link);
     mesh_worker_drop_outputs(worker);
     worker->source = mesh_kafka_source_free(worker->source);
@@ -304,63 +435,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     free(worker->name);
     free(worker->group);
     free(worker->dir);
+    mesh_arena_deinit(&worker->arena);
     free(worker);
     return NULL;
-}
-
-/* ---- reading ---- */
-struct question {
-    struct mesh_errand errand;
-    struct mesh_read read;
-    struct mesh_key key;
-    char *after;
-    struct mesh_rows rows;
-    int result;
-    struct mesh_err err;
-};
-
-static void question_drop(struct mesh_errand *errand)
-{
-    struct question *q = (struct question *)errand;
-    mesh_rows_deinit(&q->rows);
-    free(q->after);
-    free(q);
-}
-
-static void question_run(struct mesh_errand *errand, void *owner)
-{
-    struct question *q = (struct question *)errand;
-    struct mesh_worker *worker = owner;
-    if (worker->engine == NULL)
-        q->result = MESH_HTTP_NOT_LOADED;
-    else if (q->read.key != NULL)
-        q->result = mesh_engine_point(worker->engine, &q->read, &q->rows, &q->err);
-    else
-        q->result = mesh_engine_list(worker->engine, &q->read, &q->rows, &q->err);
-}
-
-int mesh_worker_read(struct mesh_worker *worker, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err)
-{
-    struct question *q = mesh_xcalloc(1, sizeof *q);
-    q->errand.run = question_run;
-    q->errand.drop = question_drop;
-    q->read = *read;
-    if (read->key != NULL) {
-        q->key = *read->key;
-        q->read.key = &q->key;
-    }
-    if (read->after.n > 0) {
-        q->after = mesh_xmalloc(read->after.n);
-        memcpy(q->after, read->after.p, read->after.n);
-        q->read.after.p = q->after;
-    }
-    if (!mesh_mailbox_ask(&worker->mailbox, &q->errand, MESH_WORKER_READ_US))
-        return MESH_HTTP_BUSY;
-    int result = q->result;
-    *ret = q->rows;
-    q->rows = (struct mesh_rows){0};
-    if (err != NULL)
-        *err = q->err;
-    question_drop(&q->errand);
-    return result;
 }

@@ -5,7 +5,7 @@
  *     mesh_worker_new()       open and restore happened in new()
  *     mesh_worker_start() --> source, link                              link: broker, topics
  *                             broker known: check, (build,) claim, join
- *     mesh_worker_read() ---> between two batches                       HTTP threads wait in there
+ *     mesh_worker_ask() ----> between two records                       HTTP threads ask, and do not wait
  *                             records -> engine -> commit ------------> committer: fdatasync
  *                             durable: messages, documents -----------> librdkafka, MongoDB writer
  *     mesh_worker_stop() ---> drain, final commit, leave
@@ -17,10 +17,10 @@
 #define MESH_APP_WORKER_H
 
 #include "app/config.h"
-#include "flow/engine.h"
+#include "http/question.h"
 
-#define MESH_WORKER_READ_US  INT64_C(2000000)
-#define MESH_WORKER_DRAIN_US INT64_C(8000000)
+#define MESH_WORKER_QUESTIONS_US INT64_C(500) /* of questions in one go */
+#define MESH_WORKER_DRAIN_US     INT64_C(8000000)
 
 enum mesh_worker_phase {
     MESH_WORKER_LOADING, /* the state is being restored */
@@ -44,8 +44,8 @@ void mesh_worker_stop(struct mesh_worker *worker);
 enum mesh_worker_phase mesh_worker_phase(struct mesh_worker *worker);
 /* Why it failed. */
 void mesh_worker_error(struct mesh_worker *worker, struct mesh_err *ret);
-/* Any thread: rows, copied. 0, mesh_http_read_result, or negative. */
-int mesh_worker_read(struct mesh_worker *worker, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
+/* Any thread: takes the question and answers it on the worker's thread, or at once when it has ended or there are too many. */
+void mesh_worker_ask(struct mesh_worker *worker, struct mesh_http_question *question);
 /* Any thread: append this product's part of /readyz (a JSON object). True: ready. `degraded` is set
  * when something outside is away or a part has stopped. */
 bool mesh_worker_ready(struct mesh_worker *worker, struct mesh_buf *out, bool *degraded);

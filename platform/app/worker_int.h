@@ -6,6 +6,7 @@
  *     worker_in.c      records from the source into the engine
  *     worker_out.c     commits, messages, documents
  *     worker_ready.c   what /readyz shows
+ *     worker_refused.c a broker that does not accept us
  */
 #ifndef MESH_APP_WORKER_INT_H
 #define MESH_APP_WORKER_INT_H
@@ -33,6 +34,7 @@ struct mesh_worker_status {
     uint64_t generation;
     uint64_t commits;
     char stopped[512]; /* the engine's own words */
+    char refused[MESH_KAFKA_REFUSAL_MAX]; /* by a broker: why; "": not */
     struct mesh_mongo_info mongo;
     bool has_mongo;
     MESH_VEC(struct mesh_source_info) sources;
@@ -53,8 +55,12 @@ struct mesh_worker {
     void *ended_context;
     atomic_bool stop;
     _Atomic(int64_t) round_us;
+    struct mesh_arena arena; /* of the product with its own inputs */
     struct mesh_wake wake;
     struct mesh_mailbox mailbox;
+    struct mesh_errand *waiting; /* for a commit; the thread's own */
+    uint32_t n_waiting;
+    int64_t questions_from_us; /* monotonic: before it, work comes first */
 
     pthread_mutex_t lock;
     struct mesh_worker_status status;
@@ -78,24 +84,41 @@ struct mesh_worker {
     struct mesh_kafka_source *source;
     struct mesh_kafka_link *link;
     struct mesh_link_info link_info;
+    struct mesh_lease *lease;
+    int64_t lease_asked_us, held_until_us; /* monotonic */
+    struct mesh_lease_mark replaces;       /* what a reset state takes the place of */
     bool link_done, said_away;
     int64_t back_us;   /* wall clock before which an outage still has its effects; 0: there was none */
     char said_waiting[320];
+    char refused[MESH_KAFKA_CLIENTS][MESH_KAFKA_REFUSAL_MAX]; /* "": not */
     MESH_VEC(struct mesh_record) records;
     MESH_VEC(struct mesh_header) headers;
 
     /* out */
     struct mesh_committer *committer;
     struct mesh_buf frames;
-    uint64_t log_bytes, segment, commits;
+    uint64_t log_bytes, segment;
     bool commit_in_flight, cut_in_flight;
     struct mesh_kafka_sink *sink;
     struct mesh_message message; /* could not be sent yet */
     bool has_message;
+    uint32_t moved; /* messages and documents */
     struct mesh_mongo *mongo;
     bool mongo_said_away;
-    struct mesh_metric *m_commit_seconds, *m_broker_up, *m_mongo_up;
+    struct mesh_metric *m_commit_seconds, *m_read_wait_seconds, *m_broker_up, *m_mongo_up;
 };
+
+/* worker.c: answer questions in the middle of a leg, if there are some; between two records. */
+void mesh_worker_breathe(void *worker);
+
+/* worker_lease.c */
+/* Whether the restored state may go on from what the group last heard. */
+int mesh_worker_may_follow(struct mesh_worker *worker, struct mesh_err *err);
+/* Ask for the lease again when it is time; fatal when another state has gone on. */
+int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err);
+bool mesh_worker_holds(const struct mesh_worker *worker);
+/* The last word before leaving. */
+void mesh_worker_last_mark(struct mesh_worker *worker);
 
 /* worker_state.c */
 int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err);
@@ -118,9 +141,12 @@ extern const struct mesh_kafka_source_ops mesh_worker_source_ops;
 int mesh_worker_commit(struct mesh_worker *worker, int64_t now_us, struct mesh_err *err);
 /* Returns whether something moved; negative: fatal. */
 int mesh_worker_send(struct mesh_worker *worker, struct mesh_err *err);
-/* Everything is durable, sent, acknowledged and stored. */
+/* Everything is durable, sent, acknowledged and stored; what a MongoDB that is away cannot take stays in the log. */
 bool mesh_worker_is_drained(struct mesh_worker *worker, int64_t now_us);
 void mesh_worker_drop_outputs(struct mesh_worker *worker);
+
+/* worker_refused.c: a client was refused (why), or no more (NULL) */
+void mesh_worker_broker_refused(void *context, enum mesh_kafka_client client, const char *why);
 
 /* worker_ready.c */
 void mesh_worker_set_phase(struct mesh_worker *worker, enum mesh_worker_phase phase);

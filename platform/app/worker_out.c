@@ -8,10 +8,15 @@
 
 #define STORED_BATCH 1024
 
+/* Room for the frames of a large commit, taken at once: growing step by step would copy tens of megabytes in the middle of a commit,
+ * tens of milliseconds in which nobody is answered. Until it is written to it costs address space only. */
+#define FRAMES_BYTES (128u << 20)
+
 static void begin_commit(struct mesh_worker *worker, int64_t now_us)
 {
     bool cut = mesh_engine_round_begin(worker->engine, worker->log_bytes);
     mesh_buf_reset(&worker->frames);
+    (void)mesh_buf_reserve(&worker->frames, FRAMES_BYTES);
     bool any = mesh_engine_commit(worker->engine, now_us, &worker->frames);
     if (!any && !cut)
         return;
@@ -29,15 +34,9 @@ static void landed(struct mesh_worker *worker, const struct mesh_committer_resul
     mesh_metric_observe(worker->m_commit_seconds, (double)result->duration_us / 1e6);
     if (worker->commit_in_flight) {
         mesh_engine_durable(worker->engine);
-        worker->commits++;
     }
     if (mesh_engine_round_done(worker->engine) && worker->segment != 0)
         mesh_committer_trim(worker->committer, worker->segment);
-    char text[64];
-    snprintf(text, sizeof text, "mesh commit %llu", (unsigned long long)worker->commits);
-    /* A hint that waits for a broker is retried under the member's old id, which fences the member itself: none while it is away. */
-    if (!worker->said_away && mesh_clock_wall_us() > worker->back_us)
-        mesh_kafka_source_hint(worker->source, text, false);
 }
 
 int mesh_worker_commit(struct mesh_worker *worker, int64_t now_us, struct mesh_err *err)
@@ -55,10 +54,18 @@ int mesh_worker_commit(struct mesh_worker *worker, int64_t now_us, struct mesh_e
     return news;
 }
 
+/* A message or a document costs about what a record does. */
+static void breathe_now_and_then(struct mesh_worker *worker)
+{
+    if (++worker->moved % MESH_FLOW_SLICE == 0)
+        mesh_worker_breathe(worker);
+}
+
 static void acked(void *context, uint64_t ticket)
 {
     struct mesh_worker *worker = context;
     mesh_engine_acked(worker->engine, ticket);
+    breathe_now_and_then(worker);
 }
 
 static int send_one(struct mesh_worker *worker, struct mesh_err *err)
@@ -92,7 +99,7 @@ static int send_messages(struct mesh_worker *worker, struct mesh_err *err)
         mesh_log(MESH_LOG_WARN, "the producer was made anew; sends what was not acknowledged", "product", worker->name, NULL);
     }
     int sent = 0;
-    while (worker->has_message || mesh_engine_next_message(worker->engine, &worker->message)) {
+    while (mesh_worker_holds(worker) && (worker->has_message || mesh_engine_next_message(worker->engine, &worker->message))) {
         worker->has_message = true;
         int result = send_one(worker, err);
         if (result < 0)
@@ -101,6 +108,7 @@ static int send_messages(struct mesh_worker *worker, struct mesh_err *err)
             break;
         worker->has_message = false;
         sent = 1;
+        breathe_now_and_then(worker);
     }
     return sent;
 }
@@ -125,13 +133,16 @@ static int send_documents(struct mesh_worker *worker)
     uint64_t tickets[STORED_BATCH];
     int moved = 0;
     for (size_t n; (n = mesh_mongo_stored(worker->mongo, tickets, STORED_BATCH)) > 0; moved = 1)
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             mesh_engine_stored(worker->engine, tickets[i]);
+            breathe_now_and_then(worker);
+        }
     struct mesh_document d;
-    while (mesh_mongo_room(worker->mongo) && mesh_engine_next_document(worker->engine, &d)) {
+    while (mesh_worker_holds(worker) && mesh_mongo_room(worker->mongo) && mesh_engine_next_document(worker->engine, &d)) {
         struct mesh_mongo_document out = {d.port, d.id, d.removed, d.generation, d.n, d.out, d.ticket};
         mesh_mongo_put(worker->mongo, &out);
         moved = 1;
+        breathe_now_and_then(worker);
     }
     look_at_mongo(worker);
     return moved;
@@ -155,7 +166,7 @@ bool mesh_worker_is_drained(struct mesh_worker *worker, int64_t now_us)
     if (worker->mongo != NULL)
         mesh_mongo_info(worker->mongo, &info);
     return !mesh_committer_busy(worker->committer) && !mesh_engine_commit_due(worker->engine, now_us) && !worker->has_message &&
-           (worker->sink == NULL || mesh_sink_pending(worker->sink) == 0) && info.queued == 0;
+           (worker->sink == NULL || mesh_sink_pending(worker->sink) == 0) && (info.queued == 0 || info.away || info.stopped);
 }
 
 void mesh_worker_drop_outputs(struct mesh_worker *worker)

@@ -53,6 +53,8 @@ void mesh_worker_show(struct mesh_worker *worker, bool now)
     pthread_mutex_lock(&worker->lock);
     struct mesh_worker_status *status = &worker->status;
     status->link = worker->link_info;
+    const char *refused = worker->refused[worker->refused[MESH_KAFKA_SOURCE][0] != '\0' ? MESH_KAFKA_SOURCE : MESH_KAFKA_SINK];
+    snprintf(status->refused, sizeof status->refused, "%s", refused);
     status->has_group = worker->running;
     if (worker->source != NULL)
         status->group = mesh_kafka_source_state(worker->source);
@@ -63,7 +65,7 @@ void mesh_worker_show(struct mesh_worker *worker, bool now)
         snprintf(status->stopped, sizeof status->stopped, "%s", stopped == NULL ? "" : stopped);
         status->tables_loaded = mesh_engine_tables_loaded(worker->engine);
         status->generation = mesh_engine_generation(worker->engine);
-        status->commits = worker->commits;
+        status->commits = worker->engine == NULL ? 0 : mesh_engine_commits(worker->engine);
         show_sources(status, worker->engine);
         show_stopped(worker);
     }
@@ -126,7 +128,9 @@ static const char *const phase_words[] = {"loading", "waiting", "loaded", "runni
 static void write_broker(const struct mesh_worker_status *status, bool embedded, struct mesh_buf *out, bool *degraded)
 {
     const char *word = "ok";
-    if (status->link.phase == MESH_LINK_BROKER)
+    if (status->refused[0] != '\0')
+        word = "refused";
+    else if (status->link.phase == MESH_LINK_BROKER)
         word = "waiting for the broker";
     else if (status->link.away)
         word = "away";
@@ -134,6 +138,8 @@ static void write_broker(const struct mesh_worker_status *status, bool embedded,
         word = "waiting for a topic";
     mesh_buf_puts(out, ",\"broker\":{\"status\":");
     mesh_json_string(out, mesh_str_of(word));
+    if (status->refused[0] != '\0')
+        member(out, "reason", status->refused);
     if (status->link.cluster_id[0] != '\0')
         member(out, "cluster", status->link.cluster_id);
     mesh_buf_printf(out, ",\"embedded\":%s", embedded ? "true" : "false");

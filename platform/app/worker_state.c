@@ -4,10 +4,12 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 static bool has_state(const struct mesh_worker *worker)
@@ -76,8 +78,13 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
     for (uint32_t p = 0; p < product->n_ports; p++)
         if (product->ports[p].contract != NULL)
             port_ids[p] = product->ports[p].contract->local_id;
+    uint8_t random[(MESH_ENGINE_CLAIM_TEXT - 1) / 2];
+    char claim[MESH_ENGINE_CLAIM_TEXT] = "";
+    if (getrandom(random, sizeof random, 0) == (ssize_t)sizeof random)
+        mesh_hex(random, sizeof random, claim);
     struct mesh_engine_conf conf = {
         .product = product,
+        .claim = claim,
         .input_partitions = inputs,
         .port_partitions = dests,
         .pseudonym_key = worker->pseudonym_key,
@@ -87,6 +94,8 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .generation = (uint64_t)(mesh_clock_wall_us() / 1000000),
         .commit_interval_us = worker->config->commit_interval_ms * 1000,
         .metrics = worker->metrics,
+        .between = mesh_worker_breathe,
+        .between_context = worker,
     };
     int result = mesh_engine_new(&conf, &worker->engine, err);
     mesh_arena_deinit(&arena);
@@ -243,6 +252,8 @@ int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err)
                             "answers. Restore the folder, point MESH_STATE_DIR at it, or begin anew "
                             "from the earliest records with MESH_STATE_RESET=1",
                             worker->group, worker->dir);
+    if (mesh_worker_may_follow(worker, err) < 0)
+        return -1;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf claim = MESH_BUF_NULL;
     mesh_engine_claim(worker->engine, &claim);
     struct mesh_str frames = {claim.p, (uint32_t)claim.n};

@@ -64,6 +64,9 @@ void mesh_worker_list_topics(struct mesh_worker *worker)
     for (uint32_t i = 0; i < product->n_ports; i++)
         if (product->ports[i].kind == MESH_PORT_KAFKA)
             add_ours(worker, product->ports[i].topic, product->ports[i].partitions, product->ports[i].compact, 0);
+    for (uint32_t i = 0; i < product->n_inputs; i++)
+        if (product->inputs[i].kind == MESH_INPUT_RETRY)
+            add_ours(worker, product->inputs[i].topic, product->inputs[i].partitions, false, 0);
     add_ours(worker, product->dlq_topic, 0, false, 0);
     add_ours(worker, product->late_topic, 0, false, 0);
     for (uint32_t i = 0; i < worker->n_topics; i++)

@@ -27,4 +27,8 @@ int mesh_datum_to_json(const struct mesh_schema *schema, const void *bytes, size
  * "json.limit". */
 int mesh_datum_from_json(const struct mesh_schema *schema, struct mesh_str json, struct mesh_buf *out, struct mesh_err *err);
 
+/* Bytes as the JSON above has them. scan: false when the text is no Base64; `out` may then hold a part. */
+void mesh_datum_print_base64(struct mesh_buf *out, const uint8_t *p, size_t n);
+bool mesh_datum_scan_base64(struct mesh_str text, struct mesh_buf *out);
+
 #endif

@@ -2,7 +2,7 @@
 #ifndef MESH_CONTRACT_DATUM_INTERNAL_H
 #define MESH_CONTRACT_DATUM_INTERNAL_H
 
-#include "contract/schema.h"
+#include "contract/datum.h"
 #include "mesh/avro.h"
 #include "mesh/err.h"
 
@@ -36,8 +36,6 @@ bool mesh_datum_print_time(struct mesh_buf *out, enum mesh_avro_logical logical,
 bool mesh_datum_scan_time(struct mesh_str text, enum mesh_avro_logical logical, int64_t *ret);
 void mesh_datum_print_uuid(struct mesh_buf *out, const uint8_t bytes[16]);
 bool mesh_datum_scan_uuid(struct mesh_str text, uint8_t ret[16]);
-void mesh_datum_print_base64(struct mesh_buf *out, const uint8_t *p, size_t n);
-bool mesh_datum_scan_base64(struct mesh_str text, struct mesh_buf *out);
 /* Big-endian two's complement: the shortest with its length, or `size` bytes when size > 0; false
  * when they do not suffice. */
 bool mesh_datum_decimal_bytes(mesh_dec v, size_t size, struct mesh_buf *out);

@@ -1,4 +1,5 @@
-/* The rules by which two types or fields find each other, shared by compat.c and resolve.c. Private to contract/. */
+/* The rules by which two types or fields find each other, shared by compat.c, resolve.c and the compiler, which emits
+ * decoders by them. */
 #ifndef MESH_CONTRACT_MATCH_H
 #define MESH_CONTRACT_MATCH_H
 

@@ -1,6 +1,6 @@
 /* A commit: what changed in a task since the last one, as frames of the log.
  *
- *     CLAIM   'K' format | product | state hash | epoch | generation | partitions of each topology
+ *     CLAIM   'K' format | product | state hash | epoch | generation | claim | partitions of each topology
  *     CHUNK   'C' topology | partition | n | operations (mesh_flow_op)
  *     END     'E' topology | partition | epoch | n | chunks | checksum | first of a round | marks, sources, sequences
  *
@@ -29,6 +29,7 @@ void mesh_flow_write_claim(struct mesh_engine *engine, struct mesh_buf *frames)
     mesh_buf_slice(frames, mesh_str_of(engine->product->state_hash));
     mesh_buf_varint(frames, engine->epoch);
     mesh_buf_varint(frames, engine->generation);
+    mesh_buf_slice(frames, mesh_str_of(engine->claim));
     mesh_buf_varint(frames, engine->product->n_topologies);
     for (uint32_t i = 0; i < engine->product->n_topologies; i++)
         mesh_buf_varint(frames, (uint32_t)engine->topology_partitions[i]);
@@ -76,6 +77,7 @@ void mesh_flow_writer_op(struct mesh_flow_writer *writer)
 {
     if (open_bytes(writer) >= MESH_FLOW_CHUNK_BYTES)
         cut_chunk(writer);
+    mesh_flow_worked(writer->task->engine, 1);
 }
 
 void mesh_flow_write_row(struct mesh_flow_writer *writer, struct mesh_flow_state *state, struct mesh_store_row *row)
@@ -115,6 +117,7 @@ static void write_state(struct mesh_flow_writer *writer, struct mesh_flow_state 
 
 static void write_held(struct mesh_flow_writer *writer, uint32_t lane, const struct mesh_flow_held *held)
 {
+    const struct mesh_task *task = writer->task;
     struct mesh_buf *ops = mesh_flow_writer_ops(writer);
     mesh_buf_u8(ops, MESH_FLOW_OP_HELD);
     mesh_buf_varint(ops, lane);
@@ -124,7 +127,7 @@ static void write_held(struct mesh_flow_writer *writer, uint32_t lane, const str
     mesh_buf_zigzag(ops, held->time_us);
     mesh_buf_zigzag(ops, held->source_wm_us);
     mesh_buf_zigzag(ops, held->kafka_time_us);
-    mesh_buf_varint(ops, held->version);
+    mesh_buf_varint(ops, mesh_flow_contract_id(task->lanes[lane]->source->decl, held->version));
     mesh_buf_varint(ops, held->datum_at);
     mesh_buf_varint(ops, held->datum_n);
     mesh_buf_u8(ops, held->key.p != NULL);
@@ -245,6 +248,7 @@ static void commit_task(struct mesh_task *task, int64_t now_us, struct mesh_buf 
     struct mesh_flow_writer writer = {.task = task, .frames = frames};
     note_documents(task);
     writer.n = ++task->n;
+    task->committing = true;
     for (uint32_t i = 0; i < topology->n_states; i++) {
         struct mesh_flow_state *state = task->states[topology->states[i]];
         if (state->view != NULL && !state->decl->partial)
@@ -263,7 +267,7 @@ static void commit_task(struct mesh_task *task, int64_t now_us, struct mesh_buf 
     cut_chunk(&writer);
     write_end(&writer);
     task->carry = false;
-    task->dirty = false;
+    task->dirty = task->committing = false;
     task->in_flight = true;
 }
 

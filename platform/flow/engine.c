@@ -76,7 +76,7 @@ static void set_metrics(struct mesh_engine *engine)
     engine->m_records = mesh_xcalloc(product->n_inputs + 1, sizeof *engine->m_records);
     engine->m_rejected = mesh_xcalloc((size_t)product->n_inputs * MESH_FLOW_CODE_COUNT + 1, sizeof *engine->m_rejected);
     for (uint32_t i = 0; i < product->n_inputs; i++) {
-        bool internal = product->inputs[i].kind == MESH_INPUT_RECORDS || product->inputs[i].kind == MESH_INPUT_PARTIALS;
+        bool internal = product->inputs[i].kind != MESH_INPUT_STREAM && product->inputs[i].kind != MESH_INPUT_TABLE;
         engine->m_records[i] = internal ? mesh_metric_counter(m, "mesh_internal_records_total", "Messages read from internal topics", "input",
                                                               product->inputs[i].name, NULL)
                                         : mesh_metric_counter(m, "mesh_records_total", "Records read", "input", product->inputs[i].name, NULL);
@@ -132,6 +132,7 @@ static void init_engine(struct mesh_engine *engine, const struct mesh_engine_con
         engine->conf.round_sweep_bytes = MESH_FLOW_ROUND_SWEEP_BYTES;
     engine->product = product;
     engine->generation = conf->generation;
+    snprintf(engine->claim, sizeof engine->claim, "%s", conf->claim == NULL ? "" : conf->claim);
     engine->dirty_since_us = INT64_MAX;
     engine->topology_first = mesh_xcalloc(product->n_topologies + 1, sizeof *engine->topology_first);
     engine->topology_partitions = mesh_xcalloc(product->n_topologies + 1, sizeof *engine->topology_partitions);
@@ -250,6 +251,7 @@ struct mesh_engine *mesh_engine_free(struct mesh_engine *engine)
     free(engine->m_rejected);
     free(engine->m_state_rows);
     mesh_vec_deinit(&engine->skips);
+    mesh_vec_deinit(&engine->claims);
     mesh_arena_deinit(&engine->conf_memory);
     mesh_buf_deinit(&engine->out);
     mesh_buf_deinit(&engine->envelope);
@@ -277,6 +279,30 @@ void mesh_flow_mark_dirty(struct mesh_task *task)
     task->dirty = true;
     if (engine->dirty_since_us == INT64_MAX)
         engine->dirty_since_us = engine->now_us;
+}
+
+/* ---- claims ---- */
+void mesh_flow_add_claim(struct mesh_engine *engine, struct mesh_str claim)
+{
+    for (size_t i = 0; i < engine->claims.n; i++)
+        if (mesh_str_eq(mesh_str_of(engine->claims.v[i].text), claim))
+            return;
+    if (claim.n > 0 && claim.n < MESH_ENGINE_CLAIM_TEXT)
+        memcpy(mesh_vec_push(&engine->claims)->text, claim.p, claim.n);
+}
+
+const char (*mesh_engine_claims(const struct mesh_engine *engine, size_t *ret_n))[MESH_ENGINE_CLAIM_TEXT]
+{
+    *ret_n = engine->claims.n;
+    return (const char(*)[MESH_ENGINE_CLAIM_TEXT])(const void *)engine->claims.v;
+}
+
+uint64_t mesh_engine_commits(const struct mesh_engine *engine)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < engine->n_tasks; i++)
+        n += engine->tasks[i]->durable_n;
+    return n;
 }
 
 /* ---- input ---- */
@@ -321,20 +347,24 @@ static bool behind(const struct mesh_flow_source *source)
     return false;
 }
 
+/* Tables first, so that less has to wait for them. */
+static bool tables_loaded(const struct mesh_task *task)
+{
+    for (uint32_t i = 0; i < task->n_sources; i++)
+        if (task->sources[i].decl->kind == MESH_INPUT_TABLE && !task->sources[i].loaded)
+            return false;
+    return true;
+}
+
 bool mesh_engine_wants(const struct mesh_engine *engine, uint32_t input, int32_t partition)
 {
     uint32_t at = 0;
     bool any = false;
-    bool full = engine->held_bytes > MESH_FLOW_ORDER_BYTES_MAX;
+    bool table = engine->product->inputs[input].kind == MESH_INPUT_TABLE;
+    bool full = engine->held_bytes > MESH_FLOW_ORDER_BYTES_MAX; /* perhaps of rows of tables, and then they are not wanted first */
     for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;)
-        any |= !s->stopped && (!full || behind(s));
-    if (!any)
-        return false;
-    if (engine->product->inputs[input].kind == MESH_INPUT_TABLE)
-        return true;
-    /* Tables first, so that less has to wait for them; unless the buffer is full of their rows. */
-    return engine->outbox_bytes <= MESH_FLOW_OUTBOX_BYTES_MAX && engine->documents <= MESH_FLOW_DOCUMENTS_MAX &&
-           (full || mesh_engine_tables_loaded(engine));
+        any |= !s->stopped && (full ? behind(s) : table || tables_loaded(s->task));
+    return any && (table || (engine->outbox_bytes <= MESH_FLOW_OUTBOX_BYTES_MAX && engine->documents <= MESH_FLOW_DOCUMENTS_MAX));
 }
 
 int mesh_engine_feed(struct mesh_engine *engine, uint32_t input, int32_t partition, const struct mesh_record *records, size_t n,
@@ -404,9 +434,9 @@ void mesh_engine_tick(struct mesh_engine *engine, int64_t now_us)
             changed |= mesh_flow_source_tick(&task->sources[k], now_us);
         if (!changed)
             continue;
+        mesh_flow_mark_dirty(task);
         mesh_flow_watermark(task);
         mesh_flow_settle(task);
-        mesh_flow_mark_dirty(task);
     }
     if (now_us - engine->published_us >= PUBLISH_INTERVAL_US) { /* acknowledgements come without a commit behind them */
         engine->published_us = now_us;

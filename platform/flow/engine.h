@@ -17,7 +17,7 @@
  *       mesh_engine_durable()                  ... and only now may anything leave (DESIGN 9, rule 7)
  *       mesh_engine_next_message(), _acked()   Kafka ports, internal topics, dead letters
  *       mesh_engine_next_document(), _stored() MongoDB
- *       mesh_engine_point(), _list()           HTTP
+ *       mesh_engine_point(), _list()           HTTP; also out of conf.between, in the middle of feed and commit
  *
  * Determinism. What the engine computes is a function of each partition's records in order. A record's place among the inputs of an
  * ordered task is (order time, input, source partition, source offset), where order time = max(event time, watermark of its own
@@ -38,6 +38,7 @@
 #include "metrics/metrics.h"
 
 #define MESH_FLOW_BATCH_MAX 1024
+#define MESH_FLOW_SLICE 16                     /* records, or rows of a commit, between two calls of conf.between: 0.1 ms or so */
 #define MESH_FLOW_ORDER_BYTES_MAX (256u << 20) /* sort buffers of all tasks; beyond it the sources that are ahead are not wanted */
 #define MESH_FLOW_OUTBOX_BYTES_MAX (256u << 20)/* unacknowledged messages; beyond it nothing is wanted */
 #define MESH_FLOW_DOCUMENTS_MAX 200000         /* rows waiting for MongoDB; beyond it nothing is wanted */
@@ -45,6 +46,8 @@
 #define MESH_FLOW_ROUND_LOG_BYTES (64u << 20)
 #define MESH_FLOW_ROUND_SWEEP_BYTES (64u << 10)
 #define MESH_FLOW_LETTER_BYTES_MAX (1u << 20)  /* original bytes in a dead letter; longer ones are cut and marked */
+
+#define MESH_ENGINE_CLAIM_TEXT 33              /* 32 hex digits */
 
 struct mesh_engine;
 
@@ -57,10 +60,15 @@ struct mesh_engine_conf {
     const uint32_t *port_ids;          /* per port: schema id to write */
     bool mongo;                        /* whether documents are wanted; false: none are queued */
     uint64_t generation;               /* of this state (DESIGN 9, rule 1); a restored one wins */
+    const char *claim;                 /* of this run, random; written with its CLAIM. NULL: none */
     int64_t commit_interval_us;        /* bound for state-only commits, 200 ms */
     uint64_t round_log_bytes;          /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */
     uint64_t round_sweep_bytes;        /* least bytes that one commit re-emits in a round; 0 = MESH_FLOW_ROUND_SWEEP_BYTES */
     struct mesh_metrics *metrics;      /* counters are registered here; NULL: none */
+    /* Called within feed, tick and commit, about every MESH_FLOW_SLICE records or rows: between two of them. It may read (point, list,
+     * source_info), nothing else. An answer sees every record whole, and what a commit holds or all of it or nothing. NULL: none. */
+    void (*between)(void *context);
+    void *between_context;
 };
 
 /* What a dead letter, port or internal topic is called in port_partitions order. */
@@ -80,6 +88,10 @@ int mesh_engine_restore(struct mesh_engine *engine, struct mesh_str frame, struc
 int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err);
 /* Append the CLAIM of this run: an epoch above all seen. Call once, before the first commit; make it durable. */
 void mesh_engine_claim(struct mesh_engine *engine, struct mesh_buf *ret_frames);
+/* The claims that stand in the log, oldest first: who wrote this state. Valid until the next call that restores or claims. */
+const char (*mesh_engine_claims(const struct mesh_engine *engine, size_t *ret_n))[MESH_ENGINE_CLAIM_TEXT];
+/* Durable commits of all tasks: grows with the state, and is the same in every copy of it. */
+uint64_t mesh_engine_commits(const struct mesh_engine *engine);
 
 /* ---- input ---- */
 struct mesh_header {
@@ -177,7 +189,7 @@ struct mesh_rows {
     bool more;                    /* there are further rows */
     uint64_t count;               /* list: rows of the view in all windows asked for, filters apart */
     struct mesh_buf last;         /* place of the last row, for `after` */
-    int64_t as_of_us;             /* smallest watermark of the tasks that answered; INT64_MIN: none yet */
+    int64_t as_of_us;             /* smallest time up to which the tasks that answered have processed everything; INT64_MIN: none yet */
     uint64_t commit, durable;     /* commits processed and durable, summed over the tasks: the same when nothing is pending */
 };
 void mesh_rows_deinit(struct mesh_rows *rows);
@@ -186,6 +198,9 @@ void mesh_rows_deinit(struct mesh_rows *rows);
  * nothing was found (n == 0). */
 int mesh_engine_point(struct mesh_engine *engine, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
 int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
+
+/* `commit` and `durable` of an answer about this view, were it given now. */
+void mesh_engine_marks(const struct mesh_engine *engine, uint32_t view, uint64_t *ret_commit, uint64_t *ret_durable);
 
 /* ---- what it is doing ---- */
 struct mesh_source_info {

@@ -310,6 +310,26 @@ static int feed_external(struct mesh_flow_source *source, const struct mesh_reco
     return 1;
 }
 
+void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_record *record, struct mesh_event *event)
+{
+    const struct mesh_input *decl = source->decl;
+    struct prepared p = {.datum = record->value}; /* of an internal topic: without its envelope */
+    if (record->value.p == NULL)
+        p.code = MESH_FLOW_NULL_VALUE;
+    else if (decl->kind != MESH_INPUT_RECORDS)
+        p.code = identify(source, record, &p);
+    if (p.code == 0)
+        decode_to(source, &p, source->task->records);
+    event->time_us = p.time_us;
+    unsigned code = p.code != 0 ? p.code : check(decl, event, p.record);
+    if (code != 0) {
+        mesh_flow_reject(source->task, event, &decl->site, code, record->headers, record->n_headers);
+        return;
+    }
+    event->late = event->time_us < event->source_wm_us;
+    mesh_flow_apply(source->task, NULL, event, p.record, MESH_FLOW_NEVER);
+}
+
 /* ---- batches ---- */
 static void prepare(struct mesh_flow_source *source, const struct mesh_record *record, struct prepared *ret, void *room)
 {
@@ -347,10 +367,14 @@ int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_recor
         if (records[i].offset < source->position)
             continue;
         struct prepared *prepared = early ? &ring[i % MESH_LEN(ring)] : NULL;
-        if ((internal ? feed_internal(source, &records[i]) : feed_external(source, &records[i], prepared)) < 0)
+        if (source->decl->kind == MESH_INPUT_RETRY)
+            mesh_flow_feed_letter(source, &records[i]);
+        else if ((internal ? feed_internal(source, &records[i]) : feed_external(source, &records[i], prepared)) < 0)
             break;
         source->position = records[i].offset + 1;
-        taken++;
+        if (taken++ == 0)
+            mesh_flow_mark_dirty(task); /* before somebody looks: what is shown then counts as not committed */
+        mesh_flow_worked(task->engine, 1);
     }
     if (taken == 0)
         return 0;
@@ -358,6 +382,5 @@ int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_recor
     source->at_end = source->end >= 0 && source->position >= source->end;
     source->quiet_since_us = task->engine->now_us;
     mesh_flow_settle(task);
-    mesh_flow_mark_dirty(task);
     return 0;
 }

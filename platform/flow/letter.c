@@ -1,5 +1,6 @@
 /* Records that cannot go on: dead letters and late ones. They keep their original bytes; what went wrong stands in headers that hold
  * no values of the record. */
+#include "flow/retry.h"
 #include "flow/task_int.h"
 
 #include "base/hash.h"
@@ -27,7 +28,7 @@ const char *mesh_flow_code_text(unsigned code)
     return mesh_fault_code((enum mesh_fault)(code - MESH_FLOW_CODE_FAULT));
 }
 
-#define OWN_HEADERS_MAX 8
+#define OWN_HEADERS_MAX 9
 
 struct headers {
     struct mesh_header own[OWN_HEADERS_MAX];
@@ -79,11 +80,16 @@ static void put_aside(struct mesh_task *task, uint32_t dest, const struct mesh_e
     if (cut)
         add_header(&headers, "__mesh.errors.cut", "%u", (unsigned)event->value.n);
 
-    uint32_t n = headers.n + n_original;
-    struct mesh_header *all = mesh_xmalloc(n * sizeof *all);
-    memcpy(all, headers.own, headers.n * sizeof *all);
-    if (n_original > 0)
-        memcpy(all + headers.n, original, n_original * sizeof *all);
+    uint64_t attempts = mesh_flow_attempts(original, n_original);
+    if (attempts > 0)
+        add_header(&headers, "__mesh.errors.attempt", "%llu", (unsigned long long)attempts + 1);
+
+    uint32_t n = headers.n;
+    struct mesh_header *all = mesh_xmalloc((n + n_original) * sizeof *all);
+    memcpy(all, headers.own, n * sizeof *all);
+    for (uint32_t i = 0; i < n_original; i++)
+        if (!mesh_str_starts(original[i].name, MESH_STR(MESH_FLOW_RETRY_PREFIX)))
+            all[n++] = original[i];
     int32_t partition = mesh_hash_partition(event->key.n == 0 ? "" : event->key.p, event->key.n, engine->dest_partitions[dest]);
     mesh_flow_outbox_add(task, dest, partition, event->key, (struct mesh_str){0}, value, all, n, event->kafka_time_us);
     free(all);

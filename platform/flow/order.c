@@ -289,6 +289,7 @@ void mesh_flow_release(struct mesh_task *task)
         any = true;
         do {
             apply(task, lane, forced);
+            mesh_flow_worked(task->engine, 1);
         } while (holds(lane) && (forced || may_go(task, lane)) && (next == NULL || leads(lane, next)));
     }
     if (task->sole != NULL && any) {

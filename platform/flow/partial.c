@@ -30,6 +30,7 @@ void mesh_flow_partials_emit(struct mesh_flow_state *state)
         mesh_store_image_write(&payload, state->decl->fields, state->decl->n_fields, mesh_flow_view_data(row));
         mesh_flow_outbox_internal(task, internal, mesh_hash_partition(key.p, key.n, partitions), key, MESH_FLOW_PARTIAL,
                                   task->beat_wm_us, false, (struct mesh_str){payload.p, (uint32_t)payload.n}, head->time_us);
+        mesh_flow_worked(task->engine, 1);
     }
     mesh_store_table_clear(table);
     state->dirty.n = 0;

@@ -133,10 +133,23 @@ static void set_marks(const struct mesh_engine *engine, uint32_t first, uint32_t
     ret->as_of_us = n == 0 ? INT64_MIN : INT64_MAX;
     for (uint32_t i = first; i < first + n; i++) {
         const struct mesh_task *task = engine->tasks[i];
-        ret->as_of_us = task->wm_us < ret->as_of_us ? task->wm_us : ret->as_of_us;
-        ret->commit += task->n + (task->dirty ? 1 : 0);
+        /* In the middle of a batch the watermark is ahead of what was processed; closed_us never is. */
+        int64_t done_us = task->closed_us < task->wm_us ? task->closed_us : task->wm_us;
+        ret->as_of_us = done_us < ret->as_of_us ? done_us : ret->as_of_us;
+        ret->commit += task->n + (task->dirty && !task->committing ? 1 : 0);
         ret->durable += task->durable_n;
     }
+}
+
+void mesh_engine_marks(const struct mesh_engine *engine, uint32_t view, uint64_t *ret_commit, uint64_t *ret_durable)
+{
+    struct mesh_rows marks = {0};
+    uint32_t first = 0;
+    uint32_t n = 0;
+    tasks_of(engine, engine->product->views[view].state, &first, &n);
+    set_marks(engine, first, n, &marks);
+    *ret_commit = marks.commit;
+    *ret_durable = marks.durable;
 }
 
 static bool window_wanted(const struct mesh_read *read, const struct mesh_flow_state *state, int64_t window)
@@ -225,6 +238,8 @@ static void offer(struct page *page, struct found found)
 
 static void offer_bucket(struct page *page, struct mesh_flow_state *state, const struct mesh_store_bucket *bucket)
 {
+    if (page->cap == 0)
+        return; /* only the count is wanted */
     for (uint32_t i = bucket->head; i != MESH_STORE_NONE;) {
         struct mesh_store_row *row = mesh_store_table_row(&state->table, i);
         if (shown(state, row))

@@ -44,6 +44,7 @@ static int read_claim(struct mesh_engine *engine, struct mesh_cursor *in, struct
     struct mesh_str hash = mesh_get_slice(in);
     uint64_t epoch = mesh_get_varint(in);
     uint64_t generation = mesh_get_varint(in);
+    struct mesh_str claim = mesh_get_slice(in);
     uint64_t n = mesh_get_varint(in);
     if (in->bad)
         return corrupt(err, "a claim");
@@ -68,6 +69,7 @@ static int read_claim(struct mesh_engine *engine, struct mesh_cursor *in, struct
         engine->newest_epoch = epoch;
     engine->epoch = epoch;
     engine->generation = generation;
+    mesh_flow_add_claim(engine, claim);
     engine->shape_seen = true;
     return 0;
 }
@@ -119,6 +121,20 @@ static bool op_delta(struct mesh_task *task, struct mesh_cursor *in)
     return state != NULL && mesh_flow_kind_of(state)->apply != NULL && mesh_flow_kind_of(state)->apply(state, in);
 }
 
+/* The service may have been built with more versions since, in another order. */
+static bool version_of_id(const struct mesh_input *decl, uint64_t id, uint32_t *ret)
+{
+    *ret = MESH_FLOW_REMOVED;
+    if (id == MESH_FLOW_REMOVED)
+        return true;
+    for (uint32_t i = 0; i == 0 || i < decl->n_contracts; i++) {
+        *ret = i;
+        if (mesh_flow_contract_id(decl, i) == id)
+            return true;
+    }
+    return false;
+}
+
 static bool op_held(struct mesh_task *task, struct mesh_cursor *in)
 {
     uint64_t index = mesh_get_varint(in);
@@ -128,7 +144,7 @@ static bool op_held(struct mesh_task *task, struct mesh_cursor *in)
     event.time_us = mesh_get_zigzag(in);
     event.source_wm_us = mesh_get_zigzag(in);
     event.kafka_time_us = mesh_get_zigzag(in);
-    uint64_t version = mesh_get_varint(in);
+    uint64_t contract_id = mesh_get_varint(in);
     uint64_t datum_at = mesh_get_varint(in);
     uint64_t datum_n = mesh_get_varint(in);
     bool has_key = mesh_get_u8(in) != 0;
@@ -145,14 +161,17 @@ static bool op_held(struct mesh_task *task, struct mesh_cursor *in)
         return true; /* a round repeats what is already here */
     mesh_store_chain_skip(&lane->chain, serial);
     const struct mesh_input *decl = lane->source->decl;
+    uint32_t version = 0;
+    if (!version_of_id(decl, contract_id, &version))
+        return false;
     struct mesh_flow_held *held = mesh_flow_hold(task, lane, &event, place, version == MESH_FLOW_REMOVED ? 0 : decl->record_size);
-    held->version = (uint32_t)version;
+    held->version = version;
     held->datum_at = (uint32_t)datum_at;
     held->datum_n = (uint32_t)datum_n;
     if (version == MESH_FLOW_REMOVED)
         return lane->table && decl->removed != NULL;
     struct mesh_str datum = {held->value.p + datum_at, (uint32_t)datum_n};
-    return mesh_flow_decode(decl, (uint32_t)version, datum, held->record) == 0;
+    return mesh_flow_decode(decl, version, datum, held->record) == 0;
 }
 
 static bool op_gone_doc(struct mesh_task *task, struct mesh_cursor *in)
@@ -440,6 +459,7 @@ void mesh_engine_claim(struct mesh_engine *engine, struct mesh_buf *ret_frames)
 {
     mesh_assert(!engine->claimed);
     engine->epoch = engine->newest_epoch + 1;
+    mesh_flow_add_claim(engine, mesh_str_of(engine->claim));
     engine->claimed = true;
     engine->restored = true;
     size_t before = ret_frames->n;

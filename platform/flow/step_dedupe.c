@@ -53,6 +53,8 @@ bool mesh_dedupe(struct mesh_task *task, uint32_t state_index, const struct mesh
     struct mesh_store_row *row = mesh_store_table_make(&state->table, 0, key->bytes, key->n,
                                                        mesh_flow_state_bucket(state, 0, event->time_us), &is_new);
     struct seen *seen = mesh_store_row_payload(row);
+    if (!is_new && event->again && seen->time_us == event->time_us)
+        return true; /* it was this record that was let pass */
     if (!is_new && !mesh_flow_state_expired(state, seen->time_us)) {
         if (within(seen->time_us, event->time_us, state->decl->within_us)) {
             mesh_metric_add(state->duplicates, 1);

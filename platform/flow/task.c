@@ -45,6 +45,8 @@ static void init_lanes(struct mesh_flow_source *source)
         source->n_lanes = 1;
         source->lanes[0].rank = (uint32_t)source->partition;
         source->lanes[0].table = source->decl->kind == MESH_INPUT_TABLE;
+    } else if (source->decl->kind == MESH_INPUT_RETRY) {
+        return; /* it has no say in time */
     } else {
         uint32_t internal = internal_of(product, source->input);
         for (uint32_t t = 0; t < product->n_topologies; t++)

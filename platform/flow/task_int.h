@@ -192,6 +192,7 @@ struct mesh_task {
     int64_t gate_us;               /* sole: the minimum over tables that are not idle: records from there on wait for them */
     int64_t direct_us;             /* sole: below it nothing waits and no table is awaited: no need for the buffer */
     bool dirty;
+    bool committing;               /* commit n is being written: it holds everything that was processed */
     bool carry;                    /* a round began: write all that waits, again */
     bool all_idle;
     int64_t wm_us, release_us, released_us, closed_us, discard_us;
@@ -219,6 +220,10 @@ struct mesh_task {
 };
 
 struct mesh_flow_pending_commit;
+
+struct mesh_flow_claim {
+    char text[MESH_ENGINE_CLAIM_TEXT];
+};
 
 struct mesh_flow_skip {
     const struct mesh_site *site;
@@ -254,6 +259,7 @@ struct mesh_engine {
     bool in_flight;
     int64_t dirty_since_us;        /* INT64_MAX: nothing to commit */
     uint64_t unlogged_letters, unsent_letters; /* waiting for a commit; durable or not, not handed out */
+    uint32_t worked;               /* since conf.between was called */
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
     size_t documents;              /* waiting */
@@ -269,6 +275,8 @@ struct mesh_engine {
     bool restoring, restored, claimed;
     struct mesh_flow_pending_commit *pending;
     uint64_t newest_epoch;
+    char claim[MESH_ENGINE_CLAIM_TEXT];
+    MESH_VEC(struct mesh_flow_claim) claims;
     bool shape_seen;
 
     struct mesh_metrics *metrics, *own_metrics;
@@ -281,10 +289,21 @@ struct mesh_engine {
 };
 
 /* ---- engine.c ---- */
+void mesh_flow_add_claim(struct mesh_engine *engine, struct mesh_str claim);
 void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void mesh_flow_mark_dirty(struct mesh_task *task);
 void mesh_flow_publish(struct mesh_engine *engine); /* gauges */
+/* Work like that of n records was done, and the tasks are whole: perhaps it is time to let the driver in. */
+static inline void mesh_flow_worked(struct mesh_engine *engine, uint32_t n)
+{
+    engine->worked += n;
+    if (engine->worked < MESH_FLOW_SLICE)
+        return;
+    engine->worked = 0;
+    if (engine->conf.between != NULL && engine->restored)
+        engine->conf.between(engine->conf.between_context);
+}
 
 /* ---- task.c ---- */
 struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topology, int32_t partition, uint32_t index);
@@ -299,6 +318,14 @@ bool mesh_flow_key_ok(struct mesh_task *task, const struct mesh_key *key, const 
 
 /* ---- input.c ---- */
 int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_record *records, size_t n);
+
+/* A record that comes again: processed at once, where the task stands. `event` is of its first coming. */
+void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_record *record, struct mesh_event *event);
+
+/* ---- retry.c ---- */
+void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_record *record);
+/* How often a record with these headers was tried again; 0: it is the first time. */
+uint64_t mesh_flow_attempts(const struct mesh_header *headers, uint32_t n);
 
 /* ---- source.c ---- */
 void mesh_flow_lane_advance(struct mesh_task *task, struct mesh_flow_lane *lane, int64_t wm_us);
@@ -340,6 +367,13 @@ void mesh_flow_enqueue(struct mesh_flow_lane *lane, struct mesh_flow_held *held)
 /* Ask for what this record will touch, and one step further for the two that were named before it. */
 void mesh_flow_look_ahead(struct mesh_task *task, const struct mesh_input *decl, const void *record, int64_t time_us);
 
+/* What a held record is logged with, so that it is decoded by the contract that wrote it, whatever its index is by then; 0: internal. */
+static inline uint32_t mesh_flow_contract_id(const struct mesh_input *decl, uint32_t version)
+{
+    if (version == MESH_FLOW_REMOVED)
+        return version;
+    return version < decl->n_contracts ? decl->contracts[version].local_id : 0;
+}
 /* 0 or the code of what is wrong. */
 unsigned mesh_flow_decode(const struct mesh_input *decl, uint32_t version, struct mesh_str datum, void *to);
 
@@ -413,7 +447,7 @@ enum mesh_flow_op {
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT 2
+#define MESH_FLOW_LOG_FORMAT 4
 
 struct mesh_flow_writer { /* the chunks of one task's commit */
     struct mesh_task *task;

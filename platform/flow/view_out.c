@@ -140,6 +140,7 @@ void mesh_flow_view_emit(struct mesh_flow_state *state)
             put_documents(state, row->window, mesh_store_row_key(row), row->key_n, task->n, row);
         if (task->scratch.bytes_total > MESH_FLOW_CHUNK_BYTES)
             mesh_arena_reset(&task->scratch);
+        mesh_flow_worked(task->engine, 1);
     }
     for (size_t i = 0; i < state->dirty.n; i++)
         mesh_store_table_row(&state->table, state->dirty.v[i])->flags &= (uint8_t)~MESH_STORE_FLAG8;

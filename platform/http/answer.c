@@ -1,14 +1,11 @@
 /* A port's path is matched by segments, the longest first, so that /sales and /sales/daily can both
  * be ports. */
-#include "http/answer.h"
+#include "http/exchange.h"
 
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "http/encode.h"
-#include "http/problem.h"
-#include "http/query.h"
 #include "io/border.h"
 
 #include <openssl/rand.h>
@@ -17,53 +14,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct route {
-    const struct mesh_product *product;
-    uint32_t product_index;
-    const struct mesh_port *port;
-    struct mesh_http_shape shape;
-    bool key_protected;
-    struct mesh_http_uri path; /* its segments */
-};
-
-struct mesh_http_site {
-    const struct mesh_service *service;
-    struct mesh_http_backend backend;
-    struct mesh_http_token_key *token_keys; /* per product */
-    struct mesh_arena arena;
-    struct route *routes;
-    size_t n_routes;
-};
-
-/* One request on its way. */
-struct exchange {
-    const struct mesh_http_site *site;
-    const struct mesh_http_request *request;
-    struct mesh_http_response *response;
-    struct mesh_arena arena;
-    struct mesh_http_uri uri;
-    struct mesh_http_problem problem;
-    char trace_id[33];
-};
-
 static const char *const own_paths[] = {"livez", "startupz", "readyz", "metrics", "openapi.json", ".well-known", "products"};
 
 void mesh_http_response_deinit(struct mesh_http_response *response)
 {
     mesh_buf_deinit(&response->body);
+    for (unsigned i = 0; i < response->n_headers; i++)
+        free(response->headers[i].value);
+    response->n_headers = 0;
 }
 
-static void add_header(struct mesh_http_response *response, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void add_header(struct mesh_http_response *response, const char *name, const char *format, ...)
+void mesh_http_header_add(struct mesh_http_response *response, const char *name, const char *format, ...)
 {
     mesh_assert(response->n_headers < MESH_LEN(response->headers));
     struct mesh_http_header *header = &response->headers[response->n_headers++];
     header->name = name;
     va_list args;
     va_start(args, format);
-    vsnprintf(header->value, sizeof header->value, format, args);
+    struct mesh_buf value = MESH_BUF_NULL;
+    mesh_buf_vprintf(&value, format, args);
     va_end(args);
+    header->value = mesh_buf_take(&value);
 }
 
 /* ---- building ---- */
@@ -72,9 +43,9 @@ static int add_route(struct mesh_http_site *site, uint32_t product_index, uint32
 {
     const struct mesh_product *product = site->service->products[product_index];
     const struct mesh_port *port = &product->ports[port_index];
-    struct route *route = &site->routes[site->n_routes];
+    struct mesh_http_route *route = &site->routes[site->n_routes];
     struct mesh_http_problem problem = {0};
-    *route = (struct route){.product = product, .product_index = product_index, .port = port};
+    *route = (struct mesh_http_route){.product = product, .product_index = product_index, .port = port};
     const struct mesh_view *view = &product->views[port->view];
     route->shape = (struct mesh_http_shape){view, port->protect, pseudonym_key};
     route->key_protected = mesh_border_key_protected(view, port->protect);
@@ -131,7 +102,7 @@ struct mesh_http_site *mesh_http_site_free(struct mesh_http_site *site)
 }
 
 /* ---- answering ---- */
-static void send_problem(struct exchange *x)
+static void send_problem(struct mesh_http_exchange *x)
 {
     struct mesh_http_response *response = x->response;
     mesh_buf_reset(&response->body);
@@ -142,45 +113,48 @@ static void send_problem(struct exchange *x)
     response->status = x->problem.status;
     response->type = MESH_HTTP_PROBLEM_TYPE;
     mesh_http_problem_write(&x->problem, path.p, x->trace_id, &response->body);
-    if (x->problem.status == 503)
-        add_header(response, "Retry-After", "1");
+    if (x->problem.status == 503 || x->problem.status == 409)
+        mesh_http_header_add(response, "Retry-After", "1");
 }
 
-static bool is_get(const struct exchange *x)
+bool mesh_http_is_get(const struct mesh_http_exchange *x)
 {
     return strcmp(x->request->method, "GET") == 0 || strcmp(x->request->method, "HEAD") == 0;
 }
 
-/* False, with a 405, when it is something else than GET and HEAD. */
-static bool only_get(struct exchange *x)
+void mesh_http_not_allowed(struct mesh_http_exchange *x, const char *allow)
 {
-    if (is_get(x))
+    mesh_http_header_add(x->response, "Allow", "%s", allow);
+    mesh_http_problem_set(&x->problem, 405, "here is only %s", allow);
+}
+
+bool mesh_http_only_get(struct mesh_http_exchange *x)
+{
+    if (mesh_http_is_get(x))
         return true;
-    add_header(x->response, "Allow", "GET, HEAD");
-    mesh_http_problem_set(&x->problem, 405, "here is only GET and HEAD");
+    mesh_http_not_allowed(x, "GET, HEAD");
     return false;
 }
 
-static void send_text(struct exchange *x, const char *type, const char *text)
+static void send_text(struct mesh_http_exchange *x, const char *type, const char *text)
 {
     x->response->status = 200;
     x->response->type = type;
     mesh_buf_puts(&x->response->body, text);
 }
 
-static void add_product(struct exchange *x, const struct mesh_product *product)
+static void add_product(struct mesh_http_exchange *x, const struct mesh_product *product)
 {
-    add_header(x->response, "Mesh-Product", "%s@%s", product->name, product->version);
+    mesh_http_header_add(x->response, "Mesh-Product", "%s@%s", product->name, product->version);
 }
 
-/* The strong ETag of the body; 304 when the client has it. */
-static void finish(struct exchange *x)
+void mesh_http_tag(struct mesh_http_exchange *x)
 {
     struct mesh_http_response *response = x->response;
     char tag[24];
     snprintf(tag, sizeof tag, "\"%016" PRIx64 "\"", mesh_hash64(response->body.p, response->body.n));
-    add_header(response, "ETag", "%s", tag);
-    add_header(response, "Cache-Control", "no-cache");
+    mesh_http_header_add(response, "ETag", "%s", tag);
+    mesh_http_header_add(response, "Cache-Control", "no-cache");
     const char *match = x->request->if_none_match;
     if (match == NULL || (strstr(match, tag) == NULL && strcmp(match, "*") != 0))
         return;
@@ -188,175 +162,16 @@ static void finish(struct exchange *x)
     mesh_buf_reset(&response->body);
 }
 
-static void add_place(struct exchange *x, const struct mesh_rows *rows)
-{
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
-    if (rows->as_of_us == INT64_MIN)
-        mesh_buf_puts(&text, "none");
-    else
-        mesh_text_time(&text, rows->as_of_us);
-    add_header(x->response, "Mesh-As-Of", "%s", text.p);
-    add_header(x->response, "Mesh-Position", "%" PRIu64, rows->commit);
-    add_header(x->response, "Mesh-Durable", "%" PRIu64, rows->durable);
-}
-
-/* True: there are rows (perhaps none). */
-static bool fetch(struct exchange *x, const struct route *route, const struct mesh_read *read, struct mesh_rows *rows)
-{
-    struct mesh_err err = {0};
-    const struct mesh_http_backend *backend = &x->site->backend;
-    int result = backend->read(backend->context, route->product_index, read, rows, &err);
-    if (result == 0)
-        return true;
-    if (result == MESH_HTTP_NOT_LOADED)
-        mesh_http_problem_set(&x->problem, 503,
-                              "the state is not loaded yet: the broker has not answered since the "
-                              "first start");
-    else if (result == MESH_HTTP_BUSY)
-        mesh_http_problem_set(&x->problem, 503, "the product is busy; try again");
-    else
-        mesh_http_problem_set(&x->problem, 500, "%s", err.text);
-    return false;
-}
-
-/* What a token is bound to. */
-static void add_purpose(const struct route *route, const struct mesh_http_query *query, struct mesh_buf *out)
-{
-    mesh_buf_printf(out, "%s/%s %d %" PRId64 " %" PRId64, route->product->name, route->port->name, (int)query->windows,
-                    query->from_us, query->to_us);
-}
-
-static struct mesh_str str_of(const struct mesh_buf *buf)
-{
-    return (struct mesh_str){buf->p, (uint32_t)buf->n};
-}
-
-static void write_items(struct mesh_buf *out, const struct mesh_http_shape *shape, const struct mesh_rows *rows)
-{
-    mesh_buf_puts(out, "{\"items\":[");
-    for (size_t i = 0; i < rows->n; i++) {
-        if (i > 0)
-            mesh_buf_putc(out, ',');
-        mesh_http_row(shape, rows->rows.p + i * shape->view->out_size, out);
-    }
-    mesh_buf_puts(out, "],\"count\":");
-}
-
-static void list(struct exchange *x, const struct route *route)
-{
-    struct mesh_http_query query;
-    if (!only_get(x) || mesh_http_query_read(route->shape.view, true, &x->uri, &query, &x->problem) != 0)
-        return;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf purpose = MESH_BUF_NULL;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf after = MESH_BUF_NULL;
-    const struct mesh_http_token_key *key = &x->site->token_keys[route->product_index];
-    add_purpose(route, &query, &purpose);
-    if (query.after.n > 0 && mesh_http_token_open(key, query.after, str_of(&purpose), &after) != 0) {
-        mesh_http_problem_add(&x->problem, "/query/after",
-                              "is not a token of this list with these parameters, or the service "
-                              "has started anew: begin without it");
-        return;
-    }
-    struct mesh_read read = {.view = route->port->view,
-                             .from_us = query.from_us,
-                             .to_us = query.to_us,
-                             .windows = query.windows,
-                             .limit = query.limit,
-                             .after = str_of(&after)};
-    mesh_cleanup(mesh_rows_deinit) struct mesh_rows rows = {0};
-    if (!fetch(x, route, &read, &rows))
-        return;
-    struct mesh_buf *out = &x->response->body;
-    write_items(out, &route->shape, &rows);
-    mesh_buf_printf(out, "%" PRIu64, rows.count);
-    if (rows.more) {
-        mesh_buf_puts(out, ",\"next\":\"");
-        mesh_http_token_seal(key, str_of(&rows.last), str_of(&purpose), out);
-        mesh_buf_putc(out, '"');
-    }
-    mesh_buf_puts(out, "}\n");
-    x->response->status = 200;
-    x->response->type = "application/json";
-    add_place(x, &rows);
-    finish(x);
-}
-
-static void point(struct exchange *x, const struct route *route, const struct mesh_key *key)
-{
-    const struct mesh_view *view = route->shape.view;
-    struct mesh_http_query query;
-    if (mesh_http_query_read(view, false, &x->uri, &query, &x->problem) != 0)
-        return;
-    struct mesh_read read = {.view = route->port->view,
-                             .key = key,
-                             .from_us = query.from_us,
-                             .to_us = query.to_us,
-                             .windows = query.windows,
-                             .limit = MESH_HTTP_LIMIT_MAX};
-    mesh_cleanup(mesh_rows_deinit) struct mesh_rows rows = {0};
-    if (!fetch(x, route, &read, &rows))
-        return;
-    add_place(x, &rows);
-    if (rows.n == 0) {
-        mesh_http_problem_set(&x->problem, 404, "'%s' has no row of this key", view->name);
-        return;
-    }
-    struct mesh_buf *out = &x->response->body;
-    if (view->window == MESH_WINDOW_NONE) {
-        mesh_http_row(&route->shape, rows.rows.p, out);
-        mesh_buf_putc(out, '\n');
-    } else {
-        write_items(out, &route->shape, &rows);
-        mesh_buf_printf(out, "%zu}\n", rows.n);
-    }
-    x->response->status = 200;
-    x->response->type = "application/json";
-    finish(x);
-}
-
-static void lookup(struct exchange *x, const struct route *route)
-{
-    struct mesh_key key;
-    if (mesh_http_key_read_body(&x->arena, route->shape.view, x->request->body, &key, &x->problem) == 0)
-        point(x, route, &key);
-}
-
-static void serve_port(struct exchange *x, const struct route *route)
-{
-    x->response->route = route->port->path;
-    add_product(x, route->product);
-    uint32_t n = x->uri.n_segments - route->path.n_segments;
-    const struct mesh_str *rest = x->uri.segments + route->path.n_segments;
-    if (n == 0) {
-        list(x, route);
-        return;
-    }
-    if (n == 1 && mesh_str_eq(rest[0], MESH_STR(MESH_HTTP_LOOKUP)) && strcmp(x->request->method, "POST") == 0) {
-        lookup(x, route);
-        return;
-    }
-    struct mesh_key key;
-    if (!only_get(x) || mesh_http_key_read(route->shape.view, rest, n, &key, &x->problem) != 0)
-        return;
-    if (route->key_protected)
-        mesh_http_problem_set(&x->problem, 403,
-                              "the key of this port is protected and does not belong in a path, "
-                              "which ends in logs: POST %s/" MESH_HTTP_LOOKUP " with {\"key\": ...}, or read the list",
-                              route->port->path);
-    else
-        point(x, route, &key);
-}
-
-static void health(struct exchange *x, enum mesh_http_health which)
+static void health(struct mesh_http_exchange *x, enum mesh_http_health which)
 {
     const struct mesh_http_backend *backend = &x->site->backend;
     bool ok = backend->health(backend->context, which, &x->response->body);
     x->response->status = ok ? 200 : 503;
     x->response->type = "application/json";
-    add_header(x->response, "Cache-Control", "no-store");
+    mesh_http_header_add(x->response, "Cache-Control", "no-store");
 }
 
-static void index_page(struct exchange *x)
+static void index_page(struct mesh_http_exchange *x)
 {
     struct mesh_buf *out = &x->response->body;
     mesh_buf_puts(out, "{\"domain\":");
@@ -372,22 +187,22 @@ static void index_page(struct exchange *x)
     x->response->type = "application/json";
 }
 
-static bool path_is(const struct exchange *x, const char *first, const char *second)
+static bool path_is(const struct mesh_http_exchange *x, const char *first, const char *second)
 {
     uint32_t n = second == NULL ? 1 : 2;
     return x->uri.n_segments == n && mesh_str_eq(x->uri.segments[0], mesh_str_of(first)) &&
            (n == 1 || mesh_str_eq(x->uri.segments[1], mesh_str_of(second)));
 }
 
-static void send_document(struct exchange *x, const struct mesh_product *product, bool openapi)
+static void send_document(struct mesh_http_exchange *x, const struct mesh_product *product, bool openapi)
 {
     add_product(x, product);
     send_text(x, "application/json", openapi ? product->openapi : product->document);
-    finish(x);
+    mesh_http_tag(x);
 }
 
 /* /products/{name}/openapi.json and /data-product */
-static bool serve_product(struct exchange *x)
+static bool serve_product(struct mesh_http_exchange *x)
 {
     if (x->uri.n_segments != 3 || !mesh_str_eq(x->uri.segments[0], MESH_STR("products")))
         return false;
@@ -399,7 +214,7 @@ static bool serve_product(struct exchange *x)
         if (!mesh_str_eq(x->uri.segments[1], mesh_str_of(product->name)))
             continue;
         x->response->route = "/products";
-        if (only_get(x))
+        if (mesh_http_only_get(x))
             send_document(x, product, openapi);
         return true;
     }
@@ -407,7 +222,7 @@ static bool serve_product(struct exchange *x)
 }
 
 /* True: the path is one of the platform's. */
-static bool serve_own(struct exchange *x)
+static bool serve_own(struct mesh_http_exchange *x)
 {
     const struct mesh_http_backend *backend = &x->site->backend;
     static const struct {
@@ -425,7 +240,7 @@ static bool serve_own(struct exchange *x)
     if (i == MESH_LEN(own) && !root)
         return serve_product(x);
     x->response->route = root ? "/" : own[i].route;
-    if (!only_get(x))
+    if (!mesh_http_only_get(x))
         return true;
     if (root)
         index_page(x);
@@ -439,11 +254,11 @@ static bool serve_own(struct exchange *x)
     return true;
 }
 
-static const struct route *find_route(const struct exchange *x)
+static const struct mesh_http_route *find_route(const struct mesh_http_exchange *x)
 {
-    const struct route *best = NULL;
+    const struct mesh_http_route *best = NULL;
     for (size_t i = 0; i < x->site->n_routes; i++) {
-        const struct route *route = &x->site->routes[i];
+        const struct mesh_http_route *route = &x->site->routes[i];
         uint32_t n = route->path.n_segments, same = 0;
         if (n > x->uri.n_segments || (best != NULL && n <= best->path.n_segments))
             continue;
@@ -455,7 +270,7 @@ static const struct route *find_route(const struct exchange *x)
     return best;
 }
 
-static void no_such_path(struct exchange *x)
+static void no_such_path(struct mesh_http_exchange *x)
 {
     char path[256];
     uint32_t n = x->uri.path.n;
@@ -470,8 +285,14 @@ static void no_such_path(struct exchange *x)
         mesh_http_problem_set(&x->problem, 404, "nothing is here; GET / lists what there is");
 }
 
+static void start_port(struct mesh_http_exchange *x)
+{
+    x->response->route = x->route->port->path;
+    add_product(x, x->route->product);
+}
+
 /* The trace id of the caller's traceparent ("00-<32 hex>-<16 hex>-01"), or a new one. */
-static void set_trace(struct exchange *x)
+static void set_trace(struct mesh_http_exchange *x)
 {
     const char *parent = x->request->traceparent;
     if (parent != NULL && strlen(parent) >= 55 && parent[2] == '-' && parent[35] == '-' &&
@@ -484,19 +305,65 @@ static void set_trace(struct exchange *x)
     mesh_hex(bytes, sizeof bytes, x->trace_id);
 }
 
-void mesh_http_answer(const struct mesh_http_site *site, const struct mesh_http_request *request, struct mesh_http_response *ret)
+struct mesh_http_exchange *mesh_http_begin(const struct mesh_http_site *site, const struct mesh_http_request *request,
+                                           struct mesh_http_response *ret)
 {
-    struct exchange x = {.site = site, .request = request, .response = ret};
+    struct mesh_http_exchange *x = mesh_xcalloc(1, sizeof *x);
+    *x = (struct mesh_http_exchange){.site = site, .request = request, .response = ret};
     ret->route = "other";
-    set_trace(&x);
-    if (mesh_http_uri_read(&x.arena, request->uri, &x.uri, &x.problem) == 0 && !serve_own(&x)) {
-        const struct route *route = find_route(&x);
-        if (route != NULL)
-            serve_port(&x, route);
-        else
-            no_such_path(&x);
+    set_trace(x);
+    if (mesh_http_uri_read(&x->arena, request->uri, &x->uri, &x->problem) == 0 && !serve_own(x)) {
+        x->route = find_route(x);
+        if (request->wait_s > 0) {
+            mesh_http_header_add(ret, "Retry-After", "%d", request->wait_s);
+            mesh_http_problem_set(&x->problem, 429,
+                                  "these are more requests a second than one client may make; go on after Retry-After");
+        } else if (x->route == NULL) {
+            no_such_path(x);
+        } else {
+            start_port(x);
+            mesh_http_rows_begin(x);
+        }
     }
-    if (x.problem.status != 0)
-        send_problem(&x);
-    mesh_arena_deinit(&x.arena);
+    if (x->problem.status != 0)
+        send_problem(x);
+    if (x->question == NULL) {
+        mesh_http_exchange_free(x);
+        return NULL;
+    }
+    mesh_http_response_deinit(ret); /* the other half begins anew */
+    return x;
+}
+
+struct mesh_http_question *mesh_http_take_question(struct mesh_http_exchange *exchange)
+{
+    struct mesh_http_question *question = exchange->question;
+    mesh_assert(question != NULL);
+    exchange->question = NULL;
+    return question;
+}
+
+void mesh_http_ask(const struct mesh_http_site *site, struct mesh_http_question *question)
+{
+    site->backend.ask(site->backend.context, question);
+}
+
+void mesh_http_finish(struct mesh_http_exchange *exchange, const struct mesh_http_question *answered,
+                      struct mesh_http_response *ret)
+{
+    exchange->response = ret;
+    start_port(exchange);
+    mesh_http_rows_finish(exchange, answered);
+    if (exchange->problem.status != 0)
+        send_problem(exchange);
+    mesh_http_exchange_free(exchange);
+}
+
+void mesh_http_exchange_free(struct mesh_http_exchange *exchange)
+{
+    if (exchange == NULL)
+        return;
+    mesh_http_question_free(exchange->question);
+    mesh_arena_deinit(&exchange->arena);
+    free(exchange);
 }

@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "io/border.h"
 
+#include <math.h>
+
 static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -56,13 +58,6 @@ int mesh_http_base64url_read(struct mesh_str text, struct mesh_buf *out)
     return bits == 6 || (v & ((1u << bits) - 1)) != 0 ? 1 : 0;
 }
 
-static void quoted(struct mesh_buf *out, void (*write)(struct mesh_buf *, int64_t), int64_t v)
-{
-    mesh_buf_putc(out, '"');
-    write(out, v);
-    mesh_buf_putc(out, '"');
-}
-
 static void write_duration(struct mesh_buf *out, int64_t us)
 {
     if (us < 0)
@@ -70,7 +65,8 @@ static void write_duration(struct mesh_buf *out, int64_t us)
     mesh_text_duration(out, us < 0 ? -us : us);
 }
 
-static void write_value(struct mesh_buf *out, const struct mesh_field *field, const void *row)
+/* What a value is in text, where nothing needs escaping. */
+static void write_plain(struct mesh_buf *out, const struct mesh_field *field, const void *row)
 {
     switch (field->type) {
     case MESH_BOOL:
@@ -84,32 +80,24 @@ static void write_value(struct mesh_buf *out, const struct mesh_field *field, co
         mesh_json_double(out, mesh_member_double(field, row));
         break;
     case MESH_DECIMAL:
-        mesh_buf_putc(out, '"');
         mesh_text_dec(out, mesh_member_dec(field, row), field->scale);
-        mesh_buf_putc(out, '"');
-        break;
-    case MESH_STRING:
-        mesh_json_string(out, mesh_member_str(field, row));
         break;
     case MESH_BYTES: {
         struct mesh_str bytes = mesh_member_str(field, row);
-        mesh_buf_putc(out, '"');
         mesh_http_base64(bytes.p, bytes.n, out);
-        mesh_buf_putc(out, '"');
         break;
     }
-    case MESH_ENUM:
-        mesh_json_string(out, mesh_str_of(mesh_member_symbol(field, row)));
-        break;
     case MESH_TIMESTAMP:
-        quoted(out, mesh_text_time, mesh_member_long(field, row));
+        mesh_text_time(out, mesh_member_long(field, row));
         break;
     case MESH_DATE:
-        quoted(out, mesh_text_date, mesh_member_long(field, row));
+        mesh_text_date(out, mesh_member_long(field, row));
         break;
     case MESH_DURATION:
-        quoted(out, write_duration, mesh_member_long(field, row));
+        write_duration(out, mesh_member_long(field, row));
         break;
+    case MESH_STRING:
+    case MESH_ENUM:
     case MESH_TYPE_COUNT:
         break;
     }
@@ -122,25 +110,125 @@ static void write_pseudonym(struct mesh_buf *out, const struct mesh_http_shape *
     mesh_border_text(field, row, &text);
     char pseudonym[MESH_BORDER_PSEUDONYM_CHARS + 1];
     mesh_border_pseudonym(shape->pseudonym_key, field->subject, (struct mesh_str){text.p, (uint32_t)text.n}, pseudonym);
-    mesh_buf_printf(out, "\"%s\"", pseudonym);
+    mesh_buf_puts(out, pseudonym);
 }
 
-void mesh_http_row(const struct mesh_http_shape *shape, const void *row, struct mesh_buf *out)
+/* A text that may hold anything; false: the value is of another type. */
+static bool text_of(const struct mesh_field *field, const void *row, struct mesh_str *ret)
+{
+    if (field->type == MESH_STRING)
+        *ret = mesh_member_str(field, row);
+    else if (field->type == MESH_ENUM)
+        *ret = mesh_str_of(mesh_member_symbol(field, row));
+    else
+        return false;
+    return true;
+}
+
+/* Empty, or quoted when it must be. */
+static void csv_text(struct mesh_buf *out, struct mesh_str text)
+{
+    bool quote = text.n == 0;
+    for (uint32_t i = 0; i < text.n && !quote; i++)
+        quote = text.p[i] == '"' || text.p[i] == ',' || text.p[i] == '\r' || text.p[i] == '\n';
+    if (!quote) {
+        mesh_buf_str(out, text);
+        return;
+    }
+    mesh_buf_putc(out, '"');
+    for (uint32_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"')
+            mesh_buf_putc(out, '"');
+        mesh_buf_putc(out, text.p[i]);
+    }
+    mesh_buf_putc(out, '"');
+}
+
+static void json_value(const struct mesh_http_shape *shape, uint32_t i, const void *row, struct mesh_buf *out)
+{
+    const struct mesh_field *field = &shape->view->out[i];
+    struct mesh_str text;
+    bool pseudonym = mesh_border_rule(shape->view->out, shape->protect, i) == MESH_PSEUDONYM;
+    bool bare = !pseudonym &&
+                (field->type == MESH_BOOL || field->type == MESH_INT || field->type == MESH_LONG || field->type == MESH_DOUBLE);
+    if (!mesh_member_present(field, row)) {
+        mesh_buf_puts(out, "null");
+        return;
+    }
+    if (!pseudonym && text_of(field, row, &text)) {
+        mesh_json_string(out, text);
+        return;
+    }
+    if (!bare)
+        mesh_buf_putc(out, '"');
+    if (pseudonym)
+        write_pseudonym(out, shape, field, row);
+    else
+        write_plain(out, field, row);
+    if (!bare)
+        mesh_buf_putc(out, '"');
+}
+
+static void csv_value(const struct mesh_http_shape *shape, uint32_t i, const void *row, struct mesh_buf *out)
+{
+    const struct mesh_field *field = &shape->view->out[i];
+    struct mesh_str text;
+    if (!mesh_member_present(field, row) || (field->type == MESH_DOUBLE && !isfinite(mesh_member_double(field, row))))
+        return;
+    if (mesh_border_rule(shape->view->out, shape->protect, i) == MESH_PSEUDONYM)
+        write_pseudonym(out, shape, field, row);
+    else if (text_of(field, row, &text))
+        csv_text(out, text);
+    else
+        write_plain(out, field, row);
+}
+
+/* ---- rows ---- */
+bool mesh_http_shows(const struct mesh_http_shape *shape, uint32_t i)
+{
+    return mesh_border_rule(shape->view->out, shape->protect, i) != MESH_DROP;
+}
+
+/* The at-th member to show; false: there are no more. */
+static bool next_field(const struct mesh_http_shape *shape, const struct mesh_http_fields *fields, uint32_t *at, uint32_t *ret)
+{
+    uint32_t n = fields->n > 0 ? fields->n : shape->view->n_out;
+    while (*at < n) {
+        *ret = fields->n > 0 ? fields->v[*at] : *at;
+        ++*at;
+        if (mesh_http_shows(shape, *ret))
+            return true;
+    }
+    return false;
+}
+
+void mesh_http_row(const struct mesh_http_shape *shape, const struct mesh_http_fields *fields, const void *row,
+                   struct mesh_buf *out)
 {
     char before = '{';
-    for (uint32_t i = 0; i < shape->view->n_out; i++) {
-        const struct mesh_field *field = &shape->view->out[i];
-        enum mesh_protect rule = mesh_border_rule(shape->view->out, shape->protect, i);
-        if (rule == MESH_DROP)
-            continue;
-        mesh_buf_printf(out, "%c\"%s\":", before, field->name);
+    for (uint32_t at = 0, i = 0; next_field(shape, fields, &at, &i);) {
+        mesh_buf_printf(out, "%c\"%s\":", before, shape->view->out[i].name);
         before = ',';
-        if (!mesh_member_present(field, row))
-            mesh_buf_puts(out, "null");
-        else if (rule == MESH_PSEUDONYM)
-            write_pseudonym(out, shape, field, row);
-        else
-            write_value(out, field, row);
+        json_value(shape, i, row, out);
     }
     mesh_buf_puts(out, before == '{' ? "{}" : "}");
+}
+
+void mesh_http_csv_names(const struct mesh_http_shape *shape, const struct mesh_http_fields *fields, struct mesh_buf *out)
+{
+    const char *before = "";
+    for (uint32_t at = 0, i = 0; next_field(shape, fields, &at, &i); before = ",")
+        mesh_buf_printf(out, "%s%s", before, shape->view->out[i].name);
+    mesh_buf_puts(out, "\r\n");
+}
+
+void mesh_http_csv_row(const struct mesh_http_shape *shape, const struct mesh_http_fields *fields, const void *row,
+                       struct mesh_buf *out)
+{
+    const char *before = "";
+    for (uint32_t at = 0, i = 0; next_field(shape, fields, &at, &i); before = ",") {
+        mesh_buf_puts(out, before);
+        csv_value(shape, i, row, out);
+    }
+    mesh_buf_puts(out, "\r\n");
 }

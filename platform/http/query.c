@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 static int hex_digit(char c)
 {
@@ -95,10 +96,23 @@ int mesh_http_uri_read(struct mesh_arena *arena, const char *text, struct mesh_h
 }
 
 /* ---- parameters ---- */
-enum param { PARAM_LIMIT, PARAM_AFTER, PARAM_WINDOW, PARAM_FROM, PARAM_TO, PARAM_COUNT };
-static const char *const param_names[PARAM_COUNT] = {"limit", "after", "window", "from", "to"};
-static const char *const param_pointers[PARAM_COUNT] = {"/query/limit", "/query/after", "/query/window", "/query/from",
-                                                        "/query/to"};
+enum param {
+    PARAM_LIMIT,
+    PARAM_AFTER,
+    PARAM_COUNT,
+    PARAM_WINDOW,
+    PARAM_FROM,
+    PARAM_TO,
+    PARAM_FIELDS,
+    PARAM_COMMITTED,
+    PARAM_MIN_POSITION,
+    N_PARAMS,
+};
+static const char *const param_names[N_PARAMS] = {"limit", "after",  "count",     "window",      "from",
+                                                  "to",    "fields", "committed", "min-position"};
+static const char *const param_pointers[N_PARAMS] = {"/query/limit",  "/query/after",     "/query/count",
+                                                     "/query/window", "/query/from",      "/query/to",
+                                                     "/query/fields", "/query/committed", "/query/min-position"};
 
 static const struct {
     const char *name;
@@ -107,18 +121,31 @@ static const struct {
 
 static bool is_allowed(const struct mesh_view *view, bool list, enum param param)
 {
-    if (param == PARAM_LIMIT || param == PARAM_AFTER)
+    switch (param) {
+    case PARAM_LIMIT:
+    case PARAM_AFTER:
+    case PARAM_COUNT:
         return list;
-    return view->window != MESH_WINDOW_NONE;
+    case PARAM_WINDOW:
+    case PARAM_FROM:
+    case PARAM_TO:
+        return view->window != MESH_WINDOW_NONE;
+    case PARAM_FIELDS:
+    case PARAM_COMMITTED:
+    case PARAM_MIN_POSITION:
+    case N_PARAMS:
+        break;
+    }
+    return true;
 }
 
 static void unknown(const struct mesh_view *view, bool list, struct mesh_str name, struct mesh_http_problem *problem)
 {
-    const char *allowed[PARAM_COUNT];
+    const char *allowed[N_PARAMS];
     size_t n = 0;
-    char all[128] = "";
+    char all[160] = "";
     size_t used = 0;
-    for (int i = 0; i < PARAM_COUNT; i++) {
+    for (int i = 0; i < N_PARAMS; i++) {
         if (!is_allowed(view, list, (enum param)i))
             continue;
         allowed[n++] = param_names[i];
@@ -138,10 +165,10 @@ static void unknown(const struct mesh_view *view, bool list, struct mesh_str nam
 static void read_limit(struct mesh_str text, struct mesh_http_query *ret, struct mesh_http_problem *problem)
 {
     int64_t v = 0;
-    if (mesh_text_parse_long(text, &v) != 0 || v < 1)
+    if (mesh_text_parse_long(text, &v) != 0 || v < 1 || v > MESH_HTTP_LIMIT_MAX)
         mesh_http_problem_add(problem, "/query/limit", "must be a number from 1 to %d", MESH_HTTP_LIMIT_MAX);
     else
-        ret->limit = v > MESH_HTTP_LIMIT_MAX ? MESH_HTTP_LIMIT_MAX : (uint32_t)v;
+        ret->limit = (uint32_t)v;
 }
 
 static void read_window(struct mesh_str text, struct mesh_http_query *ret, struct mesh_http_problem *problem)
@@ -157,24 +184,85 @@ static void read_window(struct mesh_str text, struct mesh_http_query *ret, struc
 
 static void read_time(const char *pointer, struct mesh_str text, int64_t *ret, struct mesh_http_problem *problem)
 {
-    if (mesh_text_parse_time(text, ret) != 0)
+    bool bare = text.n < 2 || memchr(text.p + 1, '-', text.n - 1) == NULL; /* a number: of what, nobody can see */
+    if (bare || mesh_text_parse_time(text, ret) != 0)
         mesh_http_problem_add(problem, pointer, "must be a time as 2026-11-21T00:00:00Z or a day as 2026-11-21");
 }
 
-int mesh_http_query_read(const struct mesh_view *view, bool list, const struct mesh_http_uri *uri, struct mesh_http_query *ret,
-                         struct mesh_http_problem *problem)
+static void read_flag(const char *pointer, struct mesh_str text, bool *ret, struct mesh_http_problem *problem)
 {
+    if (mesh_str_eq(text, MESH_STR("1")))
+        *ret = true;
+    else if (!mesh_str_eq(text, MESH_STR("0")))
+        mesh_http_problem_add(problem, pointer, "must be 1 (or 0, which is as if it was not there)");
+}
+
+static void read_position(struct mesh_str text, struct mesh_http_query *ret, struct mesh_http_problem *problem)
+{
+    int64_t v = 0;
+    if (mesh_text_parse_long(text, &v) != 0 || v < 0)
+        mesh_http_problem_add(problem, "/query/min-position", "must be the Mesh-Position of an earlier answer of this port");
+    else
+        ret->min_position = (uint64_t)v;
+}
+
+static void read_field(const struct mesh_http_shape *shape, struct mesh_str name, struct mesh_http_fields *ret,
+                       struct mesh_http_problem *problem)
+{
+    const char *shown[MESH_HTTP_FIELDS_MAX];
+    size_t n = 0;
+    char word[64];
+    snprintf(word, sizeof word, "%.*s", (int)(name.n > 60 ? 60 : name.n), name.p);
+    for (uint32_t i = 0; i < shape->view->n_out && n < MESH_HTTP_FIELDS_MAX; i++) {
+        if (!mesh_http_shows(shape, i))
+            continue;
+        shown[n++] = shape->view->out[i].name;
+        if (!mesh_str_eq(name, mesh_str_of(shape->view->out[i].name)))
+            continue;
+        for (uint32_t k = 0; k < ret->n; k++) {
+            if (ret->v[k] == i) {
+                mesh_http_problem_add(problem, "/query/fields", "names '%s' twice", word);
+                return;
+            }
+        }
+        ret->v[ret->n++] = (uint16_t)i;
+        return;
+    }
+    const char *meant = mesh_did_you_mean(word, shown, n);
+    if (meant != NULL)
+        mesh_http_problem_add(problem, "/query/fields", "there is no field '%s', did you mean '%s'?", word, meant);
+    else
+        mesh_http_problem_add(problem, "/query/fields", "there is no field '%s' at this port", word);
+}
+
+static void read_fields(const struct mesh_http_shape *shape, struct mesh_str text, struct mesh_http_fields *ret,
+                        struct mesh_http_problem *problem)
+{
+    ret->n = 0;
+    for (uint32_t at = 0; at <= text.n;) {
+        uint32_t end = at;
+        while (end < text.n && text.p[end] != ',')
+            end++;
+        read_field(shape, (struct mesh_str){text.p + at, end - at}, ret, problem);
+        at = end + 1;
+    }
+}
+
+int mesh_http_query_read(const struct mesh_http_shape *shape, bool list, const struct mesh_http_uri *uri,
+                         struct mesh_http_query *ret, struct mesh_http_problem *problem)
+{
+    const struct mesh_view *view = shape->view;
     bool windowed = view->window != MESH_WINDOW_NONE;
     *ret = (struct mesh_http_query){
         .windows = MESH_READ_ALL, .from_us = INT64_MIN, .to_us = INT64_MAX, .limit = MESH_HTTP_LIMIT_DEFAULT};
-    bool seen[PARAM_COUNT] = {false};
+    bool seen[N_PARAMS] = {false};
     for (uint32_t i = 0; i < uri->n_params; i++) {
         const struct mesh_http_param *param = &uri->params[i];
         int which = 0;
-        while (which < PARAM_COUNT &&
+        while (which < N_PARAMS &&
                (!is_allowed(view, list, (enum param)which) || !mesh_str_eq(param->name, mesh_str_of(param_names[which]))))
             which++;
-        if (which == PARAM_COUNT) {
+        if (which == N_PARAMS) {
             unknown(view, list, param->name, problem);
             continue;
         }
@@ -198,15 +286,105 @@ int mesh_http_query_read(const struct mesh_view *view, bool list, const struct m
             read_time("/query/to", param->value, &ret->to_us, problem);
             break;
         case PARAM_COUNT:
+            read_flag(param_pointers[which], param->value, &ret->count_only, problem);
+            break;
+        case PARAM_FIELDS:
+            read_fields(shape, param->value, &ret->fields, problem);
+            break;
+        case PARAM_COMMITTED:
+            read_flag(param_pointers[which], param->value, &ret->committed, problem);
+            break;
+        case PARAM_MIN_POSITION:
+            read_position(param->value, ret, problem);
+            break;
+        case N_PARAMS:
             break;
         }
     }
     /* A list shows the present; who names a time, or a key, means all of its windows. */
     if (windowed && list && !seen[PARAM_WINDOW] && !seen[PARAM_FROM] && !seen[PARAM_TO])
         ret->windows = MESH_READ_LATEST;
-    if (problem->status == 0 && ret->from_us >= ret->to_us)
-        mesh_http_problem_add(problem, "/query/to", "must be later than from");
+    if (problem->status == 0 && ret->from_us > ret->to_us)
+        mesh_http_problem_add(problem, "/query/to", "must not be before from");
     return problem->status;
+}
+
+/* ---- formats ---- */
+static const char *const format_types[] = {
+    [MESH_HTTP_JSON] = "application/json", [MESH_HTTP_CSV] = "text/csv", [MESH_HTTP_NDJSON] = "application/x-ndjson"};
+
+const char *mesh_http_format_type(enum mesh_http_format format)
+{
+    return format == MESH_HTTP_CSV ? "text/csv; charset=utf-8; header=present" : format_types[format];
+}
+
+static struct mesh_str trimmed(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    return (struct mesh_str){p, (uint32_t)(end - p)};
+}
+
+/* How well a media range of Accept fits the type: 0 not, 1 any, 2 any of its kind, 3 itself. */
+static int fits(struct mesh_str range, const char *type)
+{
+    size_t kind_n = strcspn(type, "/") + 1;
+    if (mesh_str_eq(range, MESH_STR("*/*")))
+        return 1;
+    if (range.n == kind_n + 1 && range.p[kind_n] == '*' && strncasecmp(range.p, type, kind_n) == 0)
+        return 2;
+    return range.n == strlen(type) && strncasecmp(range.p, type, range.n) == 0 ? 3 : 0;
+}
+
+/* Thousandths. */
+static int quality(const char *p, const char *end)
+{
+    for (; p < end; p++) {
+        if (*p != ';')
+            continue;
+        struct mesh_str param = trimmed(p + 1, end);
+        if (param.n >= 3 && (param.p[0] == 'q' || param.p[0] == 'Q') && param.p[1] == '=') {
+            int q = 0, unit = 1000;
+            for (uint32_t i = 2; i < param.n && unit > 0 && (param.p[i] == '.' || (param.p[i] >= '0' && param.p[i] <= '9')); i++) {
+                if (param.p[i] == '.')
+                    continue;
+                q += (param.p[i] - '0') * unit;
+                unit /= 10;
+            }
+            return q < 1000 ? q : 1000;
+        }
+    }
+    return 1000;
+}
+
+int mesh_http_format_read(const char *accept, enum mesh_http_format *ret, struct mesh_http_problem *problem)
+{
+    int best = 0;
+    *ret = MESH_HTTP_JSON;
+    if (accept == NULL || *accept == '\0')
+        return 0;
+    for (size_t f = 0; f < sizeof format_types / sizeof *format_types; f++) {
+        int fit = 0, q = 0; /* the range that names the type most closely counts */
+        for (const char *p = accept; *p != '\0'; p += *p == ',') {
+            const char *end = p + strcspn(p, ",");
+            const char *range_end = p + strcspn(p, ",;");
+            int this_fit = fits(trimmed(p, range_end), format_types[f]);
+            if (this_fit > fit) {
+                fit = this_fit;
+                q = quality(range_end, end);
+            }
+            p = end;
+        }
+        if (fit > 0 && q > best) {
+            best = q;
+            *ret = (enum mesh_http_format)f;
+        }
+    }
+    if (best > 0)
+        return 0;
+    return mesh_http_problem_set(problem, 406, "here are application/json, text/csv and application/x-ndjson");
 }
 
 /* ---- keys ---- */

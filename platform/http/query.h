@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "flow/engine.h"
+#include "http/encode.h"
 #include "http/problem.h"
 
 #define MESH_HTTP_URI_BYTES_MAX 8192
@@ -37,11 +38,21 @@ struct mesh_http_query {
     int64_t from_us, to_us;
     uint32_t limit;
     struct mesh_str after; /* the token; empty: none */
+    struct mesh_http_fields fields;
+    bool count_only;
+    bool committed;        /* answer when what is shown is durable */
+    uint64_t min_position; /* answer when it is reached */
 };
 
-/* Parameters of a list (or, for a point, only the windows' ones). 0, or the problem's status. */
-int mesh_http_query_read(const struct mesh_view *view, bool list, const struct mesh_http_uri *uri, struct mesh_http_query *ret,
-                         struct mesh_http_problem *problem);
+/* Parameters of a list, or of a point, which has no limit, after and count. 0, or the problem's status. */
+int mesh_http_query_read(const struct mesh_http_shape *shape, bool list, const struct mesh_http_uri *uri,
+                         struct mesh_http_query *ret, struct mesh_http_problem *problem);
+
+enum mesh_http_format { MESH_HTTP_JSON, MESH_HTTP_CSV, MESH_HTTP_NDJSON };
+
+/* What the client likes best of what there is; none, or anything, is JSON. 0, or 406. */
+int mesh_http_format_read(const char *accept, enum mesh_http_format *ret, struct mesh_http_problem *problem);
+const char *mesh_http_format_type(enum mesh_http_format format);
 
 /* One value of a key, as text, appended to the key. `pointer` is for the problem. */
 int mesh_http_key_add(const struct mesh_field *field, struct mesh_str text, const char *pointer, struct mesh_key *key,

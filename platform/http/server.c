@@ -5,8 +5,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "http/limit.h"
 #include "http/problem.h"
-#include "http/query.h"
+#include "io/wake.h"
 
 #include <microhttpd.h>
 
@@ -19,20 +20,41 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MEMORY_BYTES (32u << 10) /* a connection's: request line, headers, a chunk of the body */
+#define TICK_US      INT64_C(100000)  /* how exactly patience ends */
+#define STOP_US      INT64_C(1000000) /* for answers to leave */
+#define MEMORY_BYTES (32u << 10)      /* a connection's: request line, headers, a chunk of the body */
 
 struct mesh_http_server {
     struct MHD_Daemon *daemon;
     const struct mesh_http_site *site;
     struct mesh_metrics *metrics;
     uint16_t port;
+    struct mesh_http_limit *limit; /* NULL: none */
+
+    /* requests that wait for rows, the oldest first; all have the same patience */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct incoming *first, *last;
+    size_t n_asked; /* questions that are out, given up or not */
+    bool sleeps, stop;
+    pthread_t patience;
+    atomic_uint n_open; /* requests begun and not done */
 };
 
-/* A request as it comes in. */
+/* A request. While it waits it is in the server's list, and its connection is suspended; who takes it out of the list, under the
+ * lock, resumes the connection, and then it is the HTTP thread's again. */
 struct incoming {
     char *uri;
     struct mesh_buf body;
     bool begun, too_large;
+    int64_t begun_us;
+    struct mesh_http_request request;
+    struct mesh_http_exchange *exchange; /* begun, not finished */
+    struct mesh_http_question *question; /* the worker's while it waits, then ours; NULL: given up */
+    struct MHD_Connection *connection;
+    bool waits;
+    int64_t until_us;
+    struct incoming *before, *after;
 };
 
 int mesh_http_parse_listen(const char *text, char *ret_host, uint16_t *ret_port, struct mesh_err *err)
@@ -97,8 +119,9 @@ static int open_socket(const char *host, uint16_t port, uint16_t *ret_port, stru
 
 static void *on_uri(void *context, const char *uri, struct MHD_Connection *connection)
 {
-    (void)context;
+    struct mesh_http_server *server = context;
     (void)connection;
+    atomic_fetch_add_explicit(&server->n_open, 1, memory_order_relaxed);
     struct incoming *in = mesh_xcalloc(1, sizeof *in);
     in->uri = mesh_xstrdup(uri);
     return in;
@@ -106,16 +129,20 @@ static void *on_uri(void *context, const char *uri, struct MHD_Connection *conne
 
 static void on_done(void *context, struct MHD_Connection *connection, void **per_request, enum MHD_RequestTerminationCode code)
 {
-    (void)context;
+    struct mesh_http_server *server = context;
     (void)connection;
     (void)code;
     struct incoming *in = *per_request;
     if (in == NULL)
         return;
+    mesh_assert(!in->waits); /* a suspended connection does not end */
+    mesh_http_exchange_free(in->exchange);
+    mesh_http_question_free(in->question);
     mesh_buf_deinit(&in->body);
     free(in->uri);
     free(in);
     *per_request = NULL;
+    atomic_fetch_sub_explicit(&server->n_open, 1, memory_order_relaxed);
 }
 
 static enum MHD_Result reply(struct MHD_Connection *connection, struct mesh_http_response *answer)
@@ -151,6 +178,145 @@ static void count(struct mesh_http_server *server, const char *method, const str
                                (double)us / 1e6);
 }
 
+/* ---- waiting for rows ---- */
+/* With the lock: it waits no more. The lock also covers the resuming, so that the daemon is not stopped in between. */
+static void let_go(struct mesh_http_server *server, struct incoming *in)
+{
+    *(in->before == NULL ? &server->first : &in->before->after) = in->after;
+    *(in->after == NULL ? &server->last : &in->after->before) = in->before;
+    in->waits = false;
+    MHD_resume_connection(in->connection);
+}
+
+static void give_up(struct mesh_http_server *server, struct incoming *in)
+{
+    atomic_store(&in->question->given_up, true);
+    in->question = NULL; /* answered() frees it */
+    let_go(server, in);
+}
+
+/* Any thread. The request is gone when the question was given up. */
+static void on_answered(struct mesh_http_question *question)
+{
+    struct mesh_http_server *server = question->asker;
+    pthread_mutex_lock(&server->lock);
+    bool wanted = !atomic_load(&question->given_up);
+    if (wanted)
+        let_go(server, question->asked_for);
+    if (--server->n_asked == 0 && server->stop)
+        pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+    if (!wanted)
+        mesh_http_question_free(question);
+}
+
+/* False: the server stops, nothing was asked. */
+static bool wait_for_rows(struct mesh_http_server *server, struct incoming *in)
+{
+    pthread_mutex_lock(&server->lock);
+    if (server->stop) {
+        pthread_mutex_unlock(&server->lock);
+        return false;
+    }
+    struct mesh_http_question *question = mesh_http_take_question(in->exchange);
+    question->answered = on_answered;
+    question->asker = server;
+    question->asked_for = in;
+    in->question = question;
+    in->until_us = in->begun_us + MESH_HTTP_PATIENCE_US;
+    MHD_suspend_connection(in->connection);
+    server->n_asked++;
+    in->waits = true;
+    in->before = server->last;
+    in->after = NULL;
+    *(server->last == NULL ? &server->first : &server->last->after) = in;
+    server->last = in;
+    if (server->sleeps) {
+        server->sleeps = false;
+        pthread_cond_signal(&server->changed);
+    }
+    pthread_mutex_unlock(&server->lock);
+    mesh_http_ask(server->site, question); /* who may answer at once */
+    return true;
+}
+
+/* Gives up what has waited too long. It looks every TICK_US and not at each request: a wake-up per request would cost more than the
+ * request; and it sleeps for good when there is nothing to look at. */
+static void *patience(void *context)
+{
+    struct mesh_http_server *server = context;
+    pthread_mutex_lock(&server->lock);
+    while (!server->stop) {
+        int64_t now_us = mesh_clock_mono_us();
+        while (server->first != NULL && server->first->until_us <= now_us)
+            give_up(server, server->first);
+        server->sleeps = server->first == NULL;
+        struct timespec at = mesh_wake_deadline(TICK_US);
+        if (server->sleeps)
+            pthread_cond_wait(&server->changed, &server->lock);
+        else
+            (void)pthread_cond_timedwait(&server->changed, &server->lock, &at);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}
+
+/* ---- requests ---- */
+static enum MHD_Result send_answer(struct mesh_http_server *server, struct incoming *in, struct mesh_http_response *answer)
+{
+    enum MHD_Result result = reply(in->connection, answer);
+    count(server, in->request.method, answer, mesh_clock_mono_us() - in->begun_us);
+    mesh_http_response_deinit(answer);
+    return result;
+}
+
+static enum MHD_Result refuse_body(struct mesh_http_server *server, struct incoming *in)
+{
+    struct mesh_http_response answer = {.status = 413, .type = MESH_HTTP_PROBLEM_TYPE, .route = "other"};
+    struct mesh_http_problem problem = {0};
+    mesh_http_problem_set(&problem, 413, "a body has at most %u bytes", MESH_HTTP_BODY_BYTES_MAX);
+    mesh_http_problem_write(&problem, "", "", &answer.body);
+    return send_answer(server, in, &answer);
+}
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* Called again after the connection was resumed; without an answer it is a 503. */
+static enum MHD_Result on_rows(struct mesh_http_server *server, struct incoming *in)
+{
+    struct mesh_http_response answer = {0};
+    mesh_http_finish(in->exchange, in->question, &answer);
+    in->exchange = NULL;
+    mesh_http_question_free(in->question);
+    in->question = NULL;
+    return send_answer(server, in, &answer);
+}
+
+/* All of it is here. */
+static enum MHD_Result on_whole(struct mesh_http_server *server, struct incoming *in, const char *method)
+{
+    struct mesh_http_response answer = {0};
+    in->begun_us = mesh_clock_mono_us();
+    in->request = (struct mesh_http_request){.method = method,
+                                             .uri = in->uri,
+                                             .if_none_match = header(in->connection, "If-None-Match"),
+                                             .accept = header(in->connection, "Accept"),
+                                             .traceparent = header(in->connection, "traceparent"),
+                                             .body = {in->body.p, (uint32_t)in->body.n}};
+    if (in->too_large)
+        return refuse_body(server, in);
+    if (server->limit != NULL)
+        in->request.wait_s = mesh_http_limit_take(
+            server->limit, MHD_get_connection_info(in->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, in->begun_us);
+    in->exchange = mesh_http_begin(server->site, &in->request, &answer);
+    if (in->exchange == NULL)
+        return send_answer(server, in, &answer);
+    return wait_for_rows(server, in) ? MHD_YES : on_rows(server, in);
+}
+
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *upload, size_t *upload_n, void **per_request)
 {
@@ -160,6 +326,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct incoming *in = *per_request;
     if (!in->begun) {
         in->begun = true;
+        in->connection = connection;
         return MHD_YES;
     }
     if (*upload_n > 0) {
@@ -170,27 +337,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *upload_n = 0;
         return MHD_YES;
     }
-    int64_t begun_us = mesh_clock_mono_us();
-    struct mesh_http_request request = {.method = method,
-                                        .uri = in->uri,
-                                        .if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match"),
-                                        .traceparent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "traceparent"),
-                                        .body = {in->body.p, (uint32_t)in->body.n}};
-    struct mesh_http_response answer = {0};
-    if (in->too_large) {
-        struct mesh_http_problem problem = {0};
-        mesh_http_problem_set(&problem, 413, "a body has at most %u bytes", MESH_HTTP_BODY_BYTES_MAX);
-        mesh_http_problem_write(&problem, "", "", &answer.body);
-        answer.status = 413;
-        answer.type = MESH_HTTP_PROBLEM_TYPE;
-        answer.route = "other";
-    } else {
-        mesh_http_answer(server->site, &request, &answer);
-    }
-    enum MHD_Result result = reply(connection, &answer);
-    count(server, method, &answer, mesh_clock_mono_us() - begun_us);
-    mesh_http_response_deinit(&answer);
-    return result;
+    return in->exchange == NULL ? on_whole(server, in, method) : on_rows(server, in);
 }
 
 static void silent(void *context, const char *format, va_list args)
@@ -200,14 +347,22 @@ static void silent(void *context, const char *format, va_list args)
     (void)args;
 }
 
-int mesh_http_server_start(const char *listen_text, bool insecure, const struct mesh_http_site *site, struct mesh_metrics *metrics,
+static void free_server(struct mesh_http_server *server)
+{
+    mesh_http_limit_free(server->limit);
+    pthread_cond_destroy(&server->changed);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}
+
+int mesh_http_server_start(const struct mesh_http_conf *conf, const struct mesh_http_site *site, struct mesh_metrics *metrics,
                            struct mesh_http_server **ret, struct mesh_err *err)
 {
     char host[64];
     uint16_t port = 0;
-    if (mesh_http_parse_listen(listen_text, host, &port, err) != 0)
+    if (mesh_http_parse_listen(conf->listen, host, &port, err) != 0)
         return -1;
-    if (!insecure && !mesh_http_is_loopback(host))
+    if (!conf->insecure && !mesh_http_is_loopback(host))
         return mesh_err_set(err, MESH_ERR_FATAL, "http.insecure",
                             "refusing to listen on %s: this service speaks plain HTTP without keys, "
                             "so only on loopback. If something in front of it protects the way, say "
@@ -220,17 +375,22 @@ int mesh_http_server_start(const char *listen_text, bool insecure, const struct 
     server->site = site;
     server->metrics = metrics;
     server->port = port;
+    if (conf->client_rate > 0)
+        server->limit = mesh_http_limit_new(conf->client_rate);
+    mesh_assert(pthread_mutex_init(&server->lock, NULL) == 0);
+    mesh_wake_cond_init(&server->changed);
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)MESH_HTTP_THREADS, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MESH_HTTP_CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MESH_HTTP_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_done, NULL, MHD_OPTION_EXTERNAL_LOGGER, silent,
-        NULL, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)MESH_HTTP_THREADS, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)MESH_HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MESH_HTTP_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_uri, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_done, server, MHD_OPTION_EXTERNAL_LOGGER, silent, NULL, MHD_OPTION_END);
     if (server->daemon == NULL) {
         close(fd);
-        free(server);
+        free_server(server);
         return mesh_err_set(err, MESH_ERR_FATAL, "http.start", "the HTTP server does not start: %s", strerror(errno));
     }
+    mesh_assert(pthread_create(&server->patience, NULL, patience, server) == 0);
     *ret = server;
     return 0;
 }
@@ -244,7 +404,19 @@ struct mesh_http_server *mesh_http_server_stop(struct mesh_http_server *server)
 {
     if (server == NULL)
         return NULL;
+    pthread_mutex_lock(&server->lock);
+    server->stop = true;
+    while (server->first != NULL)
+        give_up(server, server->first);
+    pthread_cond_broadcast(&server->changed);
+    while (server->n_asked > 0)
+        pthread_cond_wait(&server->changed, &server->lock);
+    pthread_mutex_unlock(&server->lock);
+    pthread_join(server->patience, NULL);
+    int64_t until_us = mesh_clock_mono_us() + STOP_US;
+    while (atomic_load(&server->n_open) > 0 && mesh_clock_mono_us() < until_us)
+        (void)usleep(1000);
     MHD_stop_daemon(server->daemon);
-    free(server);
+    free_server(server);
     return NULL;
 }

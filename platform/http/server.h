@@ -1,5 +1,9 @@
 /* The HTTP server: libmicrohttpd around http/answer.h.
  *
+ * A request that needs rows holds no thread: its connection is suspended until the worker has answered, or MESH_HTTP_PATIENCE_US
+ * has passed (503, up to a tenth of a second later), or the server stops (503). A client that goes away meanwhile is noticed when
+ * the answer is there.
+ *
  * Cleartext, so on loopback only, unless the operator says that something else protects the way
  * (MESH_HTTP_INSECURE=1); TLS comes with authentication. Limits: URI 8 KiB, headers 16 KiB, body
  * 64 KiB, MESH_HTTP_CONNECTIONS_MAX connections, 10 s of silence.
@@ -12,6 +16,7 @@
 #define MESH_HTTP_CONNECTIONS_MAX 1024
 #define MESH_HTTP_TIMEOUT_S       10
 #define MESH_HTTP_THREADS         4
+#define MESH_HTTP_PATIENCE_US     INT64_C(2000000)
 
 struct mesh_http_server;
 
@@ -19,10 +24,17 @@ struct mesh_http_server;
 int mesh_http_parse_listen(const char *text, char *ret_host /* 64 */, uint16_t *ret_port, struct mesh_err *err);
 bool mesh_http_is_loopback(const char *host);
 
-/* FATAL "http.port_taken", "http.address", "http.insecure". Port 0: the kernel chooses. */
-int mesh_http_server_start(const char *listen, bool insecure, const struct mesh_http_site *site, struct mesh_metrics *metrics,
+struct mesh_http_conf {
+    const char *listen;  /* port 0: the kernel chooses */
+    bool insecure;       /* also on other addresses than loopback */
+    int64_t client_rate; /* requests a second of one client (http/limit.h); 0: as many as it likes */
+};
+
+/* FATAL "http.port_taken", "http.address", "http.insecure". */
+int mesh_http_server_start(const struct mesh_http_conf *conf, const struct mesh_http_site *site, struct mesh_metrics *metrics,
                            struct mesh_http_server **ret, struct mesh_err *err);
 uint16_t mesh_http_server_port(const struct mesh_http_server *server);
+/* The backend must still answer what it was asked: this waits for it. Takes NULL. */
 struct mesh_http_server *mesh_http_server_stop(struct mesh_http_server *server);
 
 #endif

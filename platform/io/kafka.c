@@ -43,6 +43,8 @@ int mesh_kafka_set_common(rd_kafka_conf_t *conf, const struct mesh_kafka_conf *f
                             "commas between");
     if (rd_kafka_conf_set(conf, "bootstrap.servers", from->brokers, text, sizeof text) != RD_KAFKA_CONF_OK)
         return mesh_err_set(err, MESH_ERR_FATAL, "config.brokers", "MESH_KAFKA_BROKERS '%s': %s", from->brokers, text);
+    if (mesh_kafka_security_set(conf, from->security, err) < 0)
+        return -1;
     mesh_kafka_set(conf, "client.id", from->client);
     mesh_kafka_set(conf, "reconnect.backoff.ms", "50");
     mesh_kafka_set(conf, "reconnect.backoff.max.ms", "500");
@@ -52,4 +54,14 @@ int mesh_kafka_set_common(rd_kafka_conf_t *conf, const struct mesh_kafka_conf *f
     mesh_kafka_set(conf, "topic.metadata.refresh.interval.ms", "30000");
     rd_kafka_conf_set_log_cb(conf, silent);
     return 0;
+}
+
+bool mesh_kafka_tell_refused(const struct mesh_kafka_conf *conf, enum mesh_kafka_client client, int code, const char *reason)
+{
+    char why[MESH_KAFKA_REFUSAL_MAX];
+    if (!mesh_kafka_refusal(conf->security, code, reason, why))
+        return false;
+    if (conf->refused != NULL)
+        conf->refused(conf->refused_context, client, why);
+    return true;
 }

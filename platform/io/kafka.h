@@ -10,6 +10,7 @@
 #ifndef MESH_IO_KAFKA_H
 #define MESH_IO_KAFKA_H
 
+#include "io/kafka_security.h"
 #include "io/wake.h"
 #include "mesh/err.h"
 #include "mesh/value.h"
@@ -21,8 +22,11 @@
 /* The in-memory broker of `make run` and of tests names its clusters like this. */
 #define MESH_KAFKA_MOCK_PREFIX "mockCluster"
 
+enum mesh_kafka_client { MESH_KAFKA_SOURCE, MESH_KAFKA_SINK, MESH_KAFKA_CLIENTS };
+
 struct mesh_kafka_conf {
     const char *brokers;
+    const struct mesh_kafka_security *security; /* loaded; borrowed for the life of the clients; NULL: plaintext */
     const char *group;      /* "mesh.sales_fraud.sales_fraud" */
     const char *instance;   /* static member: one instance owns all tasks */
     const char *client;     /* client.id */
@@ -32,6 +36,10 @@ struct mesh_kafka_conf {
     size_t fetch_bytes;     /* prefetched, all partitions together ... */
     uint32_t n_partitions;  /* ... of which there are about so many */
     struct mesh_wake *wake; /* rung when there is something to serve */
+    /* Worker's thread; may be NULL. A broker does not accept us, or we not it: `why` is a sentence for the operator. The sink tells
+     * also when it is over (NULL); of the source it is over when the link finds the broker again. The clients try on. */
+    void (*refused)(void *context, enum mesh_kafka_client client, const char *why);
+    void *refused_context;
 };
 
 /* Set a librdkafka setting that we know to be right; aborts when librdkafka refuses. */
@@ -40,7 +48,9 @@ void mesh_kafka_set_long(rd_kafka_conf_t *conf, const char *name, long value);
 /* A setting that only newer versions have. */
 void mesh_kafka_set_maybe(rd_kafka_conf_t *conf, const char *name, const char *value);
 /* Settings of every client: brokers, client id, reconnection, log lines at debug level only. A bad
- * value of the user's (brokers) is an error. */
+ * value of the user's (brokers, what security asks for) is an error. */
 int mesh_kafka_set_common(rd_kafka_conf_t *conf, const struct mesh_kafka_conf *from, struct mesh_err *err);
+/* For error callbacks: tells refused() when this is a refusal; returns whether it is. */
+bool mesh_kafka_tell_refused(const struct mesh_kafka_conf *conf, enum mesh_kafka_client client, int code, const char *reason);
 
 #endif

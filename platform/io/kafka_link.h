@@ -12,7 +12,7 @@
 #ifndef MESH_IO_KAFKA_LINK_H
 #define MESH_IO_KAFKA_LINK_H
 
-#include "io/kafka.h"
+#include "io/kafka_lease.h"
 
 #define MESH_LINK_CALL_MS  1000 /* longest a single call may take */
 #define MESH_LINK_RETRY_MS 250
@@ -35,7 +35,8 @@ struct mesh_link_info {
     bool away;              /* no broker can be reached now */
     char cluster_id[128];   /* from TOPICS on */
     bool embedded;          /* the id is a mock cluster's */
-    bool group_has_offsets; /* READY */
+    bool group_has_offsets; /* READY; */
+    struct mesh_lease_mark mark; /* what stands in their metadata: who wrote them last */
     char waiting_for[320];  /* TOPICS: which, and why */
 };
 

@@ -21,6 +21,7 @@ struct mesh_kafka_sink {
     uint32_t n_dests;
     size_t pending;
     bool rebuild;
+    bool refused; /* was told */
     int64_t not_before_us;
 };
 
@@ -52,6 +53,9 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
     sink->pending--;
     switch ((int)message->err) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
+        if (sink->refused)
+            sink->conf.refused(sink->conf.refused_context, MESH_KAFKA_SINK, NULL);
+        sink->refused = false;
         sink->acked(sink->context, (uint64_t)(uintptr_t)message->_private);
         return;
     case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
@@ -76,10 +80,11 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     (void)rk;
-    (void)reason;
     struct mesh_kafka_sink *sink = opaque;
     if (code == RD_KAFKA_RESP_ERR__FATAL)
         sink->rebuild = true;
+    else if (mesh_kafka_tell_refused(&sink->conf, MESH_KAFKA_SINK, code, reason))
+        sink->refused = sink->conf.refused != NULL;
 }
 
 static int build(struct mesh_kafka_sink *sink, struct mesh_err *err)

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #define SWEEP_US    INT64_C(1000000)
-#define HINT_US     INT64_C(1000000)
 #define GROUP_BATCH 16
 
 struct partition {
@@ -30,7 +29,9 @@ struct mesh_kafka_source {
     rd_kafka_queue_t *group_queue;
     struct mesh_kafka_source_ops ops;
     void *context;
-    void (*away)(void *context);
+    void (*away)(void *context, const char *why);
+    struct mesh_kafka_conf refusal; /* its security and refused() only */
+    char heard[256];                /* why connections failed, since all brokers were down last */
     struct mesh_wake *wake;
     char *group, *instance;
     int session_timeout_ms;
@@ -43,7 +44,7 @@ struct mesh_kafka_source {
     bool reassign; /* at the end of this round */
     bool closing;
     int64_t shared_since_us;
-    int64_t swept_us, hinted_us;
+    int64_t swept_us;
     struct mesh_err fatal;
     bool failed;
 };
@@ -96,13 +97,17 @@ static void look_at_fatal(struct mesh_kafka_source *source)
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     (void)rk;
-    (void)reason;
     struct mesh_kafka_source *source = opaque;
     rd_kafka_resp_err_t err = (rd_kafka_resp_err_t)code;
     if (err == RD_KAFKA_RESP_ERR__FATAL || err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
         look_at_fatal(source);
-    else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !source->closing)
-        source->away(source->context);
+    else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        if (!source->closing)
+            source->away(source->context, source->heard);
+        source->heard[0] = '\0';
+    } else if (!mesh_kafka_tell_refused(&source->refusal, MESH_KAFKA_SOURCE, code, reason)) {
+        snprintf(source->heard, sizeof source->heard, "%s", reason);
+    }
 }
 
 /* Assign everything at the positions of the state; lost ones from their beginning. */
@@ -164,7 +169,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 }
 
 int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_kafka_source_ops *ops, void *context,
-                          void (*away)(void *context), struct mesh_kafka_source **ret, struct mesh_err *err)
+                          void (*away)(void *context, const char *why), struct mesh_kafka_source **ret, struct mesh_err *err)
 {
     rd_kafka_conf_t *rc = rd_kafka_conf_new();
     if (mesh_kafka_set_common(rc, conf, err) < 0) {
@@ -185,7 +190,8 @@ int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_
     mesh_kafka_set(rc, "allow.auto.create.topics", "false");
     mesh_kafka_set(rc, "check.crcs", "false");
     mesh_kafka_set_long(rc, "fetch.wait.max.ms", conf->fetch_wait_ms);
-    mesh_kafka_set(rc, "queued.min.messages", "1000000");
+    /* A small message costs librdkafka about 300 bytes beside its own, which no limit of bytes counts. More than this costs memory alone. */
+    mesh_kafka_set(rc, "queued.min.messages", "20000");
     size_t share = conf->fetch_bytes / (conf->n_partitions == 0 ? 1 : conf->n_partitions);
     if (share < MESH_SOURCE_PARTITION_BYTES_MIN)
         share = MESH_SOURCE_PARTITION_BYTES_MIN;
@@ -200,6 +206,8 @@ int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_
     source->ops = *ops;
     source->context = context;
     source->away = away;
+    source->refusal =
+        (struct mesh_kafka_conf){.security = conf->security, .refused = conf->refused, .refused_context = conf->refused_context};
     source->wake = conf->wake;
     source->group = mesh_xstrdup(conf->group);
     source->instance = mesh_xstrdup(conf->instance);
@@ -427,20 +435,14 @@ enum mesh_kafka_source_state mesh_kafka_source_state(const struct mesh_kafka_sou
     return source->state;
 }
 
-void mesh_kafka_source_hint(struct mesh_kafka_source *source, const char *text, bool now)
+rd_kafka_topic_partition_list_t *mesh_kafka_source_positions(struct mesh_kafka_source *source, const char *text)
 {
-    int64_t now_us = mesh_clock_mono_us();
-    if (!source->assigned || (!now && now_us - source->hinted_us < HINT_US))
-        return;
-    source->hinted_us = now_us;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->n_partitions);
-    for (size_t i = 0; i < source->n_partitions; i++) {
+    for (size_t i = 0; source->assigned && i < source->n_partitions; i++) {
         const struct partition *p = &source->partitions[i];
         int64_t at = source->ops.position(source->context, p->topic, p->number);
-        if (at < 0)
-            continue;
         rd_kafka_topic_partition_t *to = rd_kafka_topic_partition_list_add(list, source->topics[p->topic].topic, p->number);
-        to->offset = at;
+        to->offset = at < 0 ? 0 : at; /* nothing was read yet, and the text must stand somewhere */
         size_t n = strlen(text);
         to->metadata = malloc(n + 1); /* librdkafka frees it */
         if (to->metadata != NULL) {
@@ -448,9 +450,7 @@ void mesh_kafka_source_hint(struct mesh_kafka_source *source, const char *text, 
             to->metadata_size = n;
         }
     }
-    if (list->cnt > 0)
-        (void)rd_kafka_commit(source->rk, list, 1);
-    rd_kafka_topic_partition_list_destroy(list);
+    return list;
 }
 
 void mesh_kafka_source_close(struct mesh_kafka_source *source)
@@ -468,10 +468,25 @@ bool mesh_kafka_source_closed(const struct mesh_kafka_source *source)
     return rd_kafka_consumer_closed(source->rk) != 0;
 }
 
+/* A close that was begun and not waited for: librdkafka's destroy would wait for it for ever, because nobody serves the queue any more
+ * through which it gives the partitions back. */
+static void finish_close(struct mesh_kafka_source *source)
+{
+    rd_kafka_message_t *messages[GROUP_BATCH];
+    int64_t until_us = mesh_clock_mono_us() + MESH_SOURCE_CLOSE_US;
+    while (!mesh_kafka_source_closed(source) && mesh_clock_mono_us() < until_us) {
+        ssize_t n = rd_kafka_consume_batch_queue(source->group_queue, 10, messages, GROUP_BATCH);
+        for (ssize_t i = 0; i < n; i++)
+            rd_kafka_message_destroy(messages[i]);
+    }
+}
+
 struct mesh_kafka_source *mesh_kafka_source_free(struct mesh_kafka_source *source)
 {
     if (source == NULL)
         return NULL;
+    if (source->closing)
+        finish_close(source);
     for (size_t i = 0; i < source->n_partitions; i++) {
         rd_kafka_queue_cb_event_enable(source->partitions[i].queue, NULL, NULL);
         rd_kafka_queue_destroy(source->partitions[i].queue);

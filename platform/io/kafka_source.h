@@ -8,7 +8,8 @@
  *
  * Every partition keeps its own queue of prefetched messages, so that holding one back (wants() ==
  * false) is simply not looking at it: librdkafka's pause would throw away what was fetched, and 2.0.2
- * has bugs there. Positions live in the state only; the group's offsets are hints for dashboards.
+ * has bugs there. Positions live in the state only; the group's offsets are for dashboards, and carry the lease
+ * (io/kafka_lease.h) in their metadata.
  *
  * Trimming. auto.offset.reset is `error`: a position that the broker no longer has is reported, the
  * partition goes on from its beginning, and the first offset that comes then tells how many records
@@ -24,6 +25,7 @@
 
 #define MESH_SOURCE_BATCH_MAX  1024
 #define MESH_SOURCE_TOPICS_MAX 256
+#define MESH_SOURCE_CLOSE_US   INT64_C(1000000) /* how long free() waits for a close() that was not waited for */
 /* What a partition's prefetch may be at least, however many there are. */
 #define MESH_SOURCE_PARTITION_BYTES_MIN (1u << 20)
 
@@ -54,9 +56,9 @@ enum mesh_kafka_source_state {
 struct mesh_kafka_source;
 
 /* Makes the client; connects in the background. `away` is called (worker's thread) when no broker
- * can be reached any more. */
+ * can be reached any more; `why` is what was heard of it, "" when connections were just closed. */
 int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_kafka_source_ops *ops, void *context,
-                          void (*away)(void *context), struct mesh_kafka_source **ret, struct mesh_err *err);
+                          void (*away)(void *context, const char *why), struct mesh_kafka_source **ret, struct mesh_err *err);
 /* The client, for the link. */
 rd_kafka_t *mesh_kafka_source_client(struct mesh_kafka_source *source);
 /* Join the group, when the topics and their partitions are known. `topics` is borrowed. */
@@ -68,8 +70,8 @@ int mesh_kafka_source_poll(struct mesh_kafka_source *source, void (*between)(voi
 /* Positions changed under it (a new state): assign again. */
 void mesh_kafka_source_reassign(struct mesh_kafka_source *source);
 enum mesh_kafka_source_state mesh_kafka_source_state(const struct mesh_kafka_source *source);
-/* Tell the group where it is, at most once a second; `text` becomes the metadata of each offset. */
-void mesh_kafka_source_hint(struct mesh_kafka_source *source, const char *text, bool now);
+/* Where it is in each partition, to be committed; `text` becomes the metadata of each. Empty when nothing is assigned. The caller's. */
+rd_kafka_topic_partition_list_t *mesh_kafka_source_positions(struct mesh_kafka_source *source, const char *text);
 
 /* Leave: starts it; then poll until closed() or until you have had enough. */
 void mesh_kafka_source_close(struct mesh_kafka_source *source);

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/secret.h"
 #include "base/vec.h"
 #include "io/border.h"
 
@@ -26,6 +27,7 @@ struct item {
 struct mesh_mongo {
     struct mesh_mongo_conf conf;
     mongoc_client_t *client;
+    char *uri;
     char *database;
     char *key; /* copy of the pseudonym key */
     pthread_t thread;
@@ -103,9 +105,11 @@ void mesh_mongo_info(struct mesh_mongo *mongo, struct mesh_mongo_info *ret)
 
 static void set_away(struct mesh_mongo *mongo, const char *why)
 {
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    mesh_mongo_hide(mongo->uri, why == NULL ? "" : why, &text);
     pthread_mutex_lock(&mongo->lock);
     mongo->info.away = why != NULL;
-    snprintf(mongo->info.why, sizeof mongo->info.why, "%s", why == NULL ? "" : why);
+    snprintf(mongo->info.why, sizeof mongo->info.why, "%s", text.p);
     pthread_mutex_unlock(&mongo->lock);
     mesh_wake_ring(mongo->conf.wake);
 }
@@ -270,8 +274,11 @@ int mesh_mongo_new(const struct mesh_mongo_conf *conf, struct mesh_mongo **ret, 
     mongoc_log_set_handler(silent, NULL);
     bson_error_t error = {0};
     mongoc_uri_t *uri = mongoc_uri_new_with_error(conf->uri, &error);
-    if (uri == NULL)
-        return mesh_err_set(err, MESH_ERR_FATAL, "config.mongo", "MESH_MONGO_URI is not a MongoDB URI: %s", error.message);
+    if (uri == NULL) {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf why = MESH_BUF_NULL;
+        mesh_mongo_hide(conf->uri, error.message, &why);
+        return mesh_err_set(err, MESH_ERR_FATAL, "config.mongo", "MESH_MONGO_URI is not a MongoDB URI: %s", why.p);
+    }
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 2000);
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, 2000);
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, 30000);
@@ -279,6 +286,7 @@ int mesh_mongo_new(const struct mesh_mongo_conf *conf, struct mesh_mongo **ret, 
     struct mesh_mongo *mongo = mesh_xcalloc(1, sizeof *mongo);
     const char *database = mongoc_uri_get_database(uri);
     mongo->conf = *conf;
+    mongo->conf.uri = mongo->uri = mesh_xstrdup(conf->uri);
     mongo->database = mesh_xstrdup(database != NULL ? database : conf->database);
     mongo->key = mesh_xmalloc(conf->pseudonym_key.n + 1u);
     if (conf->pseudonym_key.n > 0)
@@ -287,6 +295,7 @@ int mesh_mongo_new(const struct mesh_mongo_conf *conf, struct mesh_mongo **ret, 
     mongo->client = mongoc_client_new_from_uri(uri);
     mongoc_uri_destroy(uri);
     if (mongo->client == NULL) {
+        mesh_secret_free(mongo->uri);
         free(mongo->database);
         free(mongo->key);
         free(mongo);
@@ -321,6 +330,7 @@ struct mesh_mongo *mesh_mongo_free(struct mesh_mongo *mongo)
     pthread_mutex_destroy(&mongo->lock);
     free(mongo->ring);
     free(mongo->indexed);
+    mesh_secret_free(mongo->uri);
     free(mongo->database);
     free(mongo->key);
     free(mongo);

@@ -75,6 +75,12 @@ void mesh_mongo_info(struct mesh_mongo *mongo, struct mesh_mongo_info *ret);
 /* Takes NULL. What is queued is forgotten (and written again after the next start). */
 struct mesh_mongo *mesh_mongo_free(struct mesh_mongo *mongo);
 
+/* ---- mongo_uri.c: what of a URI may be seen ---- */
+/* The URI without user, password and options that are secrets. */
+void mesh_mongo_mask(const char *uri, struct mesh_buf *ret);
+/* A text of libmongoc about this URI, without its user and password. */
+void mesh_mongo_hide(const char *uri, const char *text, struct mesh_buf *ret);
+
 /* ---- mongo_bson.c, for tests too ---- */
 /* The members of a row (NULL: a removed one), without _id and the writer's own fields. */
 void mesh_mongo_encode(const struct mesh_product *product, uint32_t port, struct mesh_str pseudonym_key, const void *out,

@@ -6,8 +6,10 @@
 #   exit 2  wrong use            exit 3  it cannot be had on this machine (one line says why)
 set -euo pipefail
 
-setup_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-setup_cache=${MESH_CACHE:-$setup_root/.cache}
+# shellcheck source-path=SCRIPTDIR source=cache.sh
+. "$(dirname "${BASH_SOURCE[0]}")/cache.sh"
+# shellcheck disable=SC2034  # for those who source this
+setup_root=$mesh_root setup_cache=$mesh_cache
 setup_part='' setup_version='' setup_log='' setup_began=$SECONDS
 
 # setup_say TEXT: one line that begins with the name of the part.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A private librdkafka 2.12, newer than Debian's: the campaigns and the stated promises are for it.
-# The source comes inside the crate rdkafka-sys, through cargo; it is built once, static and
-# shared, into .cache/librdkafka (use it with PKG_CONFIG_PATH=.cache/librdkafka/lib/pkgconfig).
+# The source comes inside the crate rdkafka-sys, through cargo; it is built once into
+# .cache/librdkafka, and linked statically (docs/decisions/008-librdkafka-is-linked-statically.md).
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -48,6 +48,7 @@ source=$(find "$work/vendor" -maxdepth 2 -type d -name librdkafka | head -n 1)
     bash ./configure --prefix="$prefix" --disable-gssapi --disable-curl --disable-lz4-ext
     make -j"$(nproc)" libs
     make -C src install
+    install -D -m 0644 LICENSES.txt "$prefix/share/doc/librdkafka/LICENSES.txt"
 ) >> "$setup_log" 2>&1 9>&- || setup_broke "building librdkafka $version failed"
 [ "$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --modversion rdkafka 2>&1)" = "$version" ] ||
     setup_broke "the built library does not call itself $version"

@@ -19,6 +19,7 @@ from meshtest import ROOT, START_TIMEOUT_S, Checks, Mesh, Service, free_port, sk
 
 START = "2026-11-02T10:00:00Z"
 DOMAIN = "sales_fraud"
+SESSION_S = 6  # MESH_KAFKA_SESSION_TIMEOUT_MS on a real Kafka
 WRONG = 2  # the exit code of a service that cannot start or cannot go on
 
 
@@ -34,6 +35,7 @@ class Fixed(Mesh):
         self.port = free_port()
         self.brokers = "127.0.0.1:%d" % self.port
         self.service = self.services[DOMAIN]
+        self.others = []
         self.sims = []
 
     def start_broker(self):
@@ -71,7 +73,24 @@ class Fixed(Mesh):
             sim.wait()
         if self.broker and self.broker.poll() is None:
             self.broker.send_signal(signal.SIGCONT)
+        for other in self.others:
+            if other.process and other.process.poll() is None:
+                other.kill()
         super().stop()
+
+    def another(self):
+        """A second instance of the service, as on another machine: its own folder of state, empty, and its own log."""
+        other = Service(self, DOMAIN, self.service.binary)
+        n = len(self.others) + 2
+        other.state, other.log = "%s-%d" % (other.state, n), "%s.%d" % (other.log, n)
+        self.others.append(other)
+        return other
+
+    def move_to(self, other):
+        """The one that is asked from now on."""
+        self.others.append(self.service)
+        self.others.remove(other)
+        self.service = self.services[DOMAIN] = other
 
     def events(self, n, rate=0):
         """Simulated events; returns the process."""
@@ -250,6 +269,153 @@ def state_deleted(mesh, checks):
     check_answers(mesh, checks, truth)
 
 
+def owner(service):
+    """It is ready and owns all tasks."""
+    return service.alive() and service.status("/readyz") == 200 and service.get("/readyz")["products"][0].get("group") == "owner"
+
+
+def fenced(checks, what, service):
+    """It ends by itself, and says that another one is the owner now."""
+    checks.equal(what + ": exit code", service.process.wait(timeout=60), WRONG)
+    errors = [line for line in service.tail().splitlines() if " error " in line]
+    print("    %s: %s" % (what, "\n    ".join(errors)))
+    checks.equal(what + ": says it once", len(errors), 1)
+    checks.equal(what + ": says why, and what to do", all(text in errors[-1] for text in ("group.fenced", "Stop one of the two")), True)
+
+
+def second_without_state(mesh, checks):
+    """An accidental second instance, with a folder of its own: it is the one that gives way, and the first notices nothing."""
+    mesh.start()
+    sim = mesh.events(40000, rate=5000)
+    wait_until("some sales", lambda: mesh.service.alive() and counted(mesh.service) > 10000)  # the group has offsets after a second
+    second = mesh.another()
+    refused(checks, "a second instance", second, ["state.lost", "mesh.%s.%s" % (DOMAIN, DOMAIN), second.state, "MESH_STATE_RESET=1"])
+    checks.equal("the first still owns the work", owner(mesh.service), True)
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
+def second_after_kill(mesh, checks):
+    """The first is killed; its folder, taken to another machine, goes on there at once: the static member need not time out."""
+    mesh.start()
+    sim = mesh.events(60000, rate=5000)
+    first, second = mesh.service, mesh.another()
+    wait_until("some sales", lambda: first.alive() and counted(first) > 5000)
+    first.kill()
+    shutil.copytree(first.state, second.state)
+    mesh.move_to(second)
+    second.start()
+    wait_until("the second owns the work", lambda: owner(second), 30)
+    checks.equal("the second still owns the work", owner(second), True)
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
+def stopped_past_session(mesh, checks):
+    """Frozen for longer than its session, with nobody else there: it joins again and goes on."""
+    mesh.start()
+    sim = mesh.events(60000, rate=5000)
+    first = mesh.service
+    wait_until("some sales", lambda: first.alive() and counted(first) > 5000)
+    first.process.send_signal(signal.SIGSTOP)
+    time.sleep(2 * SESSION_S)  # not a wait for something: the length of the freeze is what is tested
+    first.process.send_signal(signal.SIGCONT)
+    check_answers(mesh, checks, mesh.sent(sim))
+    checks.equal("it owns the work again", owner(first), True)
+
+
+def end_of(a, b):
+    """(the one that ended by itself, the one that goes on)"""
+    wait_until("one of the two has ended", lambda: a.process.poll() is not None or b.process.poll() is not None, 60)
+    return (a, b) if a.process.poll() is not None else (b, a)
+
+
+def forked(mesh, first):
+    """The folder of an instance that is not running, copied and started elsewhere: the copy owns the work and goes on with it."""
+    second = mesh.another()
+    shutil.copytree(first.state, second.state)
+    mesh.move_to(second)
+    second.start()
+    wait_until("the copy owns the work", lambda: owner(second), 30)
+    before = counted(second)
+    wait_until("the copy works", lambda: second.alive() and counted(second) > before + 1000)
+    return second
+
+
+def woken(mesh, checks):
+    """Frozen, taken for dead, its folder taken elsewhere; then it wakes. It must end, and nothing that it still sends may count. By
+    waking it takes the group's member name back, so the rightful one may end too; a supervisor starts it again."""
+    mesh.start()
+    sim = mesh.events(80000, rate=4000)
+    first = mesh.service
+    wait_until("some sales", lambda: first.alive() and counted(first) > 5000)
+    first.process.send_signal(signal.SIGSTOP)
+    time.sleep(2 * SESSION_S)
+    second = forked(mesh, first)
+    first.process.send_signal(signal.SIGCONT)
+    checks.equal("the one that woke ends", first.process.wait(timeout=60), WRONG)
+    with open(first.log, errors="replace") as f:
+        said = f.read()
+    checks.equal("and says why", any(code in said for code in ("state.stale", "group.fenced")), True)
+    truth = mesh.sent(sim)
+    if second.process.poll() is not None:
+        second.start()
+    check_answers(mesh, checks, truth)
+
+
+def old_copy(mesh, checks):
+    """A folder from which another copy went on is too old: it is refused, and the newer one goes on with all of it."""
+    mesh.start()
+    sim = mesh.events(60000, rate=4000)
+    first = mesh.service
+    wait_until("some sales", lambda: first.alive() and counted(first) > 5000)
+    first.kill()
+    second = forked(mesh, first)
+    checks.equal("stops when asked", second.kill(signal.SIGTERM), 0)
+    first.start(wait=False)
+    try:
+        checks.equal("an older copy: exit code", first.process.wait(timeout=20), WRONG)
+    except subprocess.TimeoutExpired:
+        checks.equal("an older copy goes on", True, False)
+        first.kill()
+    second.start()
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
+def two_with_one_state(mesh, checks):
+    """Two with the same state, started together: one owns the work, the other one says so and ends; nothing is counted twice."""
+    mesh.start()
+    sim = mesh.events(60000, rate=4000)
+    first, second = mesh.service, mesh.another()
+    wait_until("some sales", lambda: first.alive() and counted(first) > 5000)
+    checks.equal("stops when asked", first.kill(signal.SIGTERM), 0)
+    shutil.copytree(first.state, second.state)
+    for service in (first, second):
+        service.start(wait=False)
+    loser, winner = end_of(first, second)
+    fenced(checks, "the one that came first", loser)
+    wait_until("the other owns the work", lambda: owner(winner), 30)
+    if winner is second:
+        mesh.move_to(second)
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
+def two_without_state(mesh, checks):
+    """Two that begin at once, each with an empty folder; whichever ends is started again, as a supervisor does. One of them stays."""
+    mesh.start_broker()
+    sim = mesh.events(60000, rate=4000)
+    first, second = mesh.service, mesh.another()
+    for service in (first, second):
+        service.start(wait=False)
+    loser, winner = end_of(first, second)
+    fenced(checks, "the one that came first", loser)
+    wait_until("the other works", lambda: owner(winner) and counted(winner) > 3000)
+    loser.start(wait=False)
+    _, going_on = end_of(first, second)
+    checks.equal("the owner is not driven out", going_on is winner, True)
+    if going_on is second:
+        mesh.move_to(second)
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
 def disk_full(mesh, checks):
     service = mesh.service
     os.makedirs(service.state)
@@ -284,7 +450,8 @@ def disk_full(mesh, checks):
 CASES = {
     "embedded": [broker_away_at_start, broker_away_later, port_taken, state_unusable, state_of_another, stop_while_ingesting, state_deleted,
                  disk_full],
-    "kafka": [broker_away_at_start, broker_away_later, stop_while_ingesting, state_deleted],
+    "kafka": [broker_away_at_start, broker_away_later, stop_while_ingesting, state_deleted, second_without_state, second_after_kill,
+              stopped_past_session, woken, old_copy, two_with_one_state, two_without_state],
 }
 
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # From an installation alone, in an empty folder: a mesh, a domain, its service, built and run; its own example records sent and counted.
+# Then the same with `meshctl up`.
 #
 #     foreign.sh BUILD
 set -euo pipefail
@@ -27,16 +28,17 @@ said "generating again changes nothing" meshgen generate --check
 if meshgen new-domain orders > out 2>&1; then fail "new-domain overwrote a domain"; fi
 ok "new-domain overwrites nothing"
 
-gen=build/gen/orders
+gen=build/gen/orders svc=build/svc/orders
 said "the scaffold's own test" meshgen test
 if grep -rlF "$PWD" $gen; then fail "what is emitted names the folder it was emitted in"; fi
-said "meson setup" meson setup $gen/out $gen --werror
-said "ninja" ninja -C $gen/out
+said "meson setup" meson setup $svc $gen --werror
+said "ninja" ninja -C $svc
 
 meshgen topics > topics.txt
 mesh-broker --topics topics.txt --ready-file broker.ready > broker.log 2>&1 &
+broker=$!
 wait_for 20 "the broker is ready" test -s broker.ready
-MESH_KAFKA_EMBEDDED=1 $gen/out/orders > service.log 2>&1 &
+MESH_KAFKA_EMBEDDED=1 $svc/orders > service.log 2>&1 &
 service=$!
 trap 'status=$?; if [ $status != 0 ]; then tail -n 20 service.log broker.log; fi' EXIT
 wait_for 20 "the service is ready" curl -sf $base/readyz
@@ -73,3 +75,28 @@ has /orders/people '[.items[].n] == [1, 1] and ([.items[].person_id | length] ==
 kill -TERM $service
 wait $service || fail "SIGTERM: exit $?"
 ok "stops when asked"
+kill $broker
+wait $broker || true
+
+# All of it with one command, in a mesh whose events are not OmniShop's.
+meshctl up > up.log 2>&1 &
+up=$!
+wait_for 30 "meshctl up" grep -q '^the mesh is up' up.log
+grep -q "^simulator   off, .*contracts/" up.log || { cat up.log; fail "meshctl up does not say why there is no simulator"; }
+grep -q "^mongodb     off; .*share/mesh/scripts/setup.sh mongo" up.log || { cat up.log; fail "meshctl up does not say how to have MongoDB"; }
+brokers=$(awk '$1 == "broker" && $2 ~ /:/ {print $2}' up.log)
+python3 "$kit/example.py" send $test events | mesh-load --brokers "$brokers" --topic "$(awk '/orders.events/ {print $1}' topics.txt)" \
+    --contract contracts/orders/event.v1.avsc --key person_id --time at > sent
+wait_for 60 "meshctl up: the example records" python3 "$kit/example.py" expect $test $base by_kind=/orders/by-kind people=/orders/people
+ok "meshctl up: $answer"
+kill -INT $up
+wait $up || { cat up.log; fail "meshctl up, SIGINT: exit $?"; }
+left=$(ps -e -o comm= | grep -E '^(orders|mesh-)' || true)
+[ -z "$left" ] || fail "meshctl up leaves behind: $left"
+ok "meshctl up stops all of it"
+
+if meshctl up --broker kafka > up.log 2>&1; then fail "meshctl up --broker kafka: there is no Kafka here"; fi
+grep -qF "$HOME/.cache/mesh/kafka; run $prefix/" up.log || { cat up.log; fail "it does not say what to run"; }
+"$(sed -n 's/.*; run \(.*\) kafka$/\1/p' up.log | head -n 1)" nonsense > out 2>&1 && fail "setup.sh takes nonsense"
+grep -q "setup.sh PART" out || { cat out; fail "what it says to run is not there"; }
+ok "meshctl up --broker kafka without a Kafka: says what to run"

@@ -315,6 +315,40 @@ CASE(a_new_generation_of_an_upstream_stops_the_input)
     world_deinit(&w);
 }
 
+static uint32_t decoded_with;
+
+static void decode_seen(struct mesh_in *in, uint32_t version, void *record)
+{
+    decoded_with = version;
+    shop.inputs[SHOP_SALES].decode(in, version, record);
+}
+
+CASE(a_held_record_is_decoded_by_its_own_contract_after_an_upgrade)
+{
+    static const struct mesh_contract newer[] = {{.name = "shop/record@2", .local_id = 9}, {.name = "shop/record@1", .local_id = 7}};
+    struct mesh_input inputs[SHOP_N_INPUTS];
+    struct mesh_product upgraded = shop;
+    struct world w;
+    memcpy(inputs, shop.inputs, sizeof inputs);
+    upgraded.inputs = inputs;
+    inputs[SHOP_SALES].contracts = newer;
+    inputs[SHOP_SALES].n_contracts = 2;
+    inputs[SHOP_SALES].decode = decode_seen;
+    begin(&w);
+    put(&w, SHOP_SALES, "a", 1, AT(0));
+    world_feed(&w, SHOP_RATES, 0, 10);
+    CHECK(world_feed(&w, SHOP_SALES, 0, 1)); /* waits for the other input */
+    CHECK(world_commit(&w));
+    world_durable(&w);
+    decoded_with = UINT32_MAX;
+    w.product = &upgraded;
+    world_crash(&w);
+    CHECK_EQ_U64(decoded_with, 1);
+    world_drain(&w);
+    CHECK_EQ_I64(taken(&w), 1);
+    world_deinit(&w);
+}
+
 CASE(a_log_of_another_shape_is_refused)
 {
     struct world w;

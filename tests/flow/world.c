@@ -12,8 +12,8 @@
 #define FRAME_HEAD 12
 #define INTERVAL_US 200000
 
-static const uint32_t wire[] = {7};
-static const uint32_t *const wire_ids[SHOP_N_INPUTS] = {wire, wire, wire, wire, wire, wire, wire};
+static const uint32_t wire[] = {7, 9};
+static const uint32_t *const wire_ids[SHOP_N_INPUTS + 1] = {wire, wire, wire, wire, wire, wire, wire, wire};
 static const uint32_t port_ids[SHOP_N_PORTS] = {7, 7, 7, 7, 7, 7};
 
 void world_init(struct world *w, int32_t partitions, uint64_t seed)
@@ -42,7 +42,7 @@ void world_deinit(struct world *w)
     mesh_engine_free(w->engine);
     mesh_metrics_free(w->metrics);
     for (int p = 0; p < WORLD_PARTITIONS_MAX; p++) {
-        for (int i = 0; i < SHOP_N_INPUTS; i++)
+        for (int i = 0; i <= SHOP_N_INPUTS; i++)
             topic_free(&w->inputs[i][p]);
         for (int i = 0; i < WORLD_DESTS_MAX; i++)
             topic_free(&w->dests[i][p]);
@@ -64,10 +64,10 @@ static void die(const struct mesh_err *err)
 
 void world_start(struct world *w)
 {
-    int32_t inputs[SHOP_N_INPUTS];
+    int32_t inputs[SHOP_N_INPUTS + 1];
     int32_t dests[WORLD_DESTS_MAX];
-    for (int i = 0; i < SHOP_N_INPUTS; i++)
-        inputs[i] = i == SHOP_RATES ? 1 : w->partitions;
+    for (int i = 0; i <= SHOP_N_INPUTS; i++)
+        inputs[i] = i == SHOP_RATES || i == SHOP_N_INPUTS ? 1 : w->partitions;
     for (int i = 0; i < WORLD_DESTS_MAX; i++)
         dests[i] = w->partitions;
     mesh_metrics_free(w->metrics);
@@ -84,6 +84,8 @@ void world_start(struct world *w)
         .round_log_bytes = w->round_log_bytes,
         .round_sweep_bytes = w->round_sweep_bytes,
         .metrics = w->metrics,
+        .between = w->between,
+        .between_context = w->between_context,
     };
     struct mesh_err err = {0};
     if (mesh_engine_new(&conf, &w->engine, &err) < 0)
@@ -338,8 +340,8 @@ void world_drain(struct world *w)
     w->unfolds = false;
     for (int quiet = 0; quiet < 3;) {
         bool moved = false;
-        for (uint32_t i = 0; i < SHOP_N_INPUTS; i++)
-            for (int32_t p = 0; p < (i == SHOP_RATES ? 1 : w->partitions); p++)
+        for (uint32_t i = 0; i < w->product->n_inputs; i++)
+            for (int32_t p = 0; p < (i == SHOP_RATES || i == SHOP_N_INPUTS ? 1 : w->partitions); p++)
                 while (world_feed(w, i, p, 1000))
                     moved = true;
         w->now_us += INTERVAL_US;

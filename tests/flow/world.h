@@ -38,7 +38,7 @@ struct world_doc {
 struct world {
     const struct mesh_product *product;
     int32_t partitions;
-    struct world_topic inputs[SHOP_N_INPUTS][WORLD_PARTITIONS_MAX];
+    struct world_topic inputs[SHOP_N_INPUTS + 1][WORLD_PARTITIONS_MAX]; /* the last: letters that come back, if the product takes them */
     struct world_topic dests[WORLD_DESTS_MAX][WORLD_PARTITIONS_MAX];
     struct mesh_engine *engine;
     struct mesh_metrics *metrics;
@@ -51,6 +51,8 @@ struct world {
     int64_t now_us;
     bool mongo;
     bool unfolds; /* input topics fill up step by step, each at its own pace; otherwise everything is there from the start */
+    void (*between)(void *context); /* for the engine; NULL: none */
+    void *between_context;
     uint64_t round_log_bytes, round_sweep_bytes;
     uint32_t rounds, crashes, commits;
     uint32_t gaps;               /* in sequences, as receivers see them */

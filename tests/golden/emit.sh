@@ -38,6 +38,24 @@ mkdir "$work/everything"
 cp -r "$here/diag/base/." "$here/diag/ok-everything/in/." "$work/everything/"
 "$meshgen" generate --mesh "$work/everything" -o "$work/out-everything" > /dev/null
 check "a product with every construct compiles" compiles "$work/out-everything"
+
+# doubles: two roundings where the declaration says two operations, also on a machine that could do with one
+sed -i 's/^      total: sum(amount)/&\n      load: sum(weight * weight + 1.5)/' "$work/everything/domains/shop/product.yaml"
+"$meshgen" generate --mesh "$work/everything" -o "$work/out-doubles" > /dev/null
+read -ra emitted_args < <(sed -n "s/.*c_args: \[\(.*\)\].*/\1/p" "$work/out-doubles/shop/meson.build" | tr -d "',")
+fused=()
+[ "$(uname -m)" != x86_64 ] || fused=(-mfma)
+fused_in() { # compiler option...: how many fused operations
+    "$@" -std=gnu17 -O2 "${fused[@]}" -I "$root/platform/include" -S -o - "$work/out-doubles/shop/shop_views.c" |
+        grep -cE '^[[:space:]]+v?fn?m(add|sub)' || true
+}
+for cc in gcc clang; do
+    command -v $cc > /dev/null || continue
+    check "$cc would fuse a multiplication with an addition" test "$(fused_in $cc -ffp-contract=fast)" -gt 0
+    check "$cc does not with the arguments of the emitted meson.build" test "$(fused_in $cc "${emitted_args[@]}")" = 0
+done
+check "the platform is compiled without it, too" grep -q "^ *'-ffp-contract=off'," "$root/meson.build"
+
 mesh "$work/omni"
 "$meshgen" generate --mesh "$work/omni" -o "$work/a" > /dev/null
 check "the four domains compile" compiles "$work/a"
@@ -50,6 +68,25 @@ touch -d 2020-01-01 "$work"/a/*/*
 check "nothing is written twice" test -z "$(find "$work/a" -type f -newermt 2021-01-01)"
 up_to_date() { "$meshgen" generate --mesh "$work/omni" -o "$work/a" --check > /dev/null; }
 check "--check agrees" up_to_date
+
+# a contract with an older and a newer version: both are read, by straight C
+"$meshgen" generate --mesh "$here/versions" -o "$work/versions" > /dev/null
+check "decoders of other versions compile" compiles "$work/versions"
+sed -n '/^static void payment_v2_from/,/^}/p' "$work/versions/shop/shop_records.c" > "$work/versions.c"
+[ "${BLESS:-}" != 1 ] || cp "$work/versions.c" "$here/versions/expected.c"
+check "and read as they did" diff "$here/versions/expected.c" "$work/versions.c"
+
+# two contracts of one name and version, of two domains: one struct and decoder each
+mkdir -p "$work/namesakes/contracts/other"
+cp -r "$here/versions/." "$work/namesakes/"
+sed '/"fee"/d; s/{"type": "bytes", "logicalType": "decimal", [^}]*}/"long"/; s/"shop"/"other"/' \
+    "$here/versions/contracts/shop/payment.v2.avsc" > "$work/namesakes/contracts/other/payment.v2.avsc"
+sed -i 's|^inputPorts:|&\n  others: { topic: other.payments, contract: other/payment@2, key: card_id, eventTime: paid_at }|
+    s|^views:|&\n  by_other: { from: others, by: card_id, keep: 1d, let: { total: sum(amount) } }|
+    s|^outputPorts:|&\n  by_other: { kind: http, from: by_other, path: /others }|' "$work/namesakes/domains/shop/product.yaml"
+"$meshgen" generate --mesh "$work/namesakes" -o "$work/namesakes/out" > /dev/null
+check "namesakes of two domains compile" compiles "$work/namesakes/out"
+check "and each is read by its own contract" test "$(grep -c 'int64_t amount;\|mesh_dec amount;' <(sed -n '/^struct .*payment_v2 {/,/^}/p' "$work/namesakes/out/shop/shop.h"))" = 2
 
 # a hand-edited file is not overwritten; a file that is no longer made goes
 echo '/* mine */' >> "$work/b/customer/customer_views.c"

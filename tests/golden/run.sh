@@ -6,9 +6,9 @@
 # A case is tests/golden/diag/<code>-<slug>/ with
 #   in/     files of a mesh, laid over tests/golden/diag/base
 #   cmd     arguments of meshgen (absent: check)
-#   setup   shell commands run in the mesh first (absent: none)
+#   setup   shell commands run in the mesh first (absent: none); $here is this folder, $meshgen the compiler
 #   stderr, exit, and, when the command prints something, stdout
-# Every code MY and MG of codegen/codes.def has a case of its name whose output holds it.
+# Every code MY, MG and MB of codegen/codes.def has a case of its name whose output holds it.
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 meshgen=$(realpath "${1:?usage: run.sh MESHGEN [CASE...]}")
@@ -36,7 +36,7 @@ run_case() {
     if [ -f "$dir/cmd" ]; then args=$(cat "$dir/cmd"); fi
     (
         cd "$mesh" || exit 99
-        if [ -f "$dir/setup" ]; then meshgen=$meshgen bash -eu "$dir/setup" || exit 99; fi
+        if [ -f "$dir/setup" ]; then meshgen=$meshgen here=$here bash -eu "$dir/setup" || exit 99; fi
         eval "timeout 20 \"$meshgen\" $args" >"$work/stdout" 2>"$work/stderr"
         echo $? >"$work/exit"
     ) || { fail "$name (setup)"; return; }
@@ -60,7 +60,7 @@ else
     for dir in "$here"/diag/*-*/; do run_case "${dir%/}"; done
     while read -r code; do
         if ! grep -qs "\[$code\]" "$here"/diag/"$code"-*/stderr; then fail "no golden shows $code"; fi
-    done < <(sed -n 's/^MESH_CODE("\(M[YG][0-9]*\)".*/\1/p' "$here/../../codegen/codes.def")
+    done < <(sed -n 's/^MESH_CODE("\(M[YGB][0-9]*\)".*/\1/p' "$here/../../codegen/codes.def")
 fi
 if [ "${BLESS:-}" = 1 ]; then
     echo "blessed; look at: git diff --stat tests/golden"

@@ -69,15 +69,22 @@ class Datum:
         return value
 
 
-def features(mesh):
-    """transaction id -> the 12 features, from the output topic."""
-    kcat = subprocess.run(["kcat", "-C", "-q", "-b", mesh.brokers, "-t", "real.cards.features", "-o", "beginning", "-e", "-f", "%R%s"],
+def records(mesh, topic):
+    """Every value of a topic."""
+    kcat = subprocess.run(["kcat", "-C", "-q", "-b", mesh.brokers, "-t", topic, "-o", "beginning", "-e", "-f", "%R%s"],
                           stdout=subprocess.PIPE, check=True).stdout
-    found, at, repeated = {}, 0, 0
+    at = 0
     while at < len(kcat):
         size = struct.unpack_from(">i", kcat, at)[0]
-        d = Datum(kcat[at + 4:at + 4 + size])
+        yield kcat[at + 4:at + 4 + size]
         at += 4 + size
+
+
+def features(mesh):
+    """transaction id -> the 12 features, from the output topic."""
+    found, repeated = {}, 0
+    for value in records(mesh, "real.cards.features"):
+        d = Datum(value)
         number = d.long()
         row = [d.long() for _ in range(3)] + [d.maybe_double() for _ in range(3)] + [d.long() for _ in range(3)] + [d.maybe_double() for _ in range(3)]
         assert d.at == len(d.data)

@@ -16,8 +16,8 @@ declare -A may=(
     [codegen]="mesh base contract codegen"
     [tools/ctl]="mesh base contract ctl"
     [tools/broker]="mesh base broker topics"
-    [tools/topics]="mesh base topics"
-    [tools/sim]="mesh base contract sim"
+    [tools/topics]="mesh base io topics"
+    [tools/sim]="mesh base contract io sim"
 )
 bad=0 files=0
 for layer in "${!may[@]}"; do

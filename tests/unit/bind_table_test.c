@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-static const struct mesh_bind_table *const tables[] = {&mesh_bind_product, &mesh_bind_mesh};
+static const struct mesh_bind_table *const tables[] = {&mesh_bind_product, &mesh_bind_mesh, &mesh_bind_waivers};
 
 static bool holds_keys(enum mesh_bind_kind kind)
 {

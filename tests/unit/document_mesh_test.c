@@ -413,10 +413,10 @@ CASE(a_protected_key_stands_in_no_path)
 CASE(only_windows_take_window_parameters)
 {
     REQUIRE(make());
-    CHECK_EQ_U64(at(made.api, "paths|/minutes|get|parameters")->n, 6);
-    CHECK_EQ_U64(at(made.api, "paths|/minutes/{method}|get|parameters")->n, 5);
-    CHECK_EQ_U64(at(made.api, "paths|/tally|get|parameters")->n, 3);
-    CHECK_EQ_U64(at(made.api, "paths|/tally/{method}/{currency}|get|parameters")->n, 3);
+    CHECK_EQ_U64(at(made.api, "paths|/minutes|get|parameters")->n, 10);
+    CHECK_EQ_U64(at(made.api, "paths|/minutes/{method}|get|parameters")->n, 8);
+    CHECK_EQ_U64(at(made.api, "paths|/tally|get|parameters")->n, 7);
+    CHECK_EQ_U64(at(made.api, "paths|/tally/{method}/{currency}|get|parameters")->n, 6);
     CHECK_STR(text_at(made.api, "paths|/minutes/{method}|get|responses|200|content|application/json|schema|$ref"),
               "#/components/schemas/minutes.list");
     CHECK_STR(text_at(made.api, "paths|/tally/{method}/{currency}|get|responses|200|content|application/json|schema|$ref"),
@@ -460,4 +460,23 @@ CASE(the_image_and_the_readme_are_of_the_domain)
     CHECK_CONTAINS(image.p, "\nUSER 65532:65532\nEXPOSE 8081\n");
     CHECK_CONTAINS(image.p, "\nENTRYPOINT [\"/usr/bin/shop\"]\n");
     CHECK_CONTAINS(readme.p, "- **till**: To sell things.\n");
+}
+
+/* The parameter `fields` names what the port shows, and no more. */
+CASE(fields_that_can_be_asked_for)
+{
+    REQUIRE(make());
+    const struct mesh_json *parameters = at(made.api, "paths|/cards|get|parameters");
+    const struct mesh_json *names = NULL;
+    for (uint32_t i = 0; parameters != NULL && i < parameters->n; i++) {
+        const struct mesh_json *name = mesh_json_get(parameters->items[i], "name");
+        if (name != NULL && strcmp(name->text, "fields") == 0)
+            names = mesh_json_get(mesh_json_get(mesh_json_get(parameters->items[i], "schema"), "items"), "enum");
+    }
+    REQUIRE(names != NULL);
+    CHECK_EQ_U64(names->n, at(made.api, "components|schemas|cards|properties")->n);
+    for (uint32_t i = 0; i < names->n; i++)
+        CHECK(strcmp(names->items[i]->text, "belief") != 0); /* dropped */
+    CHECK(at(made.api, "paths|/cards|get|responses|200|content|text/csv") != NULL);
+    CHECK(at(made.api, "paths|/cards/lookup|post|responses|406") != NULL);
 }

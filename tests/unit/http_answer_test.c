@@ -14,15 +14,28 @@ struct fake {
     struct mesh_read seen;
     bool ready;
     size_t rows;
+    int asked;
+    bool silent; /* never answers */
+    bool committed;
+    uint64_t min_position;
 };
 
-static int fake_read(void *context, uint32_t product, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err)
+/* Answers at once. */
+static void fake_ask(void *context, struct mesh_http_question *question)
 {
     struct fake *fake = context;
-    CHECK_EQ_I64(product, 0);
+    struct mesh_rows *ret = &question->rows;
+    const struct mesh_read *read = &question->read;
+    CHECK_EQ_I64(question->product, 0);
     fake->seen = *read;
-    if (fake->result < 0)
-        return mesh_err_set(err, MESH_ERR_FATAL, "x", "broken");
+    fake->asked++;
+    fake->committed = question->committed;
+    fake->min_position = question->min_position;
+    question->result = fake->result;
+    if (fake->result < 0) {
+        (void)mesh_err_set(&question->err, MESH_ERR_FATAL, "x", "broken");
+        return;
+    }
     for (size_t i = 0; i < fake->rows; i++) {
         struct shop_customers_out customer = {.customer = MESH_STR("ann"), .orders = 2};
         struct shop_totals_out totals = {.country = MESH_STR("D\"E"), .total = -1205, .n = 3};
@@ -38,7 +51,6 @@ static int fake_read(void *context, uint32_t product, const struct mesh_read *re
         ret->more = true;
         mesh_buf_puts(&ret->last, "place");
     }
-    return fake->result;
 }
 
 static bool fake_health(void *context, enum mesh_http_health which, struct mesh_buf *out)
@@ -53,19 +65,27 @@ static void fake_metrics(void *context, struct mesh_buf *out)
     mesh_buf_puts(out, "metric 1\n");
 }
 
+static const char *accept; /* of the next request */
+
 static struct mesh_http_response ask(struct fake *fake, const char *method, const char *uri, const char *body, const char *match)
 {
-    struct mesh_http_backend backend = {fake, fake_read, fake_health, fake_metrics};
+    struct mesh_http_backend backend = {fake, fake_ask, fake_health, fake_metrics};
     struct mesh_str key = mesh_str_of(key_text);
     struct mesh_http_site *site = NULL;
     struct mesh_err err = {0};
     struct mesh_http_response response = {0};
     CHECK_EQ_I64(mesh_http_site_new(&shop_service, &key, &backend, &site, &err), 0);
-    struct mesh_http_request request = {.method = method, .uri = uri, .if_none_match = match};
+    struct mesh_http_request request = {.method = method, .uri = uri, .if_none_match = match, .accept = accept};
     request.traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
     if (body != NULL)
         request.body = mesh_str_of(body);
-    mesh_http_answer(site, &request, &response);
+    struct mesh_http_exchange *exchange = mesh_http_begin(site, &request, &response);
+    if (exchange != NULL) {
+        struct mesh_http_question *question = mesh_http_take_question(exchange);
+        mesh_http_ask(site, question);
+        mesh_http_finish(exchange, fake->silent ? NULL : question, &response);
+        mesh_http_question_free(question);
+    }
     mesh_buf_putc(&response.body, '\0');
     mesh_http_site_free(site);
     return response;
@@ -127,6 +147,81 @@ CASE(protected_keys_stay_out_of_paths)
     CHECK(strstr(one.body.p, "ann") == NULL);
     CHECK_EQ_I64(status_of(&fake, "POST", "/customers/lookup", "{}"), 400);
     CHECK_EQ_I64(status_of(&fake, "POST", "/customers", NULL), 405);
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response put = ask(&fake, "PUT", "/customers/lookup", NULL, NULL);
+    CHECK_EQ_I64(put.status, 405);
+    CHECK_EQ_I64(status_of(&fake, "GET", "/customers/lookup", NULL), 405);
+    CHECK_CONTAINS(put.body.p, "here is only POST");
+}
+
+static const char *header(const struct mesh_http_response *r, const char *name)
+{
+    for (unsigned i = 0; i < r->n_headers; i++)
+        if (strcmp(r->headers[i].name, name) == 0)
+            return r->headers[i].value;
+    return NULL;
+}
+
+CASE(fields_are_shown_as_asked_for)
+{
+    struct fake fake = {.rows = 2};
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r = ask(&fake, "GET", "/totals?fields=n,country", NULL, NULL);
+    CHECK_CONTAINS(r.body.p, "{\"items\":[{\"n\":3,\"country\":\"D\\\"E\"},{\"n\":3,");
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response wrong = ask(&fake, "GET", "/totals?fields=m", NULL, NULL);
+    CHECK_EQ_I64(wrong.status, 400);
+    CHECK_CONTAINS(wrong.body.p, "\"pointer\":\"/query/fields\"");
+    /* a field asked for by name is protected as ever */
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response one =
+        ask(&fake, "POST", "/customers/lookup?fields=customer", "{\"key\":\"ann\"}", NULL);
+    CHECK_EQ_I64(one.status, 200);
+    CHECK(strstr(one.body.p, "ann") == NULL && strstr(one.body.p, "orders") == NULL);
+}
+
+CASE(rows_without_an_envelope)
+{
+    struct fake fake = {.rows = 2};
+    accept = "text/csv";
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response csv =
+        ask(&fake, "GET", "/totals?fields=country,total,final", NULL, NULL);
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response people = ask(&fake, "GET", "/customers", NULL, NULL);
+    accept = "application/x-ndjson";
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response lines =
+        ask(&fake, "GET", "/totals?fields=country,n", NULL, NULL);
+    accept = "image/png";
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 406);
+    accept = NULL;
+    CHECK_STR(csv.type, "text/csv; charset=utf-8; header=present");
+    CHECK_STR(csv.body.p, "country,total,final\r\n\"D\"\"E\",-12.05,false\r\n\"D\"\"E\",-12.05,false\r\n");
+    CHECK_STR(header(&csv, "Mesh-Count"), "2");
+    CHECK_STR(header(&csv, "Vary"), "Accept");
+    REQUIRE(header(&csv, "Mesh-Next") != NULL);
+    char uri[2048];
+    snprintf(uri, sizeof uri, "/totals?after=%s", header(&csv, "Mesh-Next"));
+    CHECK_EQ_I64(status_of(&fake, "GET", uri, NULL), 200); /* the token is the same in all formats */
+    CHECK_STR(lines.type, "application/x-ndjson");
+    CHECK_STR(lines.body.p, "{\"country\":\"D\\\"E\",\"n\":3}\n{\"country\":\"D\\\"E\",\"n\":3}\n");
+    CHECK(strstr(people.body.p, "ann") == NULL); /* pseudonyms here, too; and a missing value is empty */
+    CHECK_CONTAINS(people.body.p, ",\r\n");
+}
+
+CASE(only_the_count)
+{
+    struct fake fake = {.rows = 2};
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r = ask(&fake, "GET", "/totals?count=1", NULL, NULL);
+    CHECK_STR(r.body.p, "{\"count\":2}\n");
+    CHECK_EQ_I64(fake.seen.limit, 0);
+}
+
+CASE(when_to_answer_is_part_of_the_question)
+{
+    struct fake fake = {.rows = 1};
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals/DE?committed=1&min-position=9", NULL), 200);
+    CHECK(fake.committed && fake.min_position == 9);
+    fake.silent = true;
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response r =
+        ask(&fake, "GET", "/totals/DE?min-position=9", NULL, NULL);
+    CHECK_EQ_I64(r.status, 409);
+    CHECK_CONTAINS(r.body.p, "position 9 is not reached yet");
+    CHECK_STR(header(&r, "Retry-After"), "1");
 }
 
 CASE(statuses)
@@ -151,8 +246,12 @@ CASE(statuses)
     CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 503);
     fake.result = MESH_HTTP_NOT_LOADED;
     CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 503);
+    fake.result = MESH_HTTP_ENDING;
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 503);
     fake.result = -1;
     CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 500);
+    fake = (struct fake){.rows = 1, .silent = true};
+    CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 503);
     fake = (struct fake){.rows = 0};
     CHECK_EQ_I64(status_of(&fake, "GET", "/totals/DE", NULL), 404);
     CHECK_EQ_I64(status_of(&fake, "GET", "/totals", NULL), 200);

@@ -5,8 +5,12 @@
 #include "base/check.h"
 #include "http/answer.h"
 #include "http/encode.h"
+#include "http/limit.h"
 #include "http/query.h"
 #include "http/token.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 static struct mesh_arena arena;
 
@@ -46,7 +50,8 @@ static int query(const char *text, bool list, struct mesh_http_query *ret, struc
     struct mesh_http_uri uri;
     *problem = (struct mesh_http_problem){0};
     mesh_http_uri_read(&arena, text, &uri, problem);
-    return mesh_http_query_read(&shop_product.views[SHOP_VIEW_TOTALS], list, &uri, ret, problem);
+    struct mesh_http_shape shape = {.view = &shop_product.views[SHOP_VIEW_TOTALS]};
+    return mesh_http_query_read(&shape, list, &uri, ret, problem);
 }
 
 CASE(parameters_have_defaults_and_limits)
@@ -55,7 +60,8 @@ CASE(parameters_have_defaults_and_limits)
     struct mesh_http_problem p;
     CHECK_EQ_I64(query("/t", true, &q, &p), 0);
     CHECK(q.limit == 100 && q.windows == MESH_READ_LATEST && q.from_us == INT64_MIN);
-    CHECK_EQ_I64(query("/t?limit=5000&window=closed", true, &q, &p), 0);
+    CHECK_EQ_I64(query("/t?limit=1001", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?limit=1000&window=closed", true, &q, &p), 0);
     CHECK(q.limit == 1000 && q.windows == MESH_READ_CLOSED);
     CHECK_EQ_I64(query("/t?from=2025-11-21&to=2025-11-22T00:00:00%2B01:00", true, &q, &p), 0);
     CHECK(q.windows == MESH_READ_ALL && q.to_us - q.from_us == INT64_C(82800000000));
@@ -69,7 +75,59 @@ CASE(parameters_have_defaults_and_limits)
     CHECK_CONTAINS(p.items[0].detail, "did you mean 'window'?");
     CHECK_EQ_I64(query("/t?limit=1&limit=2", true, &q, &p), 400);
     CHECK_EQ_I64(query("/t?from=2025-11-22&to=2025-11-21", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?from=2025-11-22&to=2025-11-22", true, &q, &p), 0); /* no window begins in there */
     CHECK_EQ_I64(query("/t/DE?limit=1", false, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?to=0", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?to=-5", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?to=", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?from=20251121", true, &q, &p), 400);
+}
+
+CASE(what_to_show_and_when)
+{
+    static struct mesh_http_query q;
+    struct mesh_http_problem p;
+    CHECK_EQ_I64(query("/t?fields=total,country&committed=1&min-position=7&count=1", true, &q, &p), 0);
+    CHECK(q.fields.n == 2 && q.committed && q.count_only && q.min_position == 7);
+    CHECK_STR(shop_product.views[SHOP_VIEW_TOTALS].out[q.fields.v[0]].name, "total");
+    CHECK_EQ_I64(query("/t/DE?fields=n&committed=0", false, &q, &p), 0);
+    CHECK(q.fields.n == 1 && !q.committed);
+    CHECK_EQ_I64(query("/t/DE?count=1", false, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?fields=totl", true, &q, &p), 400);
+    CHECK_CONTAINS(p.items[0].detail, "did you mean 'total'?");
+    CHECK_EQ_I64(query("/t?fields=n,n", true, &q, &p), 400);
+    CHECK_CONTAINS(p.items[0].detail, "twice");
+    CHECK_EQ_I64(query("/t?fields=", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?fields=n,", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?committed=yes", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?min-position=-1", true, &q, &p), 400);
+    CHECK_EQ_I64(query("/t?comitted=1", true, &q, &p), 400);
+    CHECK_CONTAINS(p.items[0].detail, "did you mean 'committed'?");
+}
+
+static int format(const char *accept)
+{
+    enum mesh_http_format f = MESH_HTTP_JSON;
+    struct mesh_http_problem p = {0};
+    int status = mesh_http_format_read(accept, &f, &p);
+    return status != 0 ? status : (int)f;
+}
+
+CASE(accept_is_read_as_rfc_9110_says)
+{
+    CHECK_EQ_I64(format(NULL), MESH_HTTP_JSON);
+    CHECK_EQ_I64(format("*/*"), MESH_HTTP_JSON);
+    CHECK_EQ_I64(format("text/csv"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("Text/CSV; charset=utf-8"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("text/*"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("application/x-ndjson, application/json;q=0.9"), MESH_HTTP_NDJSON);
+    CHECK_EQ_I64(format("text/csv;q=0.5, application/json;q=0.50"), MESH_HTTP_JSON);
+    CHECK_EQ_I64(format("text/csv;q=0.501, application/json;q=0.5"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("*/*, application/json;q=0"), MESH_HTTP_CSV);
+    CHECK_EQ_I64(format("text/html,application/xhtml+xml,*/*;q=0.8"), MESH_HTTP_JSON);
+    CHECK_EQ_I64(format("text/html"), 406);
+    CHECK_EQ_I64(format("text/csv;q=0"), 406);
+    CHECK_EQ_I64(format(";,;q=,q=9;;"), 406);
 }
 
 static const char *const symbols[] = {"WEB", "SHOP", NULL};
@@ -165,4 +223,51 @@ CASE(base64url_reads_what_it_writes)
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf padded = MESH_BUF_NULL;
     mesh_http_base64("ab", 2, &padded);
     CHECK(padded.n == 4 && memcmp(padded.p, "YWI=", 4) == 0);
+}
+
+/* ---- the rate of a client ---- */
+static int take(struct mesh_http_limit *limit, const char *address, int64_t now_us)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, address, &four.sin_addr) == 1)
+        return mesh_http_limit_take(limit, (struct sockaddr *)&four, now_us);
+    mesh_assert(inet_pton(AF_INET6, address, &six.sin6_addr) == 1);
+    return mesh_http_limit_take(limit, (struct sockaddr *)&six, now_us);
+}
+
+CASE(a_second_of_requests_and_then_as_they_come)
+{
+    struct mesh_http_limit *limit = mesh_http_limit_new(10);
+    int64_t now = INT64_C(1000000000);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ_I64(take(limit, "10.0.0.1", now), 0);
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now), 1);
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now), 1); /* asking in vain costs nothing */
+    CHECK_EQ_I64(take(limit, "10.0.0.2", now), 0);
+    CHECK_EQ_I64(take(limit, "::ffff:10.0.0.1", now), 1); /* the same client */
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now + 99999), 1);
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now + 100000), 0);
+    CHECK_EQ_I64(take(limit, "10.0.0.1", now + 100000), 1);
+    int allowed = 0;
+    for (int i = 1; i <= 1000; i++) /* a hundred a second for ten seconds */
+        allowed += take(limit, "10.0.0.1", now + 100000 + i * 10000) == 0;
+    CHECK_EQ_I64(allowed, 100);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ_I64(take(limit, i % 2 == 0 ? "2001:db8:0:1::1" : "2001:db8:0:1:ffff::2", now), 0);
+    CHECK_EQ_I64(take(limit, "2001:db8:0:1::3", now), 1); /* one network, one client */
+    CHECK_EQ_I64(take(limit, "2001:db8:0:2::3", now), 0);
+    mesh_http_limit_free(limit);
+}
+
+/* More clients than there is room for: nobody is refused for another's sake, and memory stays what it is. */
+CASE(many_clients_are_forgotten_and_begin_anew)
+{
+    struct mesh_http_limit *limit = mesh_http_limit_new(1);
+    char address[32];
+    for (int i = 0; i < 4 * MESH_HTTP_LIMIT_CLIENTS; i++) {
+        snprintf(address, sizeof address, "10.%d.%d.%d", i >> 16 & 255, i >> 8 & 255, i & 255);
+        CHECK_EQ_I64(take(limit, address, 1000000 + i), 0);
+    }
+    mesh_http_limit_free(limit);
 }

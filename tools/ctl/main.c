@@ -21,7 +21,8 @@ static const char usage[] =
     "  --broker kafka        a real Apache Kafka, kept in the run folder\n"
     "  --run DIR             state and logs (default: DIR of the mesh + /run)\n"
     "  --services DIR        where the services are: DIR/<domain>/<domain> (default: DIR of the mesh + /build/svc)\n"
-    "  --rate N              simulated events per second (default 2000; 0: no simulator)\n"
+    "  --rate N              simulated events per second (default 2000; 0: no simulator). It sends OmniShop's events, and only to a\n"
+    "                        mesh that has the contracts of them\n"
     "  --seed N              of the simulator (default 1)\n"
     "  --seconds N           stop by itself after N seconds\n"
     "  --show TITLE=DOMAIN:PATH:KEY:VALUE   a list to show while running, largest VALUE first\n"
@@ -62,6 +63,16 @@ static int parse_number(const char *arg, long *ret)
     return 0;
 }
 
+/* Of the installation, else of the repository; a build's programs stand in the repository and have none beside them. */
+static bool find_scripts(const char *bin, const char *root, char *ret, size_t size)
+{
+    snprintf(ret, size, "%s/../share/mesh/scripts", bin);
+    if (mesh_fs_exists(ret))
+        return true;
+    snprintf(ret, size, "%s/scripts", root);
+    return mesh_fs_exists(ret);
+}
+
 static int up(int argc, char **argv)
 {
     static const struct option longs[] = {{"mesh", 1, NULL, 'm'}, {"broker", 1, NULL, 'b'},  {"run", 1, NULL, 'd'},  {"rate", 1, NULL, 'r'},
@@ -71,6 +82,7 @@ static int up(int argc, char **argv)
     static char root[PATH_MAX];
     static char run[PATH_MAX + 8];
     static char services[PATH_MAX + 16];
+    static char scripts[PATH_MAX + 32];
     const char *mesh = ".";
     const char *run_given = NULL;
     struct mesh_up_options options = {.rate = 2000, .seed = 1};
@@ -113,6 +125,8 @@ static int up(int argc, char **argv)
     snprintf(services, sizeof services, "%s/build/svc", root);
     if (options.services == NULL)
         options.services = services;
+    if (find_scripts(bin, root, scripts, sizeof scripts))
+        options.scripts = scripts;
     options.root = root;
     options.bin = bin;
     options.run = run_given != NULL ? run_given : run;

@@ -148,7 +148,10 @@ static const char *first_line(struct mesh_up *up, const char *path)
 
 static int start_kafka(struct mesh_up *up, struct mesh_err *err)
 {
-    const char *script = text(up, "%s/scripts/kafka.sh", up->options->root);
+    if (up->options->scripts == NULL)
+        return mesh_err_set(err, MESH_ERR_FATAL, "up.scripts", "there is no kafka.sh: neither in share/mesh/scripts of an installation nor in %s/scripts; "
+                            "install mesh whole ('make install'), or use --broker embedded", up->options->root);
+    const char *script = text(up, "%s/kafka.sh", up->options->scripts);
     const char *dir = text(up, "%s/kafka", up->options->run);
     const char *out = text(up, "%s/kafka.uri", up->options->run);
     const char *start[] = {script, "start", dir, text(up, "%d", free_port(BROKER_PORT)), NULL};
@@ -174,10 +177,12 @@ static void start_mongo(struct mesh_up *up)
         up->mongo_uri = given;
         return;
     }
-    const char *script = text(up, "%s/scripts/mongo.sh", up->options->root);
-    up->mongo_why = "off; set MESH_MONGO_URI, put mongod on PATH, or let 'make setup' build a compatible server";
-    if (!mesh_fs_exists(script))
+    up->mongo_why = "off; set MESH_MONGO_URI";
+    if (up->options->scripts == NULL)
         return;
+    const char *script = text(up, "%s/mongo.sh", up->options->scripts);
+    up->mongo_why = text(up, "off; set MESH_MONGO_URI, put mongod on PATH, or let '%s/setup.sh mongo' build a compatible server",
+                         up->options->scripts);
     struct mesh_child child;
     prepare_child(up, &child, "mongo");
     const char *dir = text(up, "%s/mongo", up->options->run);
@@ -291,13 +296,40 @@ static int wait_ready(struct mesh_up *up, struct mesh_err *err)
     return 0;
 }
 
+/* The last line that a process wrote, or NULL. */
+static const char *last_line(struct mesh_up *up, const struct mesh_child *child)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf log = MESH_BUF_NULL;
+    if (mesh_fs_read(child->log_path, 1u << 20, &log, NULL) != 0)
+        return NULL;
+    while (log.n > 0 && log.p[log.n - 1] == '\n')
+        log.p[--log.n] = 0;
+    const char *line = log.n == 0 ? NULL : strrchr(log.p, '\n');
+    return log.n == 0 ? NULL : mesh_arena_strdup(&up->arena, line == NULL ? log.p : line + 1);
+}
+
+/* The simulator knows one world. In a mesh with other contracts it is off, which one line says; whether it can speak to this one is
+ * known to itself alone, so it is asked for a single event first. */
 static int start_sim(struct mesh_up *up, struct mesh_err *err)
 {
+    up->sim_why = "off (--rate 0)";
     if (up->options->rate == 0)
         return 0;
     prepare_child(up, &up->sim, "sim");
-    const char *argv[] = {text(up, "%s/mesh-sim", up->options->bin), "--brokers", up->brokers, "--contracts",
-                          text(up, "%s/contracts", up->options->root), "--rate", text(up, "%ld", up->options->rate), "--seed",
+    const char *sim = text(up, "%s/mesh-sim", up->options->bin);
+    const char *contracts = text(up, "%s/contracts", up->options->root);
+    const char *probe[] = {sim,         "--contracts",          contracts,  "--out", "/dev/null",
+                           "--start", "2026-01-01T00:00:00Z", "--events", "1",     NULL};
+    int status = mesh_child_run(&up->sim, probe, NULL, err);
+    if (status < 0)
+        return -1;
+    if (status > 0) {
+        const char *why = last_line(up, &up->sim);
+        up->sim_why = text(up, "off, it sends OmniShop's events and finds them not declared here (%s)", why == NULL ? "no reason given" : why);
+        return 0;
+    }
+    up->sim_why = NULL;
+    const char *argv[] = {sim, "--brokers", up->brokers, "--contracts", contracts, "--rate", text(up, "%ld", up->options->rate), "--seed",
                           text(up, "%ld", up->options->seed), "--truth", text(up, "%s/truth.ndjson", up->options->run), NULL};
     return mesh_child_start(&up->sim, argv, NULL, err);
 }
@@ -313,11 +345,11 @@ static void stop_all(struct mesh_up *up)
     mesh_child_stop(&up->broker, STOP_TIMEOUT_MS);
     struct mesh_err err = {0};
     if (up->kafka_started) {
-        const char *argv[] = {text(up, "%s/scripts/kafka.sh", up->options->root), "stop", text(up, "%s/kafka", up->options->run), NULL};
+        const char *argv[] = {text(up, "%s/kafka.sh", up->options->scripts), "stop", text(up, "%s/kafka", up->options->run), NULL};
         run_script(up, "kafka", argv, NULL, &err);
     }
     if (up->mongo_started) {
-        const char *argv[] = {text(up, "%s/scripts/mongo.sh", up->options->root), "stop", text(up, "%s/mongo", up->options->run), NULL};
+        const char *argv[] = {text(up, "%s/mongo.sh", up->options->scripts), "stop", text(up, "%s/mongo", up->options->run), NULL};
         run_script(up, "mongo", argv, NULL, &err);
     }
 }
@@ -326,12 +358,16 @@ static void print_where(const struct mesh_up *up)
 {
     printf("broker      %s (%s)\n", up->brokers,
            up->options->kafka ? "Apache Kafka; state is kept in the run folder, and the next run goes on"
-                              : "embedded, in memory: every run starts a new mesh; 'make run BROKER=kafka' keeps it");
+                              : "embedded, in memory: every run starts a new mesh; a real Kafka ('--broker kafka') keeps it");
     printf("mongodb     %s\n", up->mongo_uri != NULL ? up->mongo_uri : up->mongo_why);
     for (size_t i = 0; i < up->n_services; i++)
         printf("%-11s http://127.0.0.1:%d  (/.well-known/data-product, /openapi.json, /readyz, /metrics)\n",
                up->services[i].domain, up->services[i].port);
-    printf("logs        %s/log   simulated truth: %s/truth.ndjson\n", up->options->run, up->options->run);
+    printf("logs        %s/log\n", up->options->run);
+    if (up->sim_why != NULL)
+        printf("simulator   %s\n", up->sim_why);
+    else
+        printf("simulator   %ld events/s; what it injected: %s/truth.ndjson\n", up->options->rate, up->options->run);
     for (size_t i = 0; i < up->options->n_shows; i++)
         for (size_t k = 0; k < up->n_services; k++)
             if (strcmp(up->services[k].domain, up->options->shows[i].domain) == 0)

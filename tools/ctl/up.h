@@ -1,7 +1,8 @@
 /* `meshctl up`: a whole mesh on this machine.
  *
  * Starts, in order: broker (embedded, or a real Kafka through scripts/kafka.sh), MongoDB when there is one, the service of every
- * domain, the simulator. Waits until each is ready, says where everything is, then shows once a second what the mesh is doing: on a
+ * domain, the simulator when the mesh has the contracts of what it sends. The scripts are those of an installation (share/mesh/scripts
+ * beside the folder of the programs), else those of the mesh's own folder, which then is the repository. Waits until each is ready, says where everything is, then shows once a second what the mesh is doing: on a
  * terminal one screen that is redrawn, otherwise one line at the start. SIGINT or SIGTERM stops all of it, newest first.
  */
 #ifndef MESH_CTL_UP_H
@@ -23,6 +24,7 @@ struct mesh_up_show {
 struct mesh_up_options {
     const char *root;       /* folder of mesh.yaml */
     const char *bin;        /* of meshgen, mesh-broker, mesh-sim */
+    const char *scripts;    /* of kafka.sh, mongo.sh; NULL: there are none */
     const char *services;   /* each at <services>/<domain>/<domain> */
     const char *run;        /* state, logs: <root>/run */
     bool kafka;             /* else the embedded broker */
@@ -49,6 +51,7 @@ struct mesh_up {
     const char *brokers;
     const char *mongo_uri;   /* NULL: off */
     const char *mongo_why;
+    const char *sim_why;     /* NULL: it runs */
     struct mesh_child broker, sim;
     bool kafka_started, mongo_started;
     struct mesh_up_service services[MESH_UP_SERVICES_MAX];

@@ -83,6 +83,7 @@ const char *sim_options_help(void)
            "\n"
            "Kafka refuses times far ahead of its clock and drops those older than a topic's retention: choose --start "
            "accordingly.\n"
+           "TLS and SASL: from the environment, MESH_KAFKA_SECURITY and its kin, as for the services (docs/OPERATIONS.md)\n"
            "exit: 0 ok (also after SIGINT and SIGTERM), 1 records were not delivered, 2 usage or unreadable input, 3 internal\n";
 }
 

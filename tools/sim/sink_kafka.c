@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/kafka_security.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@ struct kafka_sink {
     rd_kafka_topic_t *topics[SIM_TOPIC_COUNT];
     const volatile sig_atomic_t *stop;
     const char *brokers;
-    bool away;
+    struct mesh_kafka_security security;
+    bool away, refused;
     uint64_t n_sent, n_lost;
     int64_t give_up_us; /* 0: stop was not seen yet */
     rd_kafka_resp_err_t first_loss;
@@ -28,6 +30,7 @@ struct kafka_sink {
 
 static void set_away(struct kafka_sink *kafka, bool away)
 {
+    kafka->refused = kafka->refused && away;
     if (away != kafka->away) {
         kafka->away = away;
         mesh_log(away ? MESH_LOG_WARN : MESH_LOG_INFO, away ? "broker is away; waiting" : "broker answers", "brokers",
@@ -52,8 +55,15 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
 static void on_error(rd_kafka_t *producer, int code, const char *reason, void *opaque)
 {
     struct kafka_sink *kafka = opaque;
+    char why[MESH_KAFKA_REFUSAL_MAX];
     (void)producer;
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    if (mesh_kafka_refusal(&kafka->security, code, reason, why)) {
+        if (!kafka->refused) {
+            mesh_log(MESH_LOG_ERROR, "broker and simulator do not accept each other; waiting", "brokers", kafka->brokers, "why", why,
+                     NULL);
+        }
+        kafka->refused = kafka->away = true;
+    } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         set_away(kafka, true);
     } else {
         mesh_log(MESH_LOG_DEBUG, "kafka", "reason", reason, NULL);
@@ -165,6 +175,7 @@ static void kafka_free(struct sim_sink *sink)
         rd_kafka_purge(kafka->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
         rd_kafka_destroy(kafka->producer);
     }
+    mesh_kafka_security_deinit(&kafka->security);
     mesh_freep(&kafka);
 }
 
@@ -183,7 +194,14 @@ static int open_producer(struct kafka_sink *kafka, struct mesh_err *err)
         {"topic.metadata.refresh.interval.ms", "30000"},
     };
     char text[512];
+    if (mesh_kafka_security_from_environment(&kafka->security, kafka->brokers, err) < 0) {
+        return -1;
+    }
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    if (mesh_kafka_security_set(conf, &kafka->security, err) < 0) {
+        rd_kafka_conf_destroy(conf);
+        return -1;
+    }
     rd_kafka_conf_res_t set = rd_kafka_conf_set(conf, "bootstrap.servers", kafka->brokers, text, sizeof text);
     for (size_t i = 0; i < MESH_LEN(settings) && set == RD_KAFKA_CONF_OK; i++) {
         set = rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof text);

@@ -5,6 +5,7 @@
  * created: keys would go to other partitions than the state that was built from them, and Kafka
  * cannot take partitions away. A clean-up policy or a retention that differs is only reported,
  * because an operator may have changed it on purpose. */
+#include "io/kafka_security.h"
 #include "topics/topic_file.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ enum { EXIT_OK = 0, EXIT_FINDINGS = 1, EXIT_USAGE = 2, EXIT_INTERNAL = 3 };
 #define METADATA_TRIES_MAX 1000
 #define CONTROLLER_WAIT_MS 2000
 #define DESCRIBE_WAIT_MS   5000
+#define ASK_MS             500 /* between two looks at whether the broker refuses us */
 #define ERROR_TEXT_MAX     512
 
 enum topic_state { MISSING, EXISTS, CREATED, REFUSED, FAILED };
@@ -39,6 +41,8 @@ struct run {
     struct mesh_topic_file file;
     enum topic_state *states; /* one for each topic of the file */
     rd_kafka_t *client;
+    struct mesh_kafka_security security;
+    char refused[MESH_KAFKA_REFUSAL_MAX]; /* why; "": not */
 };
 
 static const char usage_text[] = "usage: mesh-topics --brokers HOST:PORT[,...] --file FILE [options]\n"
@@ -48,8 +52,12 @@ static const char usage_text[] = "usage: mesh-topics --brokers HOST:PORT[,...] -
                                  "\n"
                                  "  --replication N   copies of each partition (default: the broker's own)\n"
                                  "  --timeout-ms N    how long to wait for the broker (default: 15000)\n"
-                                 "  --set KEY=VALUE   a setting of the Kafka client, e.g. security.protocol=ssl\n"
+                                 "  --set KEY=VALUE   a setting of the Kafka client, e.g. socket.timeout.ms=5000\n"
                                  "  --quiet           print only what is wrong\n"
+                                 "\n"
+                                 "TLS and SASL come from the environment, as for the services: MESH_KAFKA_SECURITY, MESH_KAFKA_CA_FILE,\n"
+                                 "MESH_KAFKA_CERT_FILE, MESH_KAFKA_KEY_FILE, MESH_KAFKA_KEY_PASSWORD_FILE, MESH_KAFKA_SASL_MECHANISM,\n"
+                                 "MESH_KAFKA_USER, MESH_KAFKA_PASSWORD_FILE.\n"
                                  "\n"
                                  "Exit: 0 all are there, 1 one is not or differs in partitions, 2 usage, 3 internal.\n";
 
@@ -69,6 +77,13 @@ static void drop_log(const rd_kafka_t *client, int level, const char *facility, 
     (void)text;
 }
 
+static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
+{
+    struct run *run = opaque;
+    (void)client;
+    (void)mesh_kafka_refusal(&run->security, code, reason, run->refused);
+}
+
 static void describe_topic(const struct mesh_topic_decl *topic, char *text, size_t size)
 {
     int n = snprintf(text, size, "%d partition%s, %s", topic->partitions, topic->partitions == 1 ? "" : "s",
@@ -78,12 +93,22 @@ static void describe_topic(const struct mesh_topic_decl *topic, char *text, size
 }
 
 /* Metadata of all topics: asking for one by name would create it on brokers that do so. */
-static const rd_kafka_metadata_t *fetch_metadata(const struct run *run, int timeout_ms)
+static const rd_kafka_metadata_t *fetch_metadata(struct run *run, int timeout_ms)
 {
     const rd_kafka_metadata_t *metadata = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(run->client, 1, NULL, &metadata, timeout_ms);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return metadata;
+    rd_kafka_resp_err_t code;
+    int64_t deadline_ms = now_ms() + timeout_ms;
+    do {
+        int64_t left_ms = deadline_ms - now_ms();
+        code = rd_kafka_metadata(run->client, 1, NULL, &metadata, left_ms < 1 ? 1 : left_ms < ASK_MS ? (int)left_ms : ASK_MS);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return metadata;
+        rd_kafka_poll(run->client, 0);
+    } while (run->refused[0] == '\0' && now_ms() < deadline_ms);
+    if (run->refused[0] != '\0') {
+        fprintf(stderr, "mesh-topics: %s: %s\n", run->options.brokers, run->refused);
+        return NULL;
+    }
     fprintf(stderr,
             "mesh-topics: no answer from %s within %d ms: %s; is the broker up, and the address "
             "right?\n",
@@ -394,6 +419,17 @@ static void set_client(rd_kafka_conf_t *conf, const char *name, const char *valu
     exit(EXIT_USAGE);
 }
 
+/* Arguments show in process lists. */
+static bool is_secret(const char *name)
+{
+    static const char *const secrets[] = {"sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password",
+                                          "sasl.oauthbearer.config", "sasl.oauthbearer.client.secret"};
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
+        if (strcmp(name, secrets[i]) == 0)
+            return true;
+    return false;
+}
+
 static int wrong_use(const char *what)
 {
     fprintf(stderr, "mesh-topics: %s\n%s", what, usage_text);
@@ -438,6 +474,9 @@ static int parse_options(int argc, char **argv, struct options *options, rd_kafk
             if (equals == NULL)
                 return 1 + wrong_use("--set needs KEY=VALUE");
             *equals = '\0';
+            if (is_secret(optarg))
+                return 1 + wrong_use("--set takes no secrets, arguments show in process lists; set MESH_KAFKA_PASSWORD_FILE or "
+                                     "MESH_KAFKA_KEY_PASSWORD_FILE");
             set_client(conf, optarg, equals + 1);
             break;
         case 'h':
@@ -467,9 +506,15 @@ int main(int argc, char **argv)
     }
     set_client(conf, "bootstrap.servers", run.options.brokers);
     set_client(conf, "client.id", "mesh-topics");
-    if (mesh_topic_file_read(run.options.file, &run.file, &err) != 0) {
+    rd_kafka_conf_set_opaque(conf, &run);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    if (mesh_topic_file_read(run.options.file, &run.file, &err) != 0 ||
+        mesh_kafka_security_from_environment(&run.security, run.options.brokers, &err) != 0 ||
+        mesh_kafka_security_set(conf, &run.security, &err) != 0) {
         fprintf(stderr, "mesh-topics: %s\n", err.text);
         rd_kafka_conf_destroy(conf);
+        mesh_kafka_security_deinit(&run.security);
+        mesh_topic_file_deinit(&run.file);
         return EXIT_USAGE;
     }
     run.states = calloc(run.file.n + 1, sizeof *run.states);
@@ -485,6 +530,7 @@ int main(int argc, char **argv)
         rd_kafka_destroy(run.client);
     }
     free(run.states);
+    mesh_kafka_security_deinit(&run.security);
     mesh_topic_file_deinit(&run.file);
     return rc;
 }

@@ -48,6 +48,7 @@ enum mesh_input_kind {
     MESH_INPUT_TABLE,    /* a topic that is kept as a table */
     MESH_INPUT_RECORDS,  /* internal: records under a new key */
     MESH_INPUT_PARTIALS, /* internal: partial aggregates of views */
+    MESH_INPUT_RETRY,    /* dead letters that come back; not in generated tables, every product gets it */
 };
 
 struct mesh_input {

@@ -13,6 +13,7 @@ struct mesh_event {
     int64_t time_us;            /* event time */
     int64_t source_wm_us;       /* watermark of its own source before it came: what "late" is judged by */
     bool late;                  /* time_us < source_wm_us */
+    bool again;                 /* it failed in a stream before and comes back: steps that it had passed let it pass */
     uint32_t input;             /* index of the input */
     const char *topic;
     int32_t partition;

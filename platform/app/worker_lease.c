@@ -1,0 +1,93 @@
+/* The worker's side of the lease (io/kafka_lease.h): when it is asked for, and what follows when it is refused. */
+#include "app/worker_int.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+#define RENEWAL_US_MAX INT64_C(1000000)
+#define RENEWALS       4 /* within a session */
+#define AGAIN_US       INT64_C(100000)
+
+_Static_assert(MESH_ENGINE_CLAIM_TEXT == MESH_CLAIM_TEXT, "the engine's claims are the lease's");
+
+static struct mesh_lease_own own_claims(const struct mesh_worker *worker)
+{
+    struct mesh_lease_own own = {.mark = {.generation = mesh_engine_generation(worker->engine), .n = mesh_engine_commits(worker->engine)}};
+    own.claims = mesh_engine_claims(worker->engine, &own.n_claims);
+    if (own.n_claims > 0)
+        memcpy(own.mark.claim, own.claims[own.n_claims - 1], sizeof own.mark.claim);
+    return own;
+}
+
+static int stale(struct mesh_worker *worker, const struct mesh_lease_mark *found, struct mesh_err *err)
+{
+    return mesh_err_set(err, MESH_ERR_FATAL, "state.stale",
+                        "%s is not the state that group '%s' has gone on with (claim %s, commit %llu): it is an older copy, or another "
+                        "process has taken over with a copy of it. Going on would give wrong answers. Start the instance that went on, "
+                        "restore its folder, or begin anew from the earliest records with MESH_STATE_RESET=1",
+                        worker->dir, worker->group, found->claim, (unsigned long long)found->n);
+}
+
+int mesh_worker_may_follow(struct mesh_worker *worker, struct mesh_err *err)
+{
+    struct mesh_lease_own own = own_claims(worker);
+    const struct mesh_lease_mark *found = &worker->link_info.mark;
+    if (worker->reset)
+        worker->replaces = *found; /* it is replaced on purpose */
+    else if (!mesh_lease_may_follow(&own, found))
+        return stale(worker, found, err);
+    return 0;
+}
+
+static rd_kafka_topic_partition_list_t *positions(struct mesh_worker *worker, const struct mesh_lease_own *own)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    mesh_lease_mark_write(&own->mark, &text);
+    return mesh_kafka_source_positions(worker->source, text.p);
+}
+
+int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err)
+{
+    struct mesh_lease_info info;
+    mesh_lease_info(worker->lease, &info);
+    int64_t now_us = mesh_clock_mono_us();
+    worker->held_until_us = info.held_until_us;
+    if (info.stale && strcmp(info.found.claim, worker->replaces.claim) != 0)
+        return stale(worker, &info.found, err);
+    /* What waits for a broker is tried again under the member's old id, which fences the member itself: nothing while it is away. */
+    if (info.busy || worker->said_away || mesh_clock_wall_us() <= worker->back_us ||
+        mesh_kafka_source_state(worker->source) != MESH_SOURCE_OWNER)
+        return 0;
+    int64_t every_us = INT64_C(1000) * worker->kafka.session_timeout_ms / RENEWALS;
+    every_us = every_us < RENEWAL_US_MAX ? every_us : RENEWAL_US_MAX;
+    if (now_us - worker->lease_asked_us < (now_us < worker->held_until_us ? every_us : AGAIN_US))
+        return 0;
+    worker->lease_asked_us = now_us;
+    struct mesh_lease_own own = own_claims(worker);
+    if (worker->replaces.claim[0] == '\0') {
+        mesh_lease_ask(worker->lease, &own, positions(worker, &own));
+        return 0;
+    }
+    char(*claims)[MESH_CLAIM_TEXT] = mesh_xcalloc(own.n_claims + 1, sizeof *claims);
+    memcpy(claims, own.claims, own.n_claims * sizeof *claims);
+    memcpy(claims[own.n_claims], worker->replaces.claim, sizeof *claims);
+    struct mesh_lease_own both = {own.mark, (const char(*)[MESH_CLAIM_TEXT])claims, own.n_claims + 1};
+    mesh_lease_ask(worker->lease, &both, positions(worker, &own));
+    free(claims);
+    return 0;
+}
+
+bool mesh_worker_holds(const struct mesh_worker *worker)
+{
+    return mesh_clock_mono_us() < worker->held_until_us;
+}
+
+void mesh_worker_last_mark(struct mesh_worker *worker)
+{
+    struct mesh_lease_own own = own_claims(worker);
+    rd_kafka_topic_partition_list_t *list = positions(worker, &own);
+    if (list->cnt > 0 && mesh_worker_holds(worker))
+        (void)rd_kafka_commit(mesh_kafka_source_client(worker->source), list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
+}

@@ -1,0 +1,125 @@
+/* The input and the state that every product has without declaring them, and the way of a letter. */
+#include "flow/retry.h"
+
+#include "flow/task_int.h"
+
+#include <stdlib.h>
+
+static uint32_t *with(struct mesh_arena *arena, const uint32_t *list, uint32_t n, uint32_t last)
+{
+    uint32_t *all = mesh_arena_alloc(arena, (n + 1) * sizeof *all);
+    memcpy(all, list, n * sizeof *all);
+    all[n] = last;
+    return all;
+}
+
+const struct mesh_product *mesh_flow_with_retry(struct mesh_arena *arena, const struct mesh_product *product)
+{
+    struct mesh_product *own = mesh_arena_new(arena, struct mesh_product);
+    *own = *product;
+    struct mesh_site site = {product->declaration, 0, "retry"};
+
+    struct mesh_input *inputs = mesh_arena_alloc(arena, (product->n_inputs + 1) * sizeof *inputs);
+    memcpy(inputs, product->inputs, product->n_inputs * sizeof *inputs);
+    inputs[product->n_inputs] = (struct mesh_input){
+        .name = "retry",
+        .topic = mesh_arena_printf(arena, "mesh.%s.retry", product->name),
+        .kind = MESH_INPUT_RETRY,
+        .site = site,
+        .partitions = 1,
+        .copy_all = true,
+    };
+    struct mesh_state *states = mesh_arena_alloc(arena, (product->n_states + 1) * sizeof *states);
+    memcpy(states, product->states, product->n_states * sizeof *states);
+    states[product->n_states] = (struct mesh_state){
+        .name = "retry", .kind = MESH_STATE_DEDUPE, .site = site, .within_us = MESH_FLOW_RETRY_WITHIN_US};
+    struct mesh_topology *topologies = mesh_arena_alloc(arena, product->n_topologies * sizeof *topologies);
+    for (uint32_t i = 0; i < product->n_topologies; i++) {
+        topologies[i] = product->topologies[i];
+        topologies[i].inputs = with(arena, topologies[i].inputs, topologies[i].n_inputs++, product->n_inputs);
+        topologies[i].states = with(arena, topologies[i].states, topologies[i].n_states++, product->n_states);
+    }
+    own->inputs = inputs;
+    own->n_inputs++;
+    own->states = states;
+    own->n_states++;
+    own->topologies = topologies;
+    return own;
+}
+
+static struct mesh_str header(const struct mesh_record *record, const char *name)
+{
+    for (uint32_t i = 0; i < record->n_headers; i++)
+        if (mesh_str_eq(record->headers[i].name, mesh_str_of(name)))
+            return record->headers[i].value;
+    return (struct mesh_str){0};
+}
+
+/* Digits alone; -1 otherwise. */
+static int64_t number(struct mesh_str text)
+{
+    int64_t v = 0;
+    for (uint32_t i = 0; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9' || i == 18)
+            return -1;
+        v = v * 10 + (text.p[i] - '0');
+    }
+    return text.n == 0 ? -1 : v;
+}
+
+static struct mesh_flow_source *origin_of(struct mesh_task *task, struct mesh_str topic, int64_t partition)
+{
+    for (uint32_t i = 0; i < task->n_sources; i++) {
+        struct mesh_flow_source *source = &task->sources[i];
+        if (source->partition == partition && source->decl->process != NULL && mesh_str_eq(mesh_str_of(source->decl->topic), topic))
+            return source;
+    }
+    return NULL;
+}
+
+void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_record *record)
+{
+    struct mesh_task *task = retry->task;
+    struct mesh_str topic = header(record, MESH_FLOW_RETRY_PREFIX "topic");
+    int64_t partition = number(header(record, MESH_FLOW_RETRY_PREFIX "partition"));
+    int64_t offset = number(header(record, MESH_FLOW_RETRY_PREFIX "offset"));
+    struct mesh_flow_source *source = origin_of(task, topic, partition);
+    if (source == NULL)
+        return; /* another task's */
+    struct mesh_event seen = {.time_us = task->release_us != MESH_FLOW_NEVER ? task->release_us : record->kafka_time_us,
+                              .input = retry->input,
+                              .topic = retry->decl->topic,
+                              .partition = retry->partition,
+                              .offset = record->offset,
+                              .kafka_time_us = record->kafka_time_us,
+                              .key = record->key,
+                              .value = record->value,
+                              .headers = record};
+    struct mesh_key id;
+    mesh_key_begin(&id);
+    mesh_key_str(&id, topic);
+    mesh_key_long(&id, partition);
+    mesh_key_long(&id, offset);
+    mesh_key_str(&id, header(record, MESH_FLOW_RETRY_PREFIX "stage"));
+    mesh_key_long(&id, number(header(record, MESH_FLOW_RETRY_PREFIX "attempt")));
+    task->event = &seen;
+    bool first = mesh_dedupe(task, task->product->n_states - 1, &id, &seen);
+    task->event = NULL;
+    if (!first)
+        return;
+    struct mesh_event event = seen;
+    event.again = !mesh_str_starts(header(record, MESH_FLOW_RETRY_PREFIX "stage"), MESH_STR("inputPorts."));
+    event.input = source->input;
+    event.topic = source->decl->topic;
+    event.partition = source->partition;
+    event.offset = offset;
+    event.source_wm_us = source->n_lanes == 0 ? MESH_FLOW_NEVER : source->lanes[0].wm_us;
+    mesh_flow_feed_again(source, record, &event);
+}
+
+uint64_t mesh_flow_attempts(const struct mesh_header *headers, uint32_t n)
+{
+    const struct mesh_record record = {.headers = headers, .n_headers = n};
+    int64_t attempt = number(header(&record, MESH_FLOW_RETRY_PREFIX "attempt"));
+    return attempt < 0 ? 0 : (uint64_t)attempt;
+}
