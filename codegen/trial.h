@@ -81,6 +81,7 @@ bool mesh_test_is_null(const struct mesh_yaml *node);
 struct mesh_test_records {
     struct mesh_test *test;
     const struct mesh_model_input *input;
+    const struct mesh_model_contract *contract; /* the version that writes them */
     const struct mesh_yaml *defaults;   /* a map, or NULL */
     const char *key;                    /* given, or NULL: of the record */
     int64_t at_us;                      /* given, or INT64_MIN: of the record */

@@ -366,6 +366,25 @@ static void add_raw(const struct mesh_test_records *records, const struct mesh_y
     *mesh_vec_push_in(test->diags.arena, &test->steps) = step;
 }
 
+/* The version that writes the records; NULL after a diagnostic. */
+static const struct mesh_model_contract *find_version(struct mesh_test *test, const struct mesh_model_input *input, const struct mesh_yaml *map)
+{
+    const struct mesh_yaml *version = mesh_yaml_get(map, "version");
+    const struct mesh_model_contract *named = input->contract;
+    const char *names[CANDIDATES_MAX];
+    size_t n = 0;
+    if (version == NULL)
+        return named;
+    for (size_t i = 0; i < named->reads.n; i++) {
+        if (named->reads.v[i]->version == (int)mesh_bind_integer(&mesh_bind_test, map, "given[].version"))
+            return named->reads.v[i];
+        if (n < CANDIDATES_MAX)
+            names[n++] = mesh_arena_printf(test->diags.arena, "%d", named->reads.v[i]->version);
+    }
+    not_there(test, version->at, mesh_arena_printf(test->diags.arena, "version of %s that %s reads,", named->subject, named->name), version->text, names, n);
+    return NULL;
+}
+
 static void add_given(struct mesh_test *test, const struct mesh_yaml *map, const struct mesh_yaml *defaults)
 {
     static const char ways[] = "record records csv jsonl removed bytes";
@@ -385,7 +404,8 @@ static void add_given(struct mesh_test *test, const struct mesh_yaml *map, const
     const struct mesh_yaml *at = mesh_yaml_get(map, "at");
     if (at != NULL && mesh_text_parse_time(mesh_str_of(at->text), &records.at_us) != 0)
         makes_no_sense(test, at->at, "this is no time", "write 2026-11-21T10:00:00Z");
-    if (records.input == NULL || way == NULL)
+    records.contract = records.input == NULL ? NULL : find_version(test, records.input, map);
+    if (records.contract == NULL || way == NULL)
         return;
     records.defaults = mesh_yaml_get(defaults, records.input->name);
     if (strcmp(way->key, "record") == 0)

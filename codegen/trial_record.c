@@ -171,15 +171,19 @@ static const struct mesh_json *decoded(struct mesh_arena *arena, const struct me
     return mesh_json_parse(arena, mesh_source_new(arena, "record", copy, json.n), &none, "MT002");
 }
 
-static const struct mesh_yaml *with_defaults(struct mesh_arena *arena, const struct mesh_yaml *record, const struct mesh_yaml *defaults)
+/* Another version need not have all fields that there are defaults for. */
+static const struct mesh_yaml *with_defaults(struct mesh_arena *arena, const struct mesh_test_records *records, const struct mesh_yaml *record)
 {
+    const struct mesh_yaml *defaults = records->defaults;
+    bool other = records->contract != records->input->contract;
     if (defaults == NULL || defaults->kind != MESH_YAML_MAP)
         return record;
     struct mesh_yaml *all = mesh_arena_new(arena, struct mesh_yaml);
     all->kind = MESH_YAML_MAP;
     all->at = record->at;
     for (size_t i = 0; i < defaults->entries.n; i++)
-        if (mesh_yaml_entry(record, defaults->entries.v[i].key) == NULL)
+        if (mesh_yaml_entry(record, defaults->entries.v[i].key) == NULL &&
+            (!other || mesh_schema_field(records->contract->schema, defaults->entries.v[i].key) != NULL))
             *mesh_vec_push_in(arena, &all->entries) = defaults->entries.v[i];
     for (size_t i = 0; i < record->entries.n; i++)
         *mesh_vec_push_in(arena, &all->entries) = record->entries.v[i];
@@ -191,13 +195,13 @@ void mesh_test_record(const struct mesh_test_records *records, struct mesh_yaml 
     struct mesh_test *test = records->test;
     struct mesh_arena *arena = test->diags.arena;
     const struct mesh_model_input *input = records->input;
-    const struct mesh_schema *schema = input->contract->schema;
+    const struct mesh_schema *schema = records->contract->schema;
     if (record->kind != MESH_YAML_MAP) {
         mesh_diag_fix(&test->diags, mesh_diag_add(&test->diags, MESH_ERROR, "MT002", record->at, "a record is a map of its fields"),
                       "write { field: value }");
         return;
     }
-    const struct mesh_yaml *all = with_defaults(arena, record, records->defaults);
+    const struct mesh_yaml *all = with_defaults(arena, records, record);
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf json = MESH_BUF_NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf datum = MESH_BUF_NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf value = MESH_BUF_NULL;
@@ -206,12 +210,12 @@ void mesh_test_record(const struct mesh_test_records *records, struct mesh_yaml 
         return;
     if (mesh_datum_from_json(schema, (struct mesh_str){json.p, (uint32_t)json.n}, &datum, &err) < 0) {
         struct mesh_diag *diag = mesh_diag_add(&test->diags, MESH_ERROR, "MT002", place_of(all, err.text), "%s: %s",
-                                               input->contract->name, strncmp(err.text, WHOLE, sizeof WHOLE - 1) == 0 ? err.text + sizeof WHOLE - 1 : err.text);
+                                               records->contract->name, strncmp(err.text, WHOLE, sizeof WHOLE - 1) == 0 ? err.text + sizeof WHOLE - 1 : err.text);
         if (strcmp(err.code, "json.missing") == 0)
             mesh_diag_fix(&test->diags, diag, "give it here, or for all records under 'defaults: { %s: { ... } }'", input->name);
         return;
     }
-    mesh_frame_write_id(&value, input->contract->local_id);
+    mesh_frame_write_id(&value, records->contract->local_id);
     mesh_buf_add(&value, datum.p == NULL ? "" : datum.p, datum.n);
     const struct mesh_json *fields = decoded(arena, schema, &datum);
     const char *key_field = input->key.text != NULL ? input->key.text : input->product_port != NULL ? input->product_port->key.text : NULL;
