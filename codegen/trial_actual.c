@@ -1,5 +1,5 @@
-/* The answer's rows, messages and letters as objects with named members: messages are decoded with the contract of their port, letters
- * with the contract of the input that they came from. */
+/* The answer's rows, messages and letters as objects with named members: messages are decoded with the contract of their port,
+ * letters with the contract of the input that they came from. */
 #include "codegen/trial.h"
 
 #include "contract/datum.h"
