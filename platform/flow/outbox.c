@@ -134,6 +134,7 @@ void mesh_flow_outbox_internal(struct mesh_task *task, uint32_t internal, int32_
 {
     uint32_t dest = mesh_engine_dest_internal(task->product, internal);
     uint64_t sequence = next_sequence(task, dest, partition);
+    task->beat_undone |= task->beat_idle && kind != MESH_FLOW_HEARTBEAT; /* a letter that came back, while all inputs are idle */
     struct mesh_flow_envelope envelope = {
         .kind = kind, .origin = origin_of(task, sequence), .watermark_us = watermark_us, .idle = idle};
     struct mesh_buf *head = &task->engine->envelope;

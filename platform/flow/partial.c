@@ -80,7 +80,7 @@ static bool has_news(const struct mesh_task *task)
     bool idle = task->all_idle && task->n_lanes > 0;
     if (!task->beaten)
         return task->wm_us != MESH_FLOW_NEVER || idle;
-    return task->wm_us > task->beat_wm_us || idle != task->beat_idle;
+    return task->wm_us > task->beat_wm_us || idle != task->beat_idle || (idle && task->beat_undone);
 }
 
 bool mesh_flow_heartbeat_owed(const struct mesh_task *task)
@@ -107,6 +107,7 @@ void mesh_flow_heartbeats(struct mesh_task *task, int64_t now_us)
     }
     task->beaten = true;
     task->beat_idle = idle;
+    task->beat_undone = false;
     task->beat_wm_us = task->wm_us;
     task->beat_at_us = now_us;
 }

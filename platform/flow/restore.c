@@ -302,6 +302,7 @@ static bool read_marks(struct mesh_task *task, struct mesh_cursor *in)
     task->all_idle = (flags & 1) != 0;
     task->beaten = (flags & 2) != 0;
     task->beat_idle = (flags & 4) != 0;
+    task->beat_undone = (flags & 8) != 0;
     task->beat_wm_us = mesh_get_zigzag(in);
     uint64_t lowest = mesh_get_varint(in);
     mesh_store_chain_skip(&task->outbox.chain, mesh_get_varint(in));

@@ -208,6 +208,7 @@ struct mesh_task {
     bool sends_internal;
     int64_t beat_wm_us, beat_at_us;
     bool beat_idle, beaten;
+    bool beat_undone;              /* since beat_idle was said, a message followed: who got it takes this task for awake */
     /* the record at hand */
     const struct mesh_event *event;
     struct mesh_arena scratch;

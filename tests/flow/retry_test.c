@@ -134,3 +134,45 @@ CASE(letters_of_others_are_passed_by)
     CHECK_EQ_I64(mesh_engine_position(w.engine, SHOP_N_INPUTS, 0), 2);
     world_deinit(&w);
 }
+
+static void advance(struct world *w, int64_t seconds)
+{
+    for (int64_t i = 0; i < 2 * seconds; i++) {
+        w->now_us += SHOP_SECOND / 2;
+        for (uint32_t input = 0; input <= SHOP_N_INPUTS; input++)
+            for (int32_t p = 0; p < (input == SHOP_N_INPUTS ? 1 : w->partitions); p++)
+                world_feed(w, input, p, 100);
+        mesh_engine_tick(w->engine, w->now_us);
+        world_commit(w);
+        world_durable(w);
+        world_send(w, 100);
+        world_ack(w, 100);
+    }
+}
+
+/* Tasks downstream have been told that there is nothing to come. What the letter sends there must not make them wait for more. */
+CASE(a_letter_behind_the_end_of_everything_goes_all_the_way)
+{
+    struct world w;
+    mesh_cleanup(mesh_arena_deinit) struct mesh_arena arena = MESH_ARENA_NULL;
+    world_init(&w, 2, 1);
+    w.product = mesh_flow_with_retry(&arena, &shop);
+    put(&w, SHOP_RATES, "r", "s", 1, AT(-100));
+    world_start(&w);
+    put(&w, SHOP_SALES, "a", "s", 5, AT(0));
+    put(&w, SHOP_SALES, "b", "new", 7, AT(10)); /* no rate, and the newest record */
+    advance(&w, 40);
+    REQUIRE(dlq(&w)->messages.n + w.dests[mesh_engine_dest_dlq(&shop)][1].messages.n == 1);
+    CHECK_EQ_I64((int64_t)world_metric(&w, "mesh_order_buffer_records", NULL, NULL), 0);
+
+    struct world_message letter = dlq(&w)->messages.n == 1 ? dlq(&w)->messages.v[0] : w.dests[mesh_engine_dest_dlq(&shop)][1].messages.v[0];
+    put(&w, SHOP_RATES, "r", "new", 1, AT(-100));
+    advance(&w, 10);
+    send_back(&w, &letter, "1");
+    advance(&w, 10);
+    CHECK_EQ_I64((int64_t)world_metric(&w, "mesh_order_buffer_records", NULL, NULL), 0);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
+    world_show_view(&w, SHOP_VIEW_TOTALS, &out);
+    CHECK_CONTAINS(out.p == NULL ? "" : out.p, "totals new n=1 sum=7");
+    world_deinit(&w);
+}

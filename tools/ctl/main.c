@@ -1,4 +1,5 @@
 /* meshctl: what an operator does with a mesh. */
+#include "ctl/dlq.h"
 #include "ctl/up.h"
 
 #include "base/fs.h"
@@ -15,7 +16,9 @@ enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
     "usage: meshctl up [options]      run a whole mesh on this machine until Ctrl-C\n"
+    "       meshctl dlq COMMAND ...   dead letters: list, show, replay, discard (meshctl dlq --help)\n"
     "\n"
+    "options of up:\n"
     "  --mesh DIR            folder of mesh.yaml (default: the current one)\n"
     "  --broker embedded     in memory, a new mesh every run (default)\n"
     "  --broker kafka        a real Apache Kafka, kept in the run folder\n"
@@ -138,6 +141,8 @@ int main(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "up") == 0)
         return up(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "dlq") == 0)
+        return mesh_dlq_main(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "--version") == 0)
         return puts("meshctl " MESH_VERSION) < 0 ? 1 : 0;
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
