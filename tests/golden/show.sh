@@ -1,11 +1,12 @@
 #!/bin/bash
-# Golden tests of the commands that show a mesh: lineage.
+# Golden tests of the commands that show a mesh: lineage and plan.
 #
 #     tests/golden/show.sh MESHGEN [CASE...]     compare;  BLESS=1: write what is there now
 #
 # A case is tests/golden/show/cases/<name>.<mesh>: its first line, "meshgen ...", is the command, the rest what it prints (standard
 # error behind standard output) and "exit N". <mesh> is `hostile`, the folder here whose texts want to be code, or `omnishop`, the
-# repository's own. Behind the goldens show_formats.py reads dot, mermaid, OpenLineage and JSON as strictly as their readers would.
+# repository's own. Behind the goldens show_formats.py reads dot, mermaid, OpenLineage and JSON
+# as strictly as their readers would, and compiles the sizes that the plan states.
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
