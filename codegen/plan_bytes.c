@@ -5,18 +5,12 @@
 
 #include <string.h>
 
-#define SLAB_ROWS       128u
-#define SLABS_ALONE     64u
-#define BLOCK_BYTES     ((uint64_t)2 << 20)
-#define SLOT_BYTES      8u
-#define SLOTS_MIN       64u
-#define SLOTS_SHARE     16u
-#define RING_BYTES      40u /* struct mesh_ring */
-#define RING_EVENTS_MIN 4u
-#define VERSIONS_BYTES  24u
-#define RUNS_BYTES      24u
-#define RUN_BYTES       16u
-#define ITEMS_MIN       2u /* versions, runs */
+#define SLAB_ROWS   128u
+#define SLABS_ALONE 64u
+#define BLOCK_BYTES ((uint64_t)2 << 20)
+#define SLOT_BYTES  8u
+#define SLOTS_MIN   64u
+#define SLOTS_SHARE 16u
 
 struct layout {
     size_t bytes, align, texts;
@@ -159,7 +153,7 @@ static void of_state(struct mesh_emitter *e, const struct mesh_plan_state *state
         row = record(e, state->table->model->shape);
         bytes->payload = size_of(&row);
         if (state->kind == MESH_STATE_VERSIONS)
-            items(bytes, VERSIONS_BYTES, sizeof(int64_t) + size_of(&row), ITEMS_MIN, 0);
+            items(bytes, MESH_PLAN_VERSIONS_BYTES, MESH_PLAN_EVENT_BYTES + size_of(&row), MESH_PLAN_VERSIONS_FIRST, 0);
         add_key(bytes, &mesh_gen_shape_member(state->table->model->shape, state->table->model->table_by.text)->type, true);
         break;
     case MESH_STATE_RING: {
@@ -167,13 +161,13 @@ static void of_state(struct mesh_emitter *e, const struct mesh_plan_state *state
         for (size_t i = 0; i < state->step->aggregates.list.n; i++)
             cells += mesh_emit_cells(&state->step->aggregates.list.v[i]);
         cells *= MESH_PLAN_CELL_BYTES;
-        items(bytes, RING_BYTES, sizeof(int64_t) + cells, RING_EVENTS_MIN, cells);
+        items(bytes, MESH_PLAN_RING_BYTES, MESH_PLAN_EVENT_BYTES + cells, MESH_PLAN_RING_FIRST, cells);
         add_exprs(bytes, state->step->by.v, state->step->by.n);
         break;
     }
     case MESH_STATE_PATTERN:
         row = captured(e, state->flow);
-        items(bytes, RUNS_BYTES, RUN_BYTES + (row.bytes == 0 ? 0 : size_of(&row)), ITEMS_MIN, 0);
+        items(bytes, MESH_PLAN_RUNS_BYTES, MESH_PLAN_RUN_BYTES + (row.bytes == 0 ? 0 : size_of(&row)), MESH_PLAN_RUNS_FIRST, 0);
         add_exprs(bytes, state->flow->stream->pattern_by.v, state->flow->stream->pattern_by.n);
         break;
     case MESH_STATE_LATCH:
