@@ -215,12 +215,16 @@ static void add_waits(struct mesh_show_plan *show)
                                            topology->inputs.v[i]->topic));
             if (input == NULL || !topology->ordered)
                 continue;
-            if (input->is_table)
+            if (input->is_table) {
                 add_wait(show, topology, input->idle_us, input->at,
                          mesh_arena_printf(show->arena, "records behind a new row of '%s', until it is idle", input->name));
-            else if (sorted)
+                add_wait(show, topology, input->wait_us, input->at,
+                         mesh_arena_printf(show->arena, "all records while '%s' is empty, at most, then 'missing' decides",
+                                           input->name));
+            } else if (sorted) {
                 add_wait(show, topology, input->delay_us, input->at,
                          mesh_arena_printf(show->arena, "every record: order among the inputs ('delay' of '%s')", input->name));
+            }
         }
         for (size_t i = 0; i < topology->states.n; i++) {
             const struct mesh_plan_view *view = topology->states.v[i]->view;

@@ -11,6 +11,7 @@ the C compiler makes the structs of the generated code, and the topics are those
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,11 @@ mermaid = drawing(run('--format', 'mermaid'), 'mermaid', MERMAID)
 check({k: dot_label(v) for k, v in dot[0].items()} == {k: mermaid_label(v) for k, v in mermaid[0].items()}, 'the same nodes')
 check(dot[1] == mermaid[1], 'the same arrows')
 check(any(kind == 'between' for kind, _, _ in dot[1]), 'an arrow between products')
+
+if shutil.which('dot'):  # where graphviz is, it reads it too
+    drawn = subprocess.run(['dot', '-Tplain'], input=run('--format', 'dot').encode(), capture_output=True, timeout=120)
+    check(drawn.returncode == 0 and not drawn.stderr, f'dot: {drawn.stderr.decode()}')
+    check(sum(line.startswith('node ') for line in drawn.stdout.decode().splitlines()) == len(dot[0]), 'dot: draws all nodes')
 
 # ---- OpenLineage ----
 events = [json.loads(line) for line in run('--format', 'openlineage').splitlines()]
