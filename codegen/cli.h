@@ -26,6 +26,7 @@ struct mesh_cli {
     const char *against;  /* --against */
     const char *product;  /* --product */
     const char *field;    /* --field */
+    const char *keys;     /* --keys */
     const char *format_name; /* --format as it was given, or NULL */
     enum mesh_diag_format format;
     bool check, dry_run;
@@ -57,6 +58,7 @@ int mesh_cli_explain(struct mesh_cli *cli);
 int mesh_cli_schema(struct mesh_cli *cli);
 int mesh_cli_breaking(struct mesh_cli *cli);
 int mesh_cli_lineage(struct mesh_cli *cli);
+int mesh_cli_plan(struct mesh_cli *cli);
 
 /* ---- cli_schema.c: schemas as files, without a mesh ---- */
 /* 0; an exit code after a message: the file cannot be read, or (with diagnostics in cli->diags) is no schema. */

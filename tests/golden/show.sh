@@ -1,11 +1,12 @@
 #!/bin/bash
-# Golden tests of the commands that show a mesh: lineage.
+# Golden tests of the commands that show a mesh: lineage and plan.
 #
 #     tests/golden/show.sh MESHGEN [CASE...]     compare;  BLESS=1: write what is there now
 #
 # A case is tests/golden/show/cases/<name>.<mesh>: its first line, "meshgen ...", is the command, the rest what it prints (standard
-# error behind standard output) and "exit N". <mesh> is `hostile`, the folder here whose texts want to be code, or `omnishop`, the
-# repository's own. Behind the goldens show_formats.py reads dot, mermaid, OpenLineage and JSON as strictly as their readers would.
+# error behind standard output) and "exit N". <mesh> is `hostile`, the folder here whose texts want to be code, `circle`, where
+# two products read each other, or `omnishop`, the repository's own. Behind the goldens show_formats.py reads dot, mermaid, OpenLineage and JSON
+# as strictly as their readers would, and compiles the sizes that the plan states.
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -18,8 +19,8 @@ unset NO_COLOR TERM
 export LC_ALL=C SOURCE_DATE_EPOCH=0
 
 run_case() {
-    local file=$here/show/cases/$1 mesh=$here/show/hostile args
-    case $1 in *.omnishop) mesh=$root ;; esac
+    local file=$here/show/cases/$1 mesh=$here/show/${1##*.} args
+    if [ "${1##*.}" = omnishop ]; then mesh=$root; fi
     read -r _ args < "$file"
     {
         echo "meshgen $args"

@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""What `meshgen lineage` prints for programs, read as strictly as they would, and compared between the formats.
+"""What `meshgen lineage` and `meshgen plan` print for programs, read as strictly as they would, and compared with each other.
 
     show_formats.py MESHGEN MESH
 
 dot and mermaid: every line is one of those that the grammar allows, nothing escapes from a quoted text, every arrow joins nodes that
 are there, and both draw the same graph. OpenLineage: what the specification requires of an event and a facet, and every input field
-belongs to a dataset of the event. JSON: the hops lead from exactly the direct sources to the field.
+belongs to a dataset of the event. JSON: the hops lead from exactly the direct sources to the field. Plan: the rows are as large as
+the C compiler makes the structs of the generated code, and the topics are those of `meshgen topics`.
 """
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 meshgen, mesh = sys.argv[1:]
 bad = 0
@@ -84,6 +88,11 @@ check({k: dot_label(v) for k, v in dot[0].items()} == {k: mermaid_label(v) for k
 check(dot[1] == mermaid[1], 'the same arrows')
 check(any(kind == 'between' for kind, _, _ in dot[1]), 'an arrow between products')
 
+if shutil.which('dot'):  # where graphviz is, it reads it too
+    drawn = subprocess.run(['dot', '-Tplain'], input=run('--format', 'dot').encode(), capture_output=True, timeout=120)
+    check(drawn.returncode == 0 and not drawn.stderr, f'dot: {drawn.stderr.decode()}')
+    check(sum(line.startswith('node ') for line in drawn.stdout.decode().splitlines()) == len(dot[0]), 'dot: draws all nodes')
+
 # ---- OpenLineage ----
 events = [json.loads(line) for line in run('--format', 'openlineage').splitlines()]
 
@@ -138,5 +147,33 @@ for product in document['products']:
             said = {f'inputPorts.{s["input"]}.{s["field"]}' for s in field['sources'] if s['kind'] == 'direct'}
             check(led == said, f'{at}: the hops lead from {sorted(led)}, the sources are {sorted(said)}')
             check(all(re.fullmatch(r'.+\.yaml:\d+', p['at']) for p in field['places']), f'{at}: a place without its line')
-print(f'{mesh}: {len(dot[0])} nodes, {len(dot[1])} arrows, {len(events)} events, {fields} fields, {bad} complaints')
+# ---- the plan ----
+VIEW_HEAD, EVENT, RUN = 32, 8, 16  # in front of a row, a version and a run (codegen/plan_bytes.h)
+include = os.path.join(os.path.dirname(os.path.realpath(__file__)), '../../platform/include')
+plan = json.loads(subprocess.run([meshgen, 'plan', '--mesh', mesh, '--format', 'json'], capture_output=True, check=True).stdout)
+sizes = 0
+with tempfile.TemporaryDirectory() as out:
+    subprocess.run([meshgen, 'generate', '--mesh', mesh, '-o', out], capture_output=True, check=True)
+    for product in plan['products']:
+        domain, name = product['product'].split('/')
+        text = open(f'{out}/{domain}/{name}_tables.c').read()
+        rows = dict(re.findall(r'\[' + name + r'_STATE_(\w+)\] = \{(?:(?!\n    \},).)*?\.row_size = sizeof\(struct (\w+)\)', text, re.S))
+        source = f'#include "{name}.h"\n'
+        for state in product['states']:
+            if state['state'] not in rows:
+                check(state['kind'] in ('dedupe', 'fold', 'rises', 'pattern'), f'{name}: {state["state"]} has no row')
+                continue
+            sizes += 1
+            size = {'view': state['payloadBytes'] - VIEW_HEAD, 'partial': state['payloadBytes'] - VIEW_HEAD, 'table': state['payloadBytes'],
+                    'versions': state.get('itemBytes', 0) - EVENT, 'pattern': state.get('itemBytes', 0) - RUN}[state['kind']]
+            source += f'_Static_assert(sizeof(struct {rows[state["state"]]}) == {size}, "{state["state"]}");\n'
+        done = subprocess.run(['cc', '-std=gnu17', '-fsyntax-only', '-I', include, '-I', f'{out}/{domain}', '-x', 'c', '-'],
+                              input=source.encode(), capture_output=True)
+        check(done.returncode == 0, f'{name}: sizes of rows: {done.stderr.decode()}')
+said = {f'{t["topic"]} {t["partitions"]} {t["cleanup"]}' for p in plan['products'] for t in p['topics']}
+listed = set(subprocess.run([meshgen, 'topics', '--mesh', mesh], capture_output=True, check=True).stdout.decode().splitlines())
+check(said == listed, f'topics: {sorted(said ^ listed)}')
+check(sizes > 0, 'no row was measured')
+
+print(f'{mesh}: {sizes} sizes of rows, {len(dot[0])} nodes, {len(dot[1])} arrows, {len(events)} events, {fields} fields, {bad} complaints')
 sys.exit(bad != 0)
