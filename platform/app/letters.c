@@ -1,15 +1,10 @@
-/* The engine's hook into OpenSSL; it knows neither keys nor randomness itself. */
+/* The engine knows neither keys nor files: it is handed a hook. */
 #include "app/letters.h"
 
 #include "base/check.h"
 #include "base/secret.h"
 
 #include <string.h>
-
-static void seal(void *context, struct mesh_str bound, struct mesh_str plain, struct mesh_buf *ret)
-{
-    mesh_seal(context, bound, plain, ret);
-}
 
 int mesh_letters_load(const char *setting, const char *path, struct mesh_letters *ret, struct mesh_err *err)
 {
@@ -24,7 +19,7 @@ int mesh_letters_load(const char *setting, const char *path, struct mesh_letters
     mesh_secret_free(text);
     if (result < 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "config.secret", "%s: %s: %s", setting, path, why.text);
-    ret->hook = (struct mesh_seal_hook){.seal = seal, .context = &ret->key, .key_id = ret->key.id};
+    ret->hook = mesh_seal_hook_of(&ret->key);
     ret->sealed = true;
     return 0;
 }

@@ -1,7 +1,8 @@
-/* Sealing is packing and one call; opening is for those who read letters (tools), not for the engine. */
+/* Sealing is packing and one call; the letter that comes back is opened by the engine, others by those who read letters. */
 #include "flow/sealed.h"
 
 #include "base/check.h"
+#include "flow/retry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,33 +106,84 @@ static int unpack(struct mesh_letter *letter, struct mesh_err *err)
     return 0;
 }
 
-static int open_sealed(const struct mesh_seal_key *key, const struct mesh_record *message, struct mesh_str how,
+/* `prefix`: of the headers that say where the record was. */
+static int open_sealed(const struct mesh_seal_hook *hook, const struct mesh_record *message, const char *prefix,
                        struct mesh_letter *ret, struct mesh_err *err)
 {
-    struct mesh_str cipher = MESH_STR(MESH_FLOW_SEALED_CIPHER);
+    static const char *const where[] = {"topic", "partition", "offset"};
+    struct mesh_str cipher = MESH_STR(MESH_FLOW_SEALED_CIPHER), how = header(message, MESH_FLOW_SEALED_HEADER);
     if (!mesh_str_starts(how, cipher))
         return broken(err, "it was sealed in a way that this version does not know");
     struct mesh_str id = {how.p + cipher.n, how.n - cipher.n};
-    if (key == NULL || !mesh_str_eq(id, mesh_str_of(key->id)))
+    if (hook == NULL || !mesh_str_eq(id, mesh_str_of(hook->key_id)))
         return mesh_err_set(err, MESH_ERR_REJECT, "letter.key", "the letter is sealed with key %.*s, and %s%s", (int)id.n, id.p,
-                            key == NULL ? "no key is given" : "the key given is ", key == NULL ? "" : key->id);
+                            hook == NULL ? "no key is given" : "the key given is ", hook == NULL ? "" : hook->key_id);
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf bound = MESH_BUF_NULL;
-    bind(&bound, header(message, "__mesh.errors.topic"), header(message, "__mesh.errors.partition"),
-         header(message, "__mesh.errors.offset"));
+    struct mesh_str parts[MESH_LEN(where)];
+    for (size_t i = 0; i < MESH_LEN(where); i++) {
+        char name[48];
+        snprintf(name, sizeof name, "%s%s", prefix, where[i]);
+        parts[i] = header(message, name);
+    }
+    bind(&bound, parts[0], parts[1], parts[2]);
     struct mesh_err why = {0};
-    if (mesh_seal_open(key, str_of(&bound), message->value, &ret->text, &why) < 0)
+    if (hook->open(hook->context, str_of(&bound), message->value, &ret->text, &why) < 0)
         return broken(err, why.text);
     return unpack(ret, err);
+}
+
+static void seal_with(void *context, struct mesh_str bound, struct mesh_str plain, struct mesh_buf *ret)
+{
+    mesh_seal(context, bound, plain, ret);
+}
+
+static int open_with(void *context, struct mesh_str bound, struct mesh_str sealed, struct mesh_buf *ret, struct mesh_err *err)
+{
+    return mesh_seal_open(context, bound, sealed, ret, err);
+}
+
+struct mesh_seal_hook mesh_seal_hook_of(const struct mesh_seal_key *key)
+{
+    return (struct mesh_seal_hook){seal_with, open_with, (void *)(uintptr_t)key, key->id};
+}
+
+bool mesh_flow_is_sealed(const struct mesh_header *headers, uint32_t n)
+{
+    const struct mesh_record record = {.headers = headers, .n_headers = n};
+    return header(&record, MESH_FLOW_SEALED_HEADER).p != NULL;
+}
+
+int mesh_flow_unseal(const struct mesh_seal_hook *hook, const struct mesh_record *message, struct mesh_letter *letter,
+                     struct mesh_record *ret, struct mesh_err *err)
+{
+    if (open_sealed(hook, message, MESH_FLOW_RETRY_PREFIX, letter, err) < 0)
+        return -1;
+    uint32_t n = letter->n_headers;
+    struct mesh_header *all = mesh_xcalloc((size_t)n + message->n_headers + 1, sizeof *all);
+    memcpy(all, letter->headers, n * sizeof *all);
+    for (uint32_t i = 0; i < message->n_headers; i++)
+        if (mesh_str_starts(message->headers[i].name, MESH_STR(MESH_FLOW_RETRY_PREFIX)))
+            all[n++] = message->headers[i];
+    free(letter->headers);
+    letter->headers = all;
+    letter->n_headers = n;
+    *ret = *message;
+    ret->key = letter->key;
+    ret->value = letter->value;
+    ret->headers = all;
+    ret->n_headers = n;
+    return 0;
 }
 
 int mesh_letter_open(const struct mesh_seal_key *key, const struct mesh_record *message, struct mesh_letter *ret,
                      struct mesh_err *err)
 {
-    struct mesh_str how = header(message, MESH_FLOW_SEALED_HEADER);
     if (header(message, "__mesh.errors.topic").p == NULL)
         return broken(err, "it has no header __mesh.errors.topic");
-    if (how.p != NULL)
-        return open_sealed(key, message, how, ret, err);
+    if (mesh_flow_is_sealed(message->headers, message->n_headers)) {
+        struct mesh_seal_hook hook = key == NULL ? (struct mesh_seal_hook){0} : mesh_seal_hook_of(key);
+        return open_sealed(key == NULL ? NULL : &hook, message, "__mesh.errors.", ret, err);
+    }
     ret->key = message->key;
     ret->value = message->value;
     ret->headers = mesh_xcalloc((size_t)message->n_headers + 1, sizeof *ret->headers);

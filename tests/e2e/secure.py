@@ -211,11 +211,22 @@ def check_letters(mesh, checks):
         checks.equal("a letter is sealed, and has no key", (letter.startswith(b"-1 "), b"__mesh.sealed=aes-256-gcm " in letter), (True, True))
 
 
+def check_replay(mesh, checks):
+    """Sealed letters go back as they are, over SCRAM and without the key; the service opens them and finds them as broken as before."""
+    sales = mesh.services[SALES]
+    before = sales.metric("mesh_rejected_total")
+    result = mesh.tool("meshctl", mesh.scram(password="next"), "dlq", "replay", SALES, "--yes")
+    checks.equal("meshctl dlq replay", (result.returncode, result.stdout), (0, result.stdout))
+    wait_until("they were refused again", lambda: sales.alive() and sales.metric("mesh_rejected_total") >= 2 * before, 30)
+    checks.equal("refused again", sales.metric("mesh_rejected_total"), 2 * before)
+    checks.equal("all were opened", sales.metric("mesh_rejected_total", code="letter.sealed"), 0)
+
+
 def main():
     with Secure(sys.argv[1]) as mesh:
         checks = Checks()
         mesh.start_broker()
-        for part in (check_tools, check_refusals, check_mended, check_end_to_end, check_letters):
+        for part in (check_tools, check_refusals, check_mended, check_end_to_end, check_letters, check_replay):
             began = time.monotonic()
             part(mesh, checks)
             print("%s: %.1f s" % (part.__name__, time.monotonic() - began), flush=True)

@@ -3,6 +3,7 @@
 
 #include "../check.h"
 #include "base/check.h"
+#include "flow/retry.h"
 #include "flow/sealed.h"
 
 #include <stdlib.h>
@@ -15,11 +16,6 @@ static const char other_hex[] = "ff0102030405060708090a0b0c0d0e0f101112131415161
 static struct world_topic *dlq(struct world *w)
 {
     return &w->dests[mesh_engine_dest_dlq(&shop)][0];
-}
-
-static void seal(void *context, struct mesh_str bound, struct mesh_str plain, struct mesh_buf *ret)
-{
-    mesh_seal(context, bound, plain, ret);
 }
 
 static void put(struct world *w, uint32_t input, const char *id, const char *store, int64_t at)
@@ -61,14 +57,14 @@ static bool shows(const struct world_message *m, const char *what)
 /* Runs the shop with `personal` sales; what is in the dead letters then: an undecodable record, a null one, one that a join
  * refused. */
 static void run(struct world *w, struct mesh_input *inputs, struct mesh_product *product, const struct mesh_seal_hook *hook,
-                bool personal)
+                bool personal, struct mesh_arena *arena)
 {
     world_init(w, 1, 1);
     memcpy(inputs, shop.inputs, shop.n_inputs * sizeof *inputs);
     inputs[SHOP_SALES].personal = personal;
     *product = shop;
     product->inputs = inputs;
-    w->product = product;
+    w->product = arena == NULL ? product : mesh_flow_with_retry(arena, product);
     w->seal = hook;
     put(w, SHOP_RATES, "r", "s", AT(-100));
     put(w, SHOP_RATES, "r", "s", AT(1000000));
@@ -92,8 +88,8 @@ CASE(letters_of_personal_inputs_are_sealed)
     struct mesh_seal_key key, other;
     REQUIRE(mesh_seal_key_parse(mesh_str_of(hex), &key, NULL) == 0 &&
             mesh_seal_key_parse(mesh_str_of(other_hex), &other, NULL) == 0);
-    struct mesh_seal_hook hook = {seal, &key, key.id};
-    run(&w, inputs, &product, &hook, true);
+    struct mesh_seal_hook hook = mesh_seal_hook_of(&key);
+    run(&w, inputs, &product, &hook, true, NULL);
     for (size_t i = 0; i < 3; i++) {
         struct world_message *m = &dlq(&w)->messages.v[i];
         const struct world_message *from = &w.inputs[SHOP_SALES][0].messages.v[i];
@@ -135,12 +131,12 @@ CASE(other_letters_stay_readable)
 {
     struct mesh_seal_key key;
     REQUIRE(mesh_seal_key_parse(mesh_str_of(hex), &key, NULL) == 0);
-    struct mesh_seal_hook hook = {seal, &key, key.id};
+    struct mesh_seal_hook hook = mesh_seal_hook_of(&key);
     for (int with_key = 0; with_key < 2; with_key++) {
         struct world w;
         struct mesh_input inputs[SHOP_N_INPUTS];
         struct mesh_product product;
-        run(&w, inputs, &product, with_key ? &hook : NULL, !with_key);
+        run(&w, inputs, &product, with_key ? &hook : NULL, !with_key, NULL);
         const struct world_message *m = &dlq(&w)->messages.v[0];
         CHECK(shows(m, "anna was here") && header(m, MESH_FLOW_SEALED_HEADER).p == NULL);
         struct mesh_record r = message_of(m);
@@ -154,6 +150,64 @@ CASE(other_letters_stay_readable)
         CHECK(mesh_letter_open(NULL, &stranger, &letter, &err) < 0);
         world_deinit(&w);
     }
+}
+
+/* As meshctl does: the letter as it is, what it says of itself under the names of a return. */
+static void send_back(struct world *w, const struct world_message *letter, const char *attempt)
+{
+    static const char *const names[] = {"topic", "partition", "offset", "stage"};
+    struct mesh_header headers[6];
+    char from[48], to[4][48];
+    for (int i = 0; i < 4; i++) {
+        snprintf(from, sizeof from, "__mesh.errors.%s", names[i]);
+        snprintf(to[i], sizeof to[i], MESH_FLOW_RETRY_PREFIX "%s", names[i]);
+        headers[i] = (struct mesh_header){mesh_str_of(to[i]), header(letter, from)};
+    }
+    headers[4] = (struct mesh_header){MESH_STR(MESH_FLOW_RETRY_PREFIX "attempt"), mesh_str_of(attempt)};
+    headers[5] = (struct mesh_header){MESH_STR(MESH_FLOW_SEALED_HEADER), header(letter, MESH_FLOW_SEALED_HEADER)};
+    struct mesh_record r = message_of(letter);
+    world_put_raw(w, SHOP_N_INPUTS, 0, r.key, r.value, letter->time_us, headers, 6);
+}
+
+CASE(sealed_letters_come_back_as_they_are)
+{
+    struct world w;
+    struct mesh_input inputs[SHOP_N_INPUTS];
+    struct mesh_product product;
+    mesh_cleanup(mesh_arena_deinit) struct mesh_arena arena = MESH_ARENA_NULL;
+    struct mesh_seal_key key, other;
+    REQUIRE(mesh_seal_key_parse(mesh_str_of(hex), &key, NULL) == 0 &&
+            mesh_seal_key_parse(mesh_str_of(other_hex), &other, NULL) == 0);
+    struct mesh_seal_hook hook = mesh_seal_hook_of(&key), wrong = mesh_seal_hook_of(&other);
+    run(&w, inputs, &product, &hook, true, &arena);
+    struct world_message *letter = &dlq(&w)->messages.v[0];
+    send_back(&w, letter, "1");
+    world_drain(&w);
+    REQUIRE(dlq(&w)->messages.n == 4); /* it was opened, is as broken as before, and is sealed again */
+    const struct world_message *again = &dlq(&w)->messages.v[3];
+    letter = &dlq(&w)->messages.v[0];
+    CHECK(mesh_str_eq(header(again, "__mesh.errors.code"), header(letter, "__mesh.errors.code")) && !shows(again, "anna"));
+    CHECK(mesh_str_eq(header(again, "__mesh.errors.attempt"), MESH_STR("2")));
+    struct mesh_record r = message_of(again);
+    struct mesh_letter opened = {0};
+    struct mesh_err err = {0};
+    REQUIRE(mesh_letter_open(&key, &r, &opened, &err) == 0);
+    CHECK(mesh_str_eq(opened.value, MESH_STR("anna was here")) && mesh_str_eq(opened.key, MESH_STR("anna")));
+    CHECK(opened.n_headers == 1 && mesh_str_eq(opened.headers[0].value, MESH_STR("anna")));
+    mesh_letter_deinit(&opened);
+
+    w.seal = &wrong; /* the service was started with another key: the letter stays as it is */
+    world_crash(&w);
+    send_back(&w, again, "2");
+    world_drain(&w);
+    REQUIRE(dlq(&w)->messages.n > 4); /* what was not acknowledged comes again after the crash */
+    const struct world_message *kept = &dlq(&w)->messages.v[dlq(&w)->messages.n - 1];
+    CHECK(mesh_str_eq(header(kept, "__mesh.errors.code"), MESH_STR("letter.sealed")));
+    r = message_of(kept);
+    REQUIRE(mesh_letter_open(&key, &r, &opened, &err) == 0);
+    CHECK(mesh_str_eq(opened.value, MESH_STR("anna was here")));
+    mesh_letter_deinit(&opened);
+    world_deinit(&w);
 }
 
 CASE(internal_topics_are_as_personal_as_what_feeds_them)
