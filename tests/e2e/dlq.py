@@ -219,7 +219,7 @@ def main():
     with Mesh(build, broker, services=["sales_fraud"]) as mesh:
         mesh.start()
         checks, ctl, service = Checks(), Ctl(mesh), mesh.services["sales_fraud"]
-        checks.equal("no letters yet", ctl.run("list", "sales_fraud"), 1)
+        checks.equal("no letters yet", (ctl.run("list", "sales_fraud"), ctl.errors), (1, ""))
         for currency in ("EUR", "USD"):
             publish(mesh, currency)
         twice = missing[10]  # the provider sends it again; dedupe drops the second

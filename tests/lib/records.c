@@ -1,7 +1,8 @@
 /* Test tool: records of a topic as they are, in and out.
  *
  *     mesh-records put BROKERS TOPIC PARTITION KEY HEX TIME_MS [NAME=VALUE ...]    one record with headers; TIME_MS 0: now
- *     mesh-records dump BROKERS TOPIC PARTITIONS    a line of JSON each, to the end that the topic has now; key, value, headers in hex
+ *     mesh-records dump BROKERS TOPIC PARTITIONS    a line of JSON each, to the end that the topic has now; key, value, headers in
+ * hex
  */
 #include "base/buf.h"
 #include "base/check.h"
