@@ -84,7 +84,6 @@ static int parse_time(const char *arg, int64_t *ret)
 
 static int parse_count(const char *arg, const char *unit, int64_t max, long *ret)
 {
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf digits = MESH_BUF_NULL;
     size_t n = strlen(arg);
     size_t u = strlen(unit);
     if (n > u && strcmp(arg + n - u, unit) == 0)

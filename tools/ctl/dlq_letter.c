@@ -108,7 +108,8 @@ const char *mesh_dlq_refusal(const struct mesh_dlq_letter *letter, int32_t parti
         snprintf(ret, MESH_ERR_TEXT_MAX,
                  "it says things that this meshctl does not know ('show' names them). Use the meshctl of the service's version");
     else if (partitions == 0)
-        snprintf(ret, MESH_ERR_TEXT_MAX, "its topic %s is gone, or this user may not see it: no task would take the letter", letter->topic);
+        snprintf(ret, MESH_ERR_TEXT_MAX, "its topic %s is gone, or this user may not see it: no task would take the letter",
+                 letter->topic);
     else if (letter->partition < 0 || letter->partition >= partitions)
         snprintf(ret, MESH_ERR_TEXT_MAX, "its partition %d of %s is gone (%d there now), so no task would take it",
                  (int)letter->partition, letter->topic, (int)partitions);
