@@ -1,7 +1,8 @@
 /* Test tool: records of a topic as they are, in and out.
  *
  *     mesh-records put BROKERS TOPIC PARTITION KEY HEX TIME_MS [NAME=VALUE ...]    one record with headers; TIME_MS 0: now
- *     mesh-records dump BROKERS TOPIC PARTITIONS    a line of JSON each, to the end that the topic has now; key, value, headers in hex
+ *     mesh-records dump BROKERS TOPIC PARTITIONS    a line of JSON each, to the end that the topic has now; key, value, headers in
+ * hex
  */
 #include "base/buf.h"
 #include "base/check.h"
@@ -58,12 +59,18 @@ static void put(char **argv, int n_headers)
             die("no NAME=VALUE", pair);
         (void)rd_kafka_header_add(headers, pair, equals - pair, equals + 1, -1);
     }
-    rd_kafka_resp_err_t rc = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(argv[1]), RD_KAFKA_V_PARTITION(atoi(argv[2])),
-                                               RD_KAFKA_V_KEY(argv[3], strlen(argv[3])), RD_KAFKA_V_VALUE(value.p, value.n),
-                                               RD_KAFKA_V_TIMESTAMP(strtoll(argv[5], NULL, 10)), RD_KAFKA_V_HEADERS(headers),
-                                               RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-    if (rc != RD_KAFKA_RESP_ERR_NO_ERROR || rd_kafka_flush(rk, WAIT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        die("produce", rd_kafka_err2str(rc));
+    rd_kafka_vu_t vus[7] = {{.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = argv[1]},
+                            {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = atoi(argv[2])},
+                            {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {argv[3], strlen(argv[3])}},
+                            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value.p, value.n}},
+                            {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = strtoll(argv[5], NULL, 10)},
+                            {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+                            {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY}};
+    rd_kafka_error_t *error = rd_kafka_produceva(rk, vus, MESH_LEN(vus));
+    if (error != NULL)
+        die("produce", rd_kafka_error_string(error));
+    if (rd_kafka_flush(rk, WAIT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        die("produce", "the broker did not take it");
     rd_kafka_destroy(rk);
     mesh_buf_deinit(&value);
 }

@@ -20,9 +20,11 @@ static const char usage[] =
     "       meshctl dlq discard PRODUCT [ID ...] [filter] --reason TEXT [--dry-run] [--limit N] [--yes]\n"
     "\n"
     "Dead letters of a product: records that its service could not process. list shows those that nothing was done about, replay\n"
-    "sends them to the product again, discard marks them as done with. docs/OPERATIONS.md, \"Dead letters\", says how to go about it.\n"
+    "sends them to the product again, discard marks them as done with. docs/OPERATIONS.md, \"Dead letters\", says how to go about "
+    "it.\n"
     "\n"
-    "  --brokers LIST       host:port, commas between (default: MESH_KAFKA_BROKERS, else 127.0.0.1:9092); security as for services\n"
+    "  --brokers LIST       host:port, commas between (default: MESH_KAFKA_BROKERS, else 127.0.0.1:9092); security as for "
+    "services\n"
     "  --timeout TIME       how long to wait for the broker (default 10s)\n"
     "filter (all of them must hold):\n"
     "  --code CODE          join.missing, avro.utf8, ...\n"
@@ -50,21 +52,23 @@ static const struct {
     char letter;
     int verbs;
 } takes[] = {
-    {'b', L | S | R | D}, {'t', L | S | R | D}, {'c', L | R | D}, {'i', L | R | D}, {'g', L | R | D}, {'s', L | R | D}, {'u', L | R | D},
-    {'n', L | R | D},     {'a', L | R},         {'f', L},         {'C', S},         {'x', S},         {'d', R | D},     {'r', R | D},
-    {'w', R | D},         {'y', R | D},
+    {'b', L | S | R | D}, {'t', L | S | R | D}, {'c', L | R | D}, {'i', L | R | D}, {'g', L | R | D}, {'s', L | R | D},
+    {'u', L | R | D},     {'n', L | R | D},     {'a', L | R},     {'f', L},         {'C', S},         {'x', S},
+    {'d', R | D},         {'r', R | D},         {'w', R | D},     {'y', R | D},
 };
 
 static const struct option longs[] = {
-    {"brokers", 1, NULL, 'b'}, {"timeout", 1, NULL, 't'}, {"code", 1, NULL, 'c'},      {"input", 1, NULL, 'i'}, {"stage", 1, NULL, 'g'},
-    {"since", 1, NULL, 's'},   {"until", 1, NULL, 'u'},   {"limit", 1, NULL, 'n'},     {"all", 0, NULL, 'a'},   {"format", 1, NULL, 'f'},
-    {"contracts", 1, NULL, 'C'}, {"clear", 0, NULL, 'x'}, {"dry-run", 0, NULL, 'd'},   {"rate", 1, NULL, 'r'},  {"reason", 1, NULL, 'w'},
-    {"yes", 0, NULL, 'y'},     {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0},
+    {"brokers", 1, NULL, 'b'}, {"timeout", 1, NULL, 't'}, {"code", 1, NULL, 'c'},      {"input", 1, NULL, 'i'},
+    {"stage", 1, NULL, 'g'},   {"since", 1, NULL, 's'},   {"until", 1, NULL, 'u'},     {"limit", 1, NULL, 'n'},
+    {"all", 0, NULL, 'a'},     {"format", 1, NULL, 'f'},  {"contracts", 1, NULL, 'C'}, {"clear", 0, NULL, 'x'},
+    {"dry-run", 0, NULL, 'd'}, {"rate", 1, NULL, 'r'},    {"reason", 1, NULL, 'w'},    {"yes", 0, NULL, 'y'},
+    {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0},
 };
 
 static int complain(const char *what, const char *value)
 {
-    fprintf(stderr, "meshctl dlq: %s%s%s; 'meshctl dlq --help' says more\n", what, value == NULL ? "" : " ", value == NULL ? "" : value);
+    fprintf(stderr, "meshctl dlq: %s%s%s; 'meshctl dlq --help' says more\n", what, value == NULL ? "" : " ",
+            value == NULL ? "" : value);
     return MESH_DLQ_EXIT_USAGE;
 }
 
@@ -80,7 +84,6 @@ static int parse_time(const char *arg, int64_t *ret)
 
 static int parse_count(const char *arg, const char *unit, int64_t max, long *ret)
 {
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf digits = MESH_BUF_NULL;
     size_t n = strlen(arg);
     size_t u = strlen(unit);
     if (n > u && strcmp(arg + n - u, unit) == 0)

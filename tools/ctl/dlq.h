@@ -10,17 +10,17 @@
  * acknowledgement): copies have one identity, and the first of them is the letter.
  *
  * What was done with a letter is a mark, a record of its own in the same partition of the same topic
- * (docs/decisions/011-marks-among-the-dead-letters.md):
+ * (docs/decisions/014-marks-among-the-dead-letters.md):
  *
  *     key                      the identity as text, "topic/partition/offset/stage/attempt"
  *     __mesh.letter.done       replayed | discarded
  *     __mesh.letter.id, .generation, .by, .at, .reason
  *
- * "replayed" holds for the generation of the service's state that wrote the letter: a service whose state was reset and that refuses
- * the record again writes a letter that is open again. "discarded" holds for good.
+ * "replayed" holds for the generation of the service's state that wrote the letter: a service whose state was reset and that
+ * refuses the record again writes a letter that is open again. "discarded" holds for good.
  *
- * dlq.c the command line, dlq_kafka.c the broker, dlq_letter.c what a record of the topic says, dlq_index.c which letters there are,
- * dlq_list.c, dlq_show.c and dlq_value.c for people, dlq_send.c replay and discard. Nothing here is shared between threads.
+ * dlq.c the command line, dlq_kafka.c the broker, dlq_letter.c what a record of the topic says, dlq_index.c which letters there
+ * are, dlq_list.c, dlq_show.c and dlq_value.c for people, dlq_send.c replay and discard. Nothing here is shared between threads.
  */
 #ifndef MESH_CTL_DLQ_H
 #define MESH_CTL_DLQ_H
@@ -124,14 +124,14 @@ void mesh_dlq_kafka_close(struct mesh_dlq_kafka *kafka);
 int32_t mesh_dlq_kafka_partitions(const struct mesh_dlq_kafka *kafka, const char *topic);
 /* Settings that consumer and producer share. */
 int mesh_dlq_kafka_conf(struct mesh_dlq_kafka *kafka, rd_kafka_conf_t **ret, struct mesh_err *err);
-/* Why the broker is away or says no. Returns -1. */
-int mesh_dlq_kafka_away(struct mesh_dlq_kafka *kafka, const char *doing, const char *why, struct mesh_err *err);
+/* Sets why the broker is away or says no. Returns -1. */
+int mesh_dlq_kafka_failed(struct mesh_dlq_kafka *kafka, const char *doing, rd_kafka_resp_err_t code, struct mesh_err *err);
 
-/* Reads a partition from `from` to before `to`; negative: from its beginning, to the end it has now. What `each` returns ends it unless
- * 0, and is returned. */
+/* Reads a partition from `from` to before `to`; negative: from its beginning, to the end it has now. What `each` returns ends it
+ * unless 0, and is returned. */
 typedef int mesh_dlq_each(void *context, const rd_kafka_message_t *message, struct mesh_err *err);
-int mesh_dlq_kafka_read(struct mesh_dlq_kafka *kafka, int32_t partition, int64_t from, int64_t to, mesh_dlq_each *each, void *context,
-                        struct mesh_err *err);
+int mesh_dlq_kafka_read(struct mesh_dlq_kafka *kafka, int32_t partition, int64_t from, int64_t to, mesh_dlq_each *each,
+                        void *context, struct mesh_err *err);
 
 /* ---- records ---- */
 enum mesh_dlq_kind { MESH_DLQ_FOREIGN, MESH_DLQ_LETTER, MESH_DLQ_MARK };

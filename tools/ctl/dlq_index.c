@@ -1,6 +1,6 @@
-/* Which letters there are. Reading keeps what the filter lets through and every mark; sorting by identity then brings copies together
- * and finds the mark of each. An identity is compared by 64 bits of hash: among two million letters two are taken for one with a
- * probability of 1 in 10 million. */
+/* Which letters there are. Reading keeps what the filter lets through and every mark; sorting by identity then brings copies
+ * together and finds the mark of each. An identity is compared by 64 bits of hash: among two million letters two are taken for one
+ * with a probability of 1 in 10 million. */
 #include "ctl/dlq.h"
 
 #include "base/hash.h"
@@ -104,8 +104,8 @@ static int by_id(const void *a, const void *b)
                                         : (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* Of the newest generation before older ones: when a reset service refuses a record again, that letter counts. Of one generation the
- * first copy. */
+/* Of the newest generation before older ones: when a reset service refuses a record again, that letter counts. Of one generation
+ * the first copy. */
 static int by_identity(const void *a, const void *b)
 {
     const struct mesh_dlq_letter *x = a;

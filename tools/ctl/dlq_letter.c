@@ -1,5 +1,6 @@
 /* What a record of the dead-letter topic says. The service's own headers come first (flow/letter.c) and a record may have brought
- * headers of the same names, say when a product reads the dead letters of another: the first of a name is ours, the second the record's. */
+ * headers of the same names, say when a product reads the dead letters of another: the first of a name is ours, the second the
+ * record's. */
 #include "ctl/dlq.h"
 
 #include "base/text.h"
@@ -19,10 +20,17 @@ static struct mesh_str *own_place(struct mesh_dlq_record *r, struct mesh_str nam
         const char *name;
         struct mesh_str *place;
     } own[] = {
-        {MESH_DLQ_PREFIX "topic", &r->topic},   {MESH_DLQ_PREFIX "partition", &r->partition}, {MESH_DLQ_PREFIX "offset", &r->offset},
-        {MESH_DLQ_PREFIX "stage", &r->stage},   {MESH_DLQ_PREFIX "code", &r->code},           {MESH_DLQ_PREFIX "site", &r->site},
-        {MESH_DLQ_PREFIX "time", &r->time},     {MESH_DLQ_PREFIX "cut", &r->cut},             {MESH_DLQ_PREFIX "attempt", &r->attempt},
-        {MESH_DLQ_MARK_PREFIX "done", &r->done}, {MESH_DLQ_MARK_PREFIX "generation", &r->mark_generation},
+        {MESH_DLQ_PREFIX "topic", &r->topic},
+        {MESH_DLQ_PREFIX "partition", &r->partition},
+        {MESH_DLQ_PREFIX "offset", &r->offset},
+        {MESH_DLQ_PREFIX "stage", &r->stage},
+        {MESH_DLQ_PREFIX "code", &r->code},
+        {MESH_DLQ_PREFIX "site", &r->site},
+        {MESH_DLQ_PREFIX "time", &r->time},
+        {MESH_DLQ_PREFIX "cut", &r->cut},
+        {MESH_DLQ_PREFIX "attempt", &r->attempt},
+        {MESH_DLQ_MARK_PREFIX "done", &r->done},
+        {MESH_DLQ_MARK_PREFIX "generation", &r->mark_generation},
     };
     for (size_t i = 0; i < MESH_LEN(own); i++)
         if (mesh_str_eq(name, mesh_str_of(own[i].name)))
@@ -60,8 +68,9 @@ enum mesh_dlq_kind mesh_dlq_record_read(struct mesh_dlq_record *r, const struct 
     }
     if (r->done.p != NULL && r->topic.p == NULL)
         return MESH_DLQ_MARK;
-    return r->topic.p != NULL && r->partition.p != NULL && r->offset.p != NULL && r->stage.p != NULL && r->code.p != NULL ? MESH_DLQ_LETTER
-                                                                                                                           : MESH_DLQ_FOREIGN;
+    return r->topic.p != NULL && r->partition.p != NULL && r->offset.p != NULL && r->stage.p != NULL && r->code.p != NULL
+               ? MESH_DLQ_LETTER
+               : MESH_DLQ_FOREIGN;
 }
 
 enum mesh_dlq_kind mesh_dlq_message_read(struct mesh_dlq_record *ret, const rd_kafka_message_t *message)
@@ -92,15 +101,18 @@ void mesh_dlq_identity(struct mesh_buf *out, const struct mesh_dlq_letter *l)
 const char *mesh_dlq_refusal(const struct mesh_dlq_letter *letter, int32_t partitions, char ret[MESH_ERR_TEXT_MAX])
 {
     if (letter->cut > 0)
-        snprintf(ret, MESH_ERR_TEXT_MAX, "its value was cut: %u of %lld bytes are left. Send the record again from where it came from",
-                 letter->bytes, (long long)letter->cut);
+        snprintf(ret, MESH_ERR_TEXT_MAX,
+                 "its value was cut: %u of %lld bytes are left. Send the record again from where it came from", letter->bytes,
+                 (long long)letter->cut);
     else if (letter->unknown)
-        snprintf(ret, MESH_ERR_TEXT_MAX, "it says things that this meshctl does not know ('show' names them). Use the meshctl of the service's version");
+        snprintf(ret, MESH_ERR_TEXT_MAX,
+                 "it says things that this meshctl does not know ('show' names them). Use the meshctl of the service's version");
     else if (partitions == 0)
-        snprintf(ret, MESH_ERR_TEXT_MAX, "its topic %s is gone, so no task would take it", letter->topic);
+        snprintf(ret, MESH_ERR_TEXT_MAX, "its topic %s is gone, or this user may not see it: no task would take the letter",
+                 letter->topic);
     else if (letter->partition < 0 || letter->partition >= partitions)
-        snprintf(ret, MESH_ERR_TEXT_MAX, "its partition %d of %s is gone (%d there now), so no task would take it", (int)letter->partition,
-                 letter->topic, (int)partitions);
+        snprintf(ret, MESH_ERR_TEXT_MAX, "its partition %d of %s is gone (%d there now), so no task would take it",
+                 (int)letter->partition, letter->topic, (int)partitions);
     else
         return NULL;
     return ret;

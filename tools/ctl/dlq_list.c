@@ -124,7 +124,8 @@ static void letter_json(struct mesh_buf *out, const struct mesh_dlq_letter *l)
     member(out, "stage", l->stage);
     member(out, "code", l->code);
     member(out, "site", l->site);
-    mesh_buf_printf(out, ",\"attempt\":%u,\"bytes\":%u,\"cut\":%s}", (unsigned)l->attempt, (unsigned)l->bytes, l->cut > 0 ? "true" : "false");
+    mesh_buf_printf(out, ",\"attempt\":%u,\"bytes\":%u,\"cut\":%s}", (unsigned)l->attempt, (unsigned)l->bytes,
+                    l->cut > 0 ? "true" : "false");
 }
 
 int mesh_dlq_list(struct mesh_dlq_kafka *kafka, struct mesh_dlq_index *index)
@@ -147,7 +148,8 @@ int mesh_dlq_list(struct mesh_dlq_kafka *kafka, struct mesh_dlq_index *index)
         mesh_buf_puts(&out, "}}");
     } else {
         mesh_dlq_table(letters, shown, o->all);
-        mesh_buf_printf(&out, "%s: %zu %sletter%s%s", kafka->topic, n, o->all ? "" : "open ", n == 1 ? "" : "s", n == 0 ? "" : ": ");
+        mesh_buf_printf(&out, "%s: %zu %sletter%s%s", kafka->topic, n, o->all ? "" : "open ", n == 1 ? "" : "s",
+                        n == 0 ? "" : ": ");
         mesh_dlq_codes(&out, letters, n, false);
         if (shown < n)
             mesh_buf_printf(&out, "; the first %zu are shown (--limit 0: all)", shown);

@@ -1,5 +1,5 @@
-/* Replay and discard. A letter is marked only when the broker has acknowledged its return; who is killed in between sends it again the
- * next time, and the service drops it by its identity. So the order is all there is to the guarantee. */
+/* Replay and discard. A letter is marked only when the broker has acknowledged its return; who is killed in between sends it again
+ * the next time, and the service drops it by its identity. So the order is all there is to the guarantee. */
 #include "ctl/dlq.h"
 
 #include "base/check.h"
@@ -26,7 +26,7 @@ struct sending {
     size_t n, next;
     MESH_VEC(size_t) to_mark; /* acknowledged, not marked yet */
     size_t in_flight, returned, marked, expired;
-    char failure[MESH_ERR_TEXT_MAX];
+    rd_kafka_resp_err_t failure; /* the first; nothing is sent after it */
     char who[128];
     int64_t begun_us;
     struct mesh_dlq_progress progress;
@@ -49,8 +49,8 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
     size_t ticket = (size_t)(uintptr_t)message->_private;
     s->in_flight--;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (s->failure[0] == '\0')
-            snprintf(s->failure, sizeof s->failure, "%s: %s", rd_kafka_topic_name(message->rkt), rd_kafka_err2str(message->err));
+        if (s->failure == RD_KAFKA_RESP_ERR_NO_ERROR)
+            s->failure = message->err;
         return;
     }
     if (ticket % 2 == 1) {
@@ -68,8 +68,8 @@ static void set_bytes(rd_kafka_vu_t *vu, rd_kafka_vtype_t type, struct mesh_str 
     vu->u.mem.size = bytes.n;
 }
 
-static void produce(struct sending *s, const char *topic, int32_t partition, struct mesh_str key, struct mesh_str value, int64_t time_us,
-                    const struct mesh_header *headers, uint32_t n_headers, size_t ticket)
+static void produce(struct sending *s, const char *topic, int32_t partition, struct mesh_str key, struct mesh_str value,
+                    int64_t time_us, const struct mesh_header *headers, uint32_t n_headers, size_t ticket)
 {
     rd_kafka_headers_t *list = rd_kafka_headers_new(n_headers);
     for (uint32_t i = 0; i < n_headers; i++)
@@ -102,8 +102,8 @@ static void produce(struct sending *s, const char *topic, int32_t partition, str
             continue;
         }
         rd_kafka_headers_destroy(list);
-        if (s->failure[0] == '\0')
-            snprintf(s->failure, sizeof s->failure, "%s: %s", topic, rd_kafka_err2str(code));
+        if (s->failure == RD_KAFKA_RESP_ERR_NO_ERROR)
+            s->failure = code;
         return;
     }
 }
@@ -130,7 +130,8 @@ static void mark(struct sending *s, size_t i)
     uint32_t n = MARK_HEADERS_MAX - 1;
     if (o->reason != NULL)
         headers[n++] = (struct mesh_header){MESH_STR(MESH_DLQ_MARK_PREFIX "reason"), mesh_str_of(o->reason)};
-    produce(s, s->kafka->topic, l->at.partition, (struct mesh_str){identity.p, (uint32_t)identity.n}, MESH_STR(""), now_us, headers, n, 2 * i + 1);
+    produce(s, s->kafka->topic, l->at.partition, (struct mesh_str){identity.p, (uint32_t)identity.n}, MESH_STR(""), now_us, headers,
+            n, 2 * i + 1);
 }
 
 /* Serve reports, and mark what they acknowledge. */
@@ -149,7 +150,7 @@ static void wait_for_turn(struct sending *s, size_t turn)
     long rate = s->kafka->options->rate;
     int64_t at_us = s->begun_us + (rate == 0 ? 0 : (int64_t)turn * 1000000 / rate);
     serve(s, 0);
-    while (!stopped && s->failure[0] == '\0') {
+    while (!stopped && s->failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
         int64_t left_us = at_us - mesh_clock_mono_us();
         if (left_us <= 0 && s->in_flight < IN_FLIGHT_MAX)
             return;
@@ -173,7 +174,7 @@ static int send_back(void *context, const rd_kafka_message_t *message, struct me
     if (l->at.offset > message->offset)
         return 0;
     wait_for_turn(s, s->next);
-    if (stopped || s->failure[0] != '\0')
+    if (stopped || s->failure != RD_KAFKA_RESP_ERR_NO_ERROR)
         return 1;
     (void)mesh_dlq_message_read(&r, message);
     uint32_t n = mesh_dlq_return_headers(&r, headers);
@@ -184,15 +185,16 @@ static int send_back(void *context, const rd_kafka_message_t *message, struct me
 
 static int replay(struct sending *s, struct mesh_err *err)
 {
-    while (s->next < s->n && !stopped && s->failure[0] == '\0') {
+    while (s->next < s->n && !stopped && s->failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
         size_t first = s->next;
         int32_t partition = s->letters[first].at.partition;
         size_t end = first;
         while (end < s->n && s->letters[end].at.partition == partition)
             end++;
-        if (mesh_dlq_kafka_read(s->kafka, partition, s->letters[first].at.offset, s->letters[end - 1].at.offset + 1, send_back, s, err) < 0)
+        if (mesh_dlq_kafka_read(s->kafka, partition, s->letters[first].at.offset, s->letters[end - 1].at.offset + 1, send_back, s,
+                                err) < 0)
             return -1;
-        if (!stopped && s->failure[0] == '\0' && s->next < end) {
+        if (!stopped && s->failure == RD_KAFKA_RESP_ERR_NO_ERROR && s->next < end) {
             s->expired += end - s->next;
             s->next = end;
         }
@@ -202,7 +204,7 @@ static int replay(struct sending *s, struct mesh_err *err)
 
 static void discard(struct sending *s)
 {
-    for (; s->next < s->n && !stopped && s->failure[0] == '\0'; s->next++) {
+    for (; s->next < s->n && !stopped && s->failure == RD_KAFKA_RESP_ERR_NO_ERROR; s->next++) {
         wait_for_turn(s, s->next);
         if (!stopped)
             mark(s, s->next);
@@ -251,7 +253,8 @@ static size_t refuse(const struct mesh_dlq_kafka *kafka, struct mesh_dlq_letter 
             letters[kept++] = letters[i];
         else if (refused++ < REFUSED_SHOWN)
             fprintf(stderr, "meshctl: refused: letter %d:%lld (%s, partition %d, offset %lld): %s\n", (int)letters[i].at.partition,
-                    (long long)letters[i].at.offset, letters[i].topic, (int)letters[i].partition, (long long)letters[i].offset, why);
+                    (long long)letters[i].at.offset, letters[i].topic, (int)letters[i].partition, (long long)letters[i].offset,
+                    why);
     }
     if (refused > REFUSED_SHOWN)
         fprintf(stderr, "meshctl: refused: %zu more\n", refused - REFUSED_SHOWN);
@@ -264,7 +267,8 @@ static int confirm(const struct mesh_dlq_kafka *kafka, const char *does, size_t 
     if (kafka->options->yes)
         return 0;
     if (!isatty(STDIN_FILENO)) {
-        fprintf(stderr, "meshctl: this would %s %zu letters (%s). Nobody is there to ask: give --yes, or --dry-run to look\n", does, n, codes);
+        fprintf(stderr, "meshctl: this would %s %zu letters (%s). Nobody is there to ask: give --yes, or --dry-run to look\n", does,
+                n, codes);
         return -1;
     }
     printf("%s %zu letters of %s (%s)? [y/N] ", does, n, kafka->topic, codes);
@@ -302,8 +306,8 @@ static int run(struct sending *s, struct mesh_err *err)
         printf("; stopped before the end, run it again for the others");
     putchar('\n');
     fflush(stdout);
-    if (rc == 0 && s->failure[0] != '\0')
-        rc = mesh_dlq_kafka_away(s->kafka, "sending", s->failure, err);
+    if (rc == 0 && s->failure != RD_KAFKA_RESP_ERR_NO_ERROR)
+        rc = mesh_dlq_kafka_failed(s->kafka, "sending", s->failure, err);
     return rc < 0 ? -1 : s->marked == s->n ? MESH_DLQ_EXIT_OK : MESH_DLQ_EXIT_SOME;
 }
 
@@ -317,17 +321,18 @@ int mesh_dlq_send(struct mesh_dlq_kafka *kafka, struct mesh_dlq_index *index, st
         return MESH_DLQ_EXIT_SOME;
     }
     if (sends && mesh_dlq_kafka_partitions(kafka, kafka->retry) == 0)
-        return mesh_err_set(err, MESH_ERR_REJECT, "dlq.no_retry",
-                            "there is no topic %s, so nobody would read what is sent; the product's service makes it when it starts (platform "
-                            "of this version), or make it: meshgen topics, mesh-topics",
-                            kafka->retry);
+        return mesh_err_set(
+            err, MESH_ERR_REJECT, "dlq.no_retry",
+            "there is no topic %s, so nobody would read what is sent; the product's service makes it when it starts (platform "
+            "of this version), or make it: meshgen topics, mesh-topics",
+            kafka->retry);
     size_t refused = sends ? refuse(kafka, index->letters.v, &n) : 0;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf codes = MESH_BUF_NULL;
     mesh_dlq_codes(&codes, index->letters.v, n, false);
     if (o->dry_run && n > 0) {
         mesh_dlq_table(index->letters.v, n < MESH_DLQ_LIST_LIMIT ? n : MESH_DLQ_LIST_LIMIT, o->all);
-        printf("%s: %zu letters would be %s (%s); this is a dry run, nothing was done\n", kafka->topic, n, sends ? "replayed" : "discarded",
-               codes.p);
+        printf("%s: %zu letters would be %s (%s); this is a dry run, nothing was done\n", kafka->topic, n,
+               sends ? "replayed" : "discarded", codes.p);
     }
     if (o->dry_run || n == 0)
         return refused > 0 ? MESH_DLQ_EXIT_SOME : MESH_DLQ_EXIT_OK;

@@ -25,8 +25,8 @@ static int show_message(void *context, const rd_kafka_message_t *message, struct
     mesh_buf_printf(out, "record: %s, partition %d, offset %lld\n", l->topic, (int)l->partition, (long long)l->offset);
     mesh_buf_puts(out, "time: ");
     mesh_text_time(out, l->time_us);
-    mesh_buf_printf(out, "\nrefused by: %s%s%s\ncode: %s\nattempt: %u\n", l->stage, l->site[0] == '\0' ? "" : ", ", l->site, l->code,
-                    (unsigned)l->attempt);
+    mesh_buf_printf(out, "\nrefused by: %s%s%s\ncode: %s\nattempt: %u\n", l->stage, l->site[0] == '\0' ? "" : ", ", l->site,
+                    l->code, (unsigned)l->attempt);
     if (l->cut > 0)
         mesh_buf_printf(out, "cut: %u of %lld bytes are left; it cannot be replayed\n", (unsigned)l->bytes, (long long)l->cut);
     if (r.unknown.p != NULL) {

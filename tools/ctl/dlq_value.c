@@ -1,5 +1,5 @@
-/* A letter's value for people. What could name somebody is hidden unless it is asked for: fields whose label says so, and every byte of
- * a value that cannot be read field by field, since hex is no veil. */
+/* A letter's value for people. What could name somebody is hidden unless it is asked for: fields whose label says so, and every
+ * byte of a value that cannot be read field by field, since hex is no veil. */
 #include "ctl/dlq.h"
 
 #include "base/check.h"
@@ -134,14 +134,15 @@ static void hide(struct mesh_buf *out, const struct mesh_json *v, const struct m
     }
 }
 
-static int decoded(struct mesh_buf *out, struct mesh_arena *arena, const struct mesh_schema *schema, struct mesh_str datum, bool clear,
-                   struct mesh_err *err)
+static int decoded(struct mesh_buf *out, struct mesh_arena *arena, const struct mesh_schema *schema, struct mesh_str datum,
+                   bool clear, struct mesh_err *err)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf json = MESH_BUF_NULL;
     if (mesh_datum_to_json(schema, datum.p, datum.n, &json, err) < 0)
         return -1;
     struct mesh_diags diags = {.arena = arena};
-    const struct mesh_json *v = clear ? NULL : mesh_json_parse(arena, mesh_source_new(arena, "value", json.p, json.n), &diags, "MC001");
+    const struct mesh_json *v =
+        clear ? NULL : mesh_json_parse(arena, mesh_source_new(arena, "value", json.p, json.n), &diags, "MC001");
     if (clear)
         mesh_buf_add(out, json.p, json.n);
     else if (v == NULL)
@@ -179,7 +180,8 @@ static const struct mesh_schema *schema_of(struct mesh_buf *out, struct mesh_are
     int rc = mesh_frame_read(record->value, framing_header(record), frame);
     if (rc != MESH_FRAME_OK) {
         mesh_buf_printf(out, "decoded: no, %s\n",
-                        rc == MESH_FRAME_TRUNCATED ? "the value ends within its framing" : "it has no framing that says which contract wrote it");
+                        rc == MESH_FRAME_TRUNCATED ? "the value ends within its framing"
+                                                   : "it has no framing that says which contract wrote it");
         return NULL;
     }
     if (frame->kind == MESH_FRAME_GUID) {
@@ -221,7 +223,8 @@ void mesh_dlq_show_value(struct mesh_buf *out, const struct mesh_dlq_options *o,
         mesh_dlq_clean(out, record->key);
         mesh_buf_putc(out, '\n');
     }
-    mesh_buf_printf(out, "value: %u bytes%s\n", record->value.n, open ? "" : "; key and bytes may hold personal data: --clear shows them");
+    mesh_buf_printf(out, "value: %u bytes%s\n", record->value.n,
+                    open ? "" : "; key and bytes may hold personal data: --clear shows them");
     if (open)
         hex(out, record->value);
     mesh_arena_deinit(&arena);
