@@ -25,7 +25,7 @@ static const char usage[] =
     "\n"
     "  --brokers LIST       host:port, commas between (default: MESH_KAFKA_BROKERS, else 127.0.0.1:9092); security as for "
     "services\n"
-    "  --timeout TIME       how long to wait for the broker (default 10s)\n"
+    "  --timeout TIME       how long to wait for the broker (default 10s; 100ms to 1h)\n"
     "filter (all of them must hold):\n"
     "  --code CODE          join.missing, avro.utf8, ...\n"
     "  --input TOPIC        the topic that the record lies in\n"
@@ -115,7 +115,7 @@ static int take_option(struct mesh_dlq_options *o, int c)
         o->brokers = optarg;
         return 0;
     case 't':
-        if (mesh_text_parse_duration(mesh_str_of(optarg), &us) != 0 || us < 1000 || us > INT64_C(3600000000))
+        if (mesh_text_parse_duration(mesh_str_of(optarg), &us) != 0 || us < 100000 || us > INT64_C(3600000000))
             return 1;
         o->timeout_ms = (int)(us / 1000);
         return 0;

@@ -113,6 +113,7 @@ struct mesh_dlq_kafka {
     const rd_kafka_metadata_t *metadata;
     char topic[256], retry[256]; /* mesh.<product>.dlq and .retry */
     int32_t n_partitions;        /* of the first */
+    int64_t n_expired;           /* records of it that retention has deleted, as far as it was read */
     char refused[MESH_KAFKA_REFUSAL_MAX];
     struct sending *sending; /* while dlq_send.c sends */
 };

@@ -177,7 +177,8 @@ static int read_on(struct mesh_dlq_kafka *kafka, rd_kafka_queue_t *queue, int64_
             heard_us = now_us;
         else if (rc == 0 && (now_us - heard_us > kafka->options->timeout_ms * INT64_C(1000) || kafka->refused[0] != '\0'))
             rc = mesh_dlq_kafka_failed(kafka, "reading letters", RD_KAFKA_RESP_ERR__TIMED_OUT, err);
-        mesh_dlq_progress_at(&progress, next - from);
+        if (kafka->sending == NULL) /* else sending says how far it is */
+            mesh_dlq_progress_at(&progress, next - from);
     }
     mesh_dlq_progress_end(&progress);
     return rc < 0 ? -1 : 0;
@@ -191,6 +192,7 @@ int mesh_dlq_kafka_read(struct mesh_dlq_kafka *kafka, int32_t partition, int64_t
     rd_kafka_resp_err_t code = find_ends(kafka, partition, &low, &high);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return mesh_dlq_kafka_failed(kafka, "asking for the end of the letters", code, err);
+    kafka->n_expired += from < 0 ? low : 0;
     from = from < low ? low : from;
     to = to < 0 || to > high ? high : to;
     if (from >= to)

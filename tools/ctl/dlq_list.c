@@ -143,7 +143,7 @@ int mesh_dlq_list(struct mesh_dlq_kafka *kafka, struct mesh_dlq_index *index)
             mesh_buf_puts(&out, i == 0 ? "" : ",");
             letter_json(&out, &letters[i]);
         }
-        mesh_buf_printf(&out, "],\"matched\":%zu,\"codes\":{", n);
+        mesh_buf_printf(&out, "],\"matched\":%zu,\"expired_records\":%lld,\"codes\":{", n, (long long)kafka->n_expired);
         mesh_dlq_codes(&out, letters, n, true);
         mesh_buf_puts(&out, "}}");
     } else {
@@ -153,6 +153,8 @@ int mesh_dlq_list(struct mesh_dlq_kafka *kafka, struct mesh_dlq_index *index)
         mesh_dlq_codes(&out, letters, n, false);
         if (shown < n)
             mesh_buf_printf(&out, "; the first %zu are shown (--limit 0: all)", shown);
+        if (kafka->n_expired > 0)
+            mesh_buf_printf(&out, "; retention has deleted %lld older records", (long long)kafka->n_expired);
         if (index->n_foreign > 0)
             mesh_buf_printf(&out, "; %llu records there are no letters", (unsigned long long)index->n_foreign);
     }
