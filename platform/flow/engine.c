@@ -320,6 +320,13 @@ static struct mesh_flow_source *next_source(const struct mesh_engine *engine, ui
     return engine->by_place[i];
 }
 
+bool mesh_flow_reads_first(const struct mesh_task *task, uint32_t input, int32_t partition)
+{
+    uint32_t at = 0;
+    const struct mesh_flow_source *first = next_source(task->engine, input, partition, &at);
+    return first == NULL || first->task == task;
+}
+
 int64_t mesh_engine_position(const struct mesh_engine *engine, uint32_t input, int32_t partition)
 {
     int64_t position = INT64_MAX;

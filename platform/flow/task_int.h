@@ -295,6 +295,8 @@ void mesh_flow_add_claim(struct mesh_engine *engine, struct mesh_str claim);
 void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void mesh_flow_mark_dirty(struct mesh_task *task);
+/* Of the tasks that read a partition, this one is the first. */
+bool mesh_flow_reads_first(const struct mesh_task *task, uint32_t input, int32_t partition);
 void mesh_flow_publish(struct mesh_engine *engine); /* gauges */
 /* Work like that of n records was done, and the tasks are whole: perhaps it is time to let the driver in. */
 static inline void mesh_flow_worked(struct mesh_engine *engine, uint32_t n)
