@@ -280,6 +280,8 @@ static const struct mesh_bind_key test_keys[] = {
     KEY("given[].csv", TEXT, .help = "A file of records beside the test; its first line names the fields, an empty cell is a field left out.",
         .example = "payments.csv"),
     KEY("given[].jsonl", TEXT, .help = "A file of records beside the test, a JSON object on each line.", .example = "payments.jsonl"),
+    KEY("given[].version", INTEGER, .min = 1, .max = 99999,
+        .help = "The version of the input's contract that wrote the records; otherwise the one that the input names.", .example = "1"),
     KEY("given[].at", TEXT, .help = "Kafka's time of the records; otherwise the event time of each.", .example = "2026-11-21T10:00:00Z"),
     KEY("given[].key", TEXT, .help = "The message key; otherwise the text of the key field.", .example = "c1"),
     KEY("given[].removed", BOOL, .help = "A message without a value: it removes the row of this key from a table.", .example = "true"),

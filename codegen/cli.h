@@ -24,6 +24,10 @@ struct mesh_cli {
     const char *reader;   /* --reader */
     const char *id;       /* --id */
     const char *against;  /* --against */
+    const char *product;  /* --product */
+    const char *field;    /* --field */
+    const char *keys;     /* --keys */
+    const char *format_name; /* --format as it was given, or NULL */
     enum mesh_diag_format format;
     bool check, dry_run;
 };
@@ -36,6 +40,9 @@ struct mesh_model *mesh_cli_model(struct mesh_cli *cli, const char *start);
 int mesh_cli_report(struct mesh_cli *cli);
 /* A message on standard error; returns MESH_CLI_USAGE. */
 int mesh_cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The product that --product names, alone or as DOMAIN/PRODUCT. NULL after a message. */
+struct mesh_model_product *mesh_cli_find_product(const struct mesh_cli *cli, const struct mesh_model *model);
 
 int mesh_cli_init(struct mesh_cli *cli);
 int mesh_cli_check(struct mesh_cli *cli);
@@ -50,6 +57,8 @@ int mesh_cli_docs(struct mesh_cli *cli);
 int mesh_cli_explain(struct mesh_cli *cli);
 int mesh_cli_schema(struct mesh_cli *cli);
 int mesh_cli_breaking(struct mesh_cli *cli);
+int mesh_cli_lineage(struct mesh_cli *cli);
+int mesh_cli_plan(struct mesh_cli *cli);
 
 /* ---- cli_schema.c: schemas as files, without a mesh ---- */
 /* 0; an exit code after a message: the file cannot be read, or (with diagnostics in cli->diags) is no schema. */

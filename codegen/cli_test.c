@@ -66,7 +66,8 @@ static int lock_folder(struct mesh_cli *cli, const char *out, struct mesh_err *e
 }
 
 /* The tests of one domain, from `first`; the place behind them. */
-static int run_domain(struct mesh_cli *cli, struct mesh_model *model, const char *out, struct mesh_tests *tests, size_t first, size_t *ret_end)
+static int run_domain(struct mesh_cli *cli, struct mesh_model *model, const char *out, struct mesh_tests *tests, size_t first,
+                      size_t *ret_end)
 {
     const char *domain = tests->list.v[first]->domain;
     MESH_VEC(struct mesh_test *) able = {0};
@@ -101,12 +102,16 @@ static void print_text(struct mesh_cli *cli, const struct mesh_tests *tests, con
     for (size_t i = 0; i < tests->list.n; i++) {
         const struct mesh_test *test = tests->list.v[i];
         bool passed = test->diags.n_errors == 0;
-        printf("%s%s%s %s/%s: %s\n", !colour ? "" : passed ? "\033[32m" : "\033[31m", passed ? "ok  " : "FAIL", colour ? "\033[0m" : "",
-               test->domain, test->name, test->describe);
+        printf("%s%s%s %s/%s: %s\n",
+               !colour  ? ""
+               : passed ? "\033[32m"
+                        : "\033[31m",
+               passed ? "ok  " : "FAIL", colour ? "\033[0m" : "", test->domain, test->name, test->describe);
         if (test->diags.list.n > 0)
             fputs(findings(cli, test, colour), stdout);
     }
-    printf("%zu test%s, %zu failed; %.1f ms in the engine\n", totals->tests, totals->tests == 1 ? "" : "s", totals->failed, totals->ms);
+    printf("%zu test%s, %zu failed; %.1f ms in the engine\n", totals->tests, totals->tests == 1 ? "" : "s", totals->failed,
+           totals->ms);
 }
 
 static void print_json(const struct mesh_tests *tests, const struct totals *totals)
@@ -140,7 +145,8 @@ static void put_xml(struct mesh_buf *out, const char *text)
 
 static void print_junit(struct mesh_cli *cli, const struct mesh_tests *tests, const struct totals *totals)
 {
-    printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n <testsuite name=\"mesh\" tests=\"%zu\" failures=\"%zu\" errors=\"0\">\n",
+    printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n <testsuite name=\"mesh\" tests=\"%zu\" failures=\"%zu\" "
+           "errors=\"0\">\n",
            totals->tests, totals->failed);
     for (size_t i = 0; i < tests->list.n; i++) {
         const struct mesh_test *test = tests->list.v[i];

@@ -361,36 +361,57 @@ int mesh_generate(struct mesh_model *model, const struct mesh_generate_options *
 
 static int compare_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
+static void add_topic(struct mesh_arena *arena, struct mesh_emit_topics *ret, struct mesh_emit_topic topic)
+{
+    *mesh_vec_push_in(arena, &ret->list) = topic;
+}
+
+void mesh_emit_topics_of(const struct mesh_plan *plan, struct mesh_emit_topics *ret)
+{
+    const struct mesh_model_product *product = plan->product;
+    struct mesh_arena *arena = product->mesh->arena;
+    int32_t usual = product->mesh->default_partitions;
+    *ret = (struct mesh_emit_topics){0};
+    for (size_t k = 0; k < product->inputs.n; k++) {
+        const struct mesh_model_input *input = product->inputs.v[k];
+        const struct mesh_model_port *port = input->product_port;
+        add_topic(arena, ret,
+                  (struct mesh_emit_topic){input->topic.text, input->partitions > 0 ? input->partitions : usual,
+                                           port != NULL ? port->compact : input->is_table,
+                                           port != NULL ? MESH_TOPIC_UPSTREAM : MESH_TOPIC_INPUT});
+    }
+    for (size_t k = 0; k < product->ports.n; k++) {
+        const struct mesh_model_port *port = product->ports.v[k];
+        if (port->kind == MESH_MODEL_KAFKA)
+            add_topic(arena, ret,
+                      (struct mesh_emit_topic){port->topic.text, port->partitions > 0 ? port->partitions : usual, port->compact,
+                                               MESH_TOPIC_PORT});
+    }
+    for (size_t k = 0; k < plan->internals.n; k++)
+        add_topic(arena, ret, (struct mesh_emit_topic){plan->internals.v[k]->topic, usual, false, MESH_TOPIC_INTERNAL});
+    static const char *const letters[] = {"dlq", "late", "retry"};
+    for (size_t k = 0; k < MESH_LEN(letters); k++)
+        add_topic(arena, ret,
+                  (struct mesh_emit_topic){mesh_arena_printf(arena, "mesh.%s.%s", product->name.text, letters[k]), 1, false,
+                                           MESH_TOPIC_LETTERS});
+}
+
 int mesh_emit_topics(struct mesh_model *model, struct mesh_buf *out)
 {
     MESH_VEC(const char *) lines = {0};
     struct mesh_arena *arena = model->arena;
     for (size_t i = 0; i < model->products.n; i++) {
-        struct mesh_model_product *product = model->products.v[i];
-        struct mesh_plan *plan = mesh_plan_make(product);
+        struct mesh_plan *plan = mesh_plan_make(model->products.v[i]);
+        struct mesh_emit_topics topics;
         if (plan == NULL)
             return 1;
-        for (size_t k = 0; k < product->inputs.n; k++) {
-            const struct mesh_model_input *input = product->inputs.v[k];
-            if (input->product_port != NULL)
-                continue; /* its owner says */
-            int32_t partitions = input->partitions > 0 ? input->partitions : model->default_partitions;
-            *mesh_vec_push_in(arena, &lines) =
-                mesh_arena_printf(arena, "%s %d %s", input->topic.text, partitions, input->is_table ? "compact" : "delete");
+        mesh_emit_topics_of(plan, &topics);
+        for (size_t k = 0; k < topics.list.n; k++) {
+            const struct mesh_emit_topic *topic = &topics.list.v[k];
+            if (topic->use != MESH_TOPIC_UPSTREAM) /* its owner says */
+                *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "%s %d %s", topic->name, topic->partitions,
+                                                                     topic->compact ? "compact" : "delete");
         }
-        for (size_t k = 0; k < product->ports.n; k++) {
-            const struct mesh_model_port *port = product->ports.v[k];
-            if (port->kind != MESH_MODEL_KAFKA)
-                continue;
-            int32_t partitions = port->partitions > 0 ? port->partitions : model->default_partitions;
-            *mesh_vec_push_in(arena, &lines) =
-                mesh_arena_printf(arena, "%s %d %s", port->topic.text, partitions, port->compact ? "compact" : "delete");
-        }
-        for (size_t k = 0; k < plan->internals.n; k++)
-            *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "%s %d delete", plan->internals.v[k]->topic, model->default_partitions);
-        *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "mesh.%s.dlq 1 delete", product->name.text);
-        *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "mesh.%s.late 1 delete", product->name.text);
-        *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "mesh.%s.retry 1 delete", product->name.text);
     }
     if (lines.n > 0)
         qsort(lines.v, lines.n, sizeof *lines.v, compare_text);

@@ -26,6 +26,19 @@ struct mesh_generate_result {
 int mesh_generate(struct mesh_model *model, const struct mesh_generate_options *options, struct mesh_generate_result *ret,
                   struct mesh_err *err);
 
+/* A topic of a product, as a broker has to make it. */
+enum mesh_emit_topic_use { MESH_TOPIC_INPUT, MESH_TOPIC_UPSTREAM, MESH_TOPIC_PORT, MESH_TOPIC_INTERNAL, MESH_TOPIC_LETTERS };
+struct mesh_emit_topic {
+    const char *name;
+    int32_t partitions;
+    bool compact;
+    enum mesh_emit_topic_use use; /* UPSTREAM: another product's port, which says what it is like */
+};
+struct mesh_emit_topics {
+    MESH_VEC(struct mesh_emit_topic) list; /* inputs, ports, internal ones, then dead letters, late records and what comes back */
+};
+void mesh_emit_topics_of(const struct mesh_plan *plan, struct mesh_emit_topics *ret);
+
 /* Lines "<topic> <partitions> <delete|compact>" of every topic that the mesh's products read or write, internal ones included, sorted,
  * each once. */
 int mesh_emit_topics(struct mesh_model *model, struct mesh_buf *out);

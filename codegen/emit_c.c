@@ -291,6 +291,13 @@ void mesh_emit_key_part(struct mesh_buf *out, int level, const char *key, const 
     mesh_emit_line(out, level, "%s(%s, %s);", function, key, value);
 }
 
+size_t mesh_emit_key_bytes(const struct mesh_gen_type *type, size_t text_bytes)
+{
+    if (type->kind == MESH_GEN_STRING || type->kind == MESH_GEN_BYTES)
+        return text_bytes + 2;
+    return type->kind == MESH_GEN_BOOL ? 1 : type->kind == MESH_GEN_DECIMAL ? sizeof(mesh_dec) : sizeof(int64_t);
+}
+
 void mesh_emit_key_text(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_gen_type *type, const char *value)
 {
     if (type->kind == MESH_GEN_STRING || type->kind == MESH_GEN_BYTES)

@@ -46,6 +46,8 @@ void mesh_emit_field(struct mesh_emitter *e, struct mesh_buf *out, const char *o
                      enum mesh_protect protect);
 /* key tuple: "mesh_key_begin(&key);" ... of C values; the record is rejected when a nullable one is missing. */
 void mesh_emit_key_part(struct mesh_buf *out, int level, const char *key, const struct mesh_gen_type *type, const char *value);
+/* How long that part becomes (platform/flow/key.c), a text being so long. */
+size_t mesh_emit_key_bytes(const struct mesh_gen_type *type, size_t text_bytes);
 /* C expression of the text that keys on Kafka are written as. */
 void mesh_emit_key_text(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_gen_type *type, const char *value);
 /* ".a = from->a, ..." for every member of `to` that is not in `except`, from `from`. */

@@ -1,24 +1,17 @@
-/* A walk over (place, name): a place is a stream behind so many of its steps, or a view. What was seen is remembered, so that a
- * member that is read on many ways is followed once. An expression hands out members, not names; a member belongs to the shape of
- * the place where the expression stands, or to a joined table, which is known by the member's address. */
+/* A walk back over places: fields of streams, columns of views, conditions. What was met is a place of the result, so that what is
+ * read on many ways is followed once; the edge is noted each time. An expression hands out members, not names; a member belongs to
+ * the shape of the place where the expression stands, or to a joined table, which is known by the member's address. */
 #include "codegen/lineage.h"
 
 #include <string.h>
 
 #define STEP_EMIT SIZE_MAX /* behind the pattern, or the last step */
 
-struct seen {
-    const void *place;
-    size_t step;
-    const char *name; /* NULL: what decides about every member there */
-    bool direct;
-};
-
 struct walk {
     struct mesh_arena *arena;
     const struct mesh_model_product *product;
     struct mesh_lineage *ret;
-    MESH_VEC(struct seen) seen;
+    size_t at; /* the place that reads */
 };
 
 /* Where an expression stands. */
@@ -36,27 +29,60 @@ static void stream_decides(struct walk *w, const struct mesh_model_stream *strea
 static void view_field(struct walk *w, const struct mesh_model_view *view, const char *name, bool direct);
 static void view_decides(struct walk *w, const struct mesh_model_view *view);
 
-static bool is_new(struct walk *w, const void *place, size_t step, const char *name, bool direct)
+static void add_edge(struct walk *w, size_t from, bool direct)
 {
-    for (size_t i = 0; i < w->seen.n; i++) {
-        struct seen *seen = &w->seen.v[i];
-        bool same = seen->place == place && seen->step == step &&
-                    (name == NULL || seen->name == NULL ? name == seen->name : strcmp(name, seen->name) == 0);
-        if (same && (seen->direct || !direct))
-            return false;
-        if (same) {
-            seen->direct = true;
-            return true;
+    for (size_t i = 0; i < w->ret->edges.n; i++) {
+        struct mesh_lineage_edge *edge = &w->ret->edges.v[i];
+        if (edge->from == from && edge->to == w->at) {
+            edge->direct = edge->direct || direct;
+            return;
         }
     }
-    *mesh_vec_push_in(w->arena, &w->seen) = (struct seen){place, step, name, direct};
+    *mesh_vec_push_in(w->arena, &w->ret->edges) = (struct mesh_lineage_edge){from, w->at, direct};
+}
+
+/* The reader at hand reads this place. True: it is new, or new as a direct one, and what it reads is still to be followed, with
+ * w->at = *ret_at. */
+static bool enter(struct walk *w, const struct mesh_lineage_place *place, size_t *ret_at)
+{
+    size_t at = 0;
+    while (at < w->ret->places.n &&
+           (w->ret->places.v[at].owner != place->owner || strcmp(w->ret->places.v[at].name, place->name) != 0))
+        at++;
+    bool is_new = at == w->ret->places.n;
+    if (is_new)
+        *mesh_vec_push_in(w->arena, &w->ret->places) = *place;
+    add_edge(w, at, place->direct);
+    *ret_at = at; /* may be &w->at */
+    if (is_new || w->ret->places.v[at].direct || !place->direct)
+        return is_new;
+    w->ret->places.v[at].direct = true;
     return true;
+}
+
+static const char *printed(struct walk *w, const struct mesh_expr *expr)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    if (expr == NULL)
+        return NULL;
+    mesh_expr_print(expr, &text);
+    return mesh_arena_strdup(w->arena, text.p);
 }
 
 static void input_field(struct walk *w, const struct mesh_model_input *input, const char *name, bool direct)
 {
     if (name == NULL || mesh_gen_shape_member(input->shape, name) == NULL)
         return;
+    size_t at = 0;
+    enter(w,
+          &(struct mesh_lineage_place){.kind = MESH_LINEAGE_INPUT,
+                                       .name = mesh_arena_printf(w->arena, "inputPorts.%s.%s", input->name, name),
+                                       .at = input->at,
+                                       .input = input,
+                                       .field = name,
+                                       .owner = input,
+                                       .direct = direct},
+          &at);
     for (size_t i = 0; i < w->ret->sources.n; i++) {
         struct mesh_lineage_source *source = &w->ret->sources.v[i];
         if (source->input == input && strcmp(source->field, name) == 0) {
@@ -238,60 +264,130 @@ static void fold_field(struct walk *w, const struct mesh_model_stream *stream, s
     event_times(w, stream->from.v, stream->from.n, false);
 }
 
-static void stream_field(struct walk *w, const struct mesh_model_stream *stream, size_t step, const char *name, bool direct)
+/* Where the stream computes a member: the assignment, and the step it stands in (steps.n: the pattern's emit). False: it comes with
+ * the record. */
+struct origin {
+    const struct mesh_model_assign *assign;
+    size_t step;
+    bool fold, emit;
+};
+
+static bool computed(struct walk *w, const struct mesh_model_stream *stream, size_t step, const char *name, struct origin *ret)
 {
-    if (!is_new(w, stream, step, name, direct))
-        return;
-    if (step == STEP_EMIT && stream->has_pattern) {
-        const struct mesh_model_assign *assign = assign_of(stream->emit.v, stream->emit.n, name);
-        if (assign != NULL)
-            read_stream_expr(w, stream, stream->steps.n, assign->expr, direct);
-        return;
+    *ret = (struct origin){.step = stream->steps.n, .emit = step == STEP_EMIT && stream->has_pattern};
+    if (ret->emit) {
+        ret->assign = assign_of(stream->emit.v, stream->emit.n, name);
+        return true;
     }
     for (size_t at = step < stream->steps.n ? step : stream->steps.n; at > 0; at--) {
         const struct mesh_model_step *one = &stream->steps.v[at - 1];
-        const struct mesh_model_assign *assign = NULL;
+        ret->step = at - 1;
         if (one->kind == MESH_STEP_SET || one->kind == MESH_STEP_SELECT)
-            assign = assign_of(one->assigns.v, one->assigns.n, name);
-        if (assign != NULL)
-            read_stream_expr(w, stream, at - 1, assign->expr, direct);
-        if (assign != NULL || one->kind == MESH_STEP_SELECT)
-            return;
-        if (one->kind == MESH_STEP_FOLD && (assign = fold_assign_of(w, one, name)) != NULL) {
-            fold_field(w, stream, at - 1, assign->expr, direct);
-            return;
-        }
+            ret->assign = assign_of(one->assigns.v, one->assigns.n, name);
+        else if (one->kind == MESH_STEP_FOLD)
+            ret->assign = fold_assign_of(w, one, name);
+        ret->fold = one->kind == MESH_STEP_FOLD;
+        if (ret->assign != NULL || one->kind == MESH_STEP_SELECT)
+            return true;
     }
-    for (size_t i = 0; i < stream->from.n; i++)
-        from_field(w, &stream->from.v[i], name, direct);
+    return false;
+}
+
+static void stream_field(struct walk *w, const struct mesh_model_stream *stream, size_t step, const char *name, bool direct)
+{
+    struct origin origin;
+    size_t reader = w->at;
+    struct mesh_lineage_place place = {.kind = MESH_LINEAGE_STREAM,
+                                       .name = mesh_arena_printf(w->arena, "streams.%s.%s", stream->name, name),
+                                       .at = stream->at,
+                                       .owner = stream,
+                                       .direct = direct};
+    if (computed(w, stream, step, name, &origin)) {
+        if (origin.assign == NULL)
+            return; /* `select` and `emit` name all that there is */
+        place.text = printed(w, origin.assign->expr);
+        place.at = origin.assign->at;
+        place.owner = origin.assign;
+        place.aggregate = origin.fold;
+        if (enter(w, &place, &w->at)) {
+            if (origin.fold)
+                fold_field(w, stream, origin.step, origin.assign->expr, direct);
+            else
+                read_stream_expr(w, stream, origin.step, origin.assign->expr, direct);
+        }
+    } else if (step != STEP_EMIT || enter(w, &place, &w->at)) { /* a step of its own reads what came with the record */
+        for (size_t i = 0; i < stream->from.n; i++)
+            from_field(w, &stream->from.v[i], name, direct);
+    }
+    w->at = reader;
+}
+
+/* A condition: what is read until w->at is what it was decides for the reader at hand. */
+static bool decides(struct walk *w, const void *owner, struct mesh_srcref at, const struct mesh_expr *expr, const char *name)
+{
+    struct mesh_lineage_place place = {
+        .kind = MESH_LINEAGE_DECIDES, .name = name, .text = printed(w, expr), .at = at, .owner = owner};
+    size_t reader = w->at;
+    bool is_new = enter(w, &place, &w->at);
+    if (!is_new)
+        w->at = reader;
+    return is_new;
+}
+
+static const char *step_word(enum mesh_step_kind kind)
+{
+    static const char *const words[] = {
+        [MESH_STEP_WHERE] = "where",   [MESH_STEP_DEDUPE] = "dedupe", [MESH_STEP_JOIN] = "join",  [MESH_STEP_SET] = "set",
+        [MESH_STEP_SELECT] = "select", [MESH_STEP_FOLD] = "fold",     [MESH_STEP_RISES] = "rises"};
+    return words[kind];
+}
+
+static void step_decides(struct walk *w, const struct mesh_model_stream *stream, size_t i)
+{
+    const struct mesh_model_step *step = &stream->steps.v[i];
+    size_t reader = w->at;
+    bool sets = step->kind == MESH_STEP_SET || step->kind == MESH_STEP_SELECT || step->kind == MESH_STEP_FOLD;
+    const char *word = step_word(step->kind);
+    const char *name = step->kind == MESH_STEP_JOIN ? mesh_arena_printf(w->arena, "streams.%s join %s", stream->name, step->alias)
+                                                    : mesh_arena_printf(w->arena, "streams.%s %s", stream->name, word);
+    if (sets || !decides(w, step, step->at, step->where, name))
+        return;
+    read_stream_expr(w, stream, i, step->where, false);
+    read_stream_expr(w, stream, i, step->rearm, false);
+    read_stream_expr(w, stream, i, step->as_of, false);
+    for (size_t k = 0; k < step->by.n; k++)
+        read_stream_expr(w, stream, i, step->by.v[k], false);
+    if (step->kind == MESH_STEP_JOIN) {
+        input_field(w, step->table, step->table->table_by.text, false);
+        input_field(w, step->table, step->table->versioned.text, false);
+    } else if (step->kind == MESH_STEP_DEDUPE) {
+        event_times(w, stream->from.v, stream->from.n, false);
+    }
+    w->at = reader;
 }
 
 static void stream_decides(struct walk *w, const struct mesh_model_stream *stream)
 {
-    if (!is_new(w, stream, 0, NULL, false))
-        return;
     for (size_t i = 0; i < stream->from.n; i++)
         from_decides(w, &stream->from.v[i]);
-    for (size_t i = 0; i < stream->steps.n; i++) {
-        const struct mesh_model_step *step = &stream->steps.v[i];
-        read_stream_expr(w, stream, i, step->where, false);
-        read_stream_expr(w, stream, i, step->rearm, false);
-        read_stream_expr(w, stream, i, step->as_of, false);
-        for (size_t k = 0; k < step->by.n && step->kind != MESH_STEP_FOLD; k++)
-            read_stream_expr(w, stream, i, step->by.v[k], false);
-        if (step->kind == MESH_STEP_JOIN) {
-            input_field(w, step->table, step->table->table_by.text, false);
-            input_field(w, step->table, step->table->versioned.text, false);
-        } else if (step->kind == MESH_STEP_DEDUPE) {
-            event_times(w, stream->from.v, stream->from.n, false);
-        }
-    }
+    for (size_t i = 0; i < stream->steps.n; i++)
+        step_decides(w, stream, i);
+    size_t reader = w->at;
+    if (!stream->has_pattern ||
+        !decides(w, stream, stream->at, NULL, mesh_arena_printf(w->arena, "streams.%s pattern", stream->name)))
+        return;
     for (size_t i = 0; i < stream->pattern_by.n; i++)
         read_stream_expr(w, stream, stream->steps.n, stream->pattern_by.v[i], false);
-    for (size_t i = 0; i < stream->pattern.n; i++)
-        read_stream_expr(w, stream, stream->steps.n, stream->pattern.v[i].where, false);
-    if (stream->has_pattern)
-        event_times(w, stream->from.v, stream->from.n, false);
+    event_times(w, stream->from.v, stream->from.n, false);
+    w->at = reader;
+    for (size_t i = 0; i < stream->pattern.n; i++) {
+        const struct mesh_model_pattern_step *step = &stream->pattern.v[i];
+        const char *name = mesh_arena_printf(w->arena, "streams.%s pattern step %s", stream->name, step->name);
+        if (step->where == NULL || !decides(w, step, step->at, step->where, name))
+            continue;
+        read_stream_expr(w, stream, stream->steps.n, step->where, false);
+        w->at = reader;
+    }
 }
 
 /* ---- views ---- */
@@ -314,18 +410,8 @@ static void let_field(struct walk *w, const struct mesh_model_view *view, const 
         view_field(w, view, earlier.names.v[i], direct);
 }
 
-static void view_field(struct walk *w, const struct mesh_model_view *view, const char *name, bool direct)
+static void update_field(struct walk *w, const struct mesh_model_view *view, const char *name, bool direct)
 {
-    if (!is_new(w, view, 0, name, direct))
-        return;
-    if (view->window != MESH_WINDOW_NONE && (strcmp(name, "window_start") == 0 || strcmp(name, "window_end") == 0))
-        event_times(w, view->from.v, view->from.n, direct);
-    for (size_t i = 0; i < view->by.n; i++)
-        for (size_t k = 0; k < view->from.n && strcmp(view->by.v[i], name) == 0; k++)
-            from_field(w, &view->from.v[k], name, direct);
-    const struct mesh_model_assign *let = assign_of(view->let.v, view->let.n, name);
-    if (let != NULL)
-        let_field(w, view, let, direct);
     for (size_t i = 0; i < view->updates.n; i++) {
         const struct mesh_model_update *update = &view->updates.v[i];
         const struct mesh_model_assign *assign = assign_of(update->assigns.v, update->assigns.n, name);
@@ -337,19 +423,75 @@ static void view_field(struct walk *w, const struct mesh_model_view *view, const
     }
 }
 
+/* What a column says of itself: its line, and the expressions that make it. */
+static struct mesh_lineage_place column(struct walk *w, const struct mesh_model_view *view, const char *name, bool direct)
+{
+    struct mesh_lineage_place place = {.kind = MESH_LINEAGE_VIEW,
+                                       .name = mesh_arena_printf(w->arena, "views.%s.%s", view->name, name),
+                                       .at = view->at,
+                                       .owner = view,
+                                       .direct = direct};
+    const struct mesh_model_assign *let = assign_of(view->let.v, view->let.n, name);
+    if (let != NULL) {
+        place.text = printed(w, let->expr);
+        place.at = let->at;
+    }
+    for (size_t i = 0; i < view->by.n; i++)
+        if (strcmp(view->by.v[i], name) == 0)
+            place.at = view->by_at.v[i];
+    for (size_t i = 0; i < view->updates.n; i++) {
+        const struct mesh_model_update *update = &view->updates.v[i];
+        const struct mesh_model_assign *assign = assign_of(update->assigns.v, update->assigns.n, name);
+        if (assign == NULL)
+            continue;
+        const char *text = printed(w, assign->expr);
+        place.at = place.text == NULL ? assign->at : place.at;
+        place.text = place.text == NULL ? text : mesh_arena_printf(w->arena, "%s; %s", place.text, text);
+    }
+    place.aggregate = place.text != NULL;
+    return place;
+}
+
+static void view_field(struct walk *w, const struct mesh_model_view *view, const char *name, bool direct)
+{
+    struct mesh_lineage_place place = column(w, view, name, direct);
+    size_t reader = w->at;
+    if (enter(w, &place, &w->at)) {
+        if (view->window != MESH_WINDOW_NONE && (strcmp(name, "window_start") == 0 || strcmp(name, "window_end") == 0))
+            event_times(w, view->from.v, view->from.n, direct);
+        for (size_t i = 0; i < view->by.n; i++)
+            for (size_t k = 0; k < view->from.n && strcmp(view->by.v[i], name) == 0; k++)
+                from_field(w, &view->from.v[k], name, direct);
+        const struct mesh_model_assign *let = assign_of(view->let.v, view->let.n, name);
+        if (let != NULL)
+            let_field(w, view, let, direct);
+        update_field(w, view, name, direct);
+    }
+    w->at = reader;
+}
+
 static void view_decides(struct walk *w, const struct mesh_model_view *view)
 {
-    if (!is_new(w, view, 0, NULL, false))
-        return;
-    for (size_t i = 0; i < view->from.n; i++) {
+    size_t reader = w->at;
+    for (size_t i = 0; i < view->from.n; i++)
         from_decides(w, &view->from.v[i]);
-        for (size_t k = 0; k < view->by.n; k++)
-            from_field(w, &view->from.v[i], view->by.v[k], false);
+    if (decides(w, view, view->at, NULL, mesh_arena_printf(w->arena, "views.%s by", view->name))) {
+        for (size_t i = 0; i < view->from.n; i++)
+            for (size_t k = 0; k < view->by.n; k++)
+                from_field(w, &view->from.v[i], view->by.v[k], false);
+        w->at = reader;
     }
-    if (view->window != MESH_WINDOW_NONE || view->keep_us > 0)
+    if ((view->window != MESH_WINDOW_NONE || view->keep_us > 0) &&
+        decides(w, view, view->at, NULL,
+                mesh_arena_printf(w->arena, view->window != MESH_WINDOW_NONE ? "views.%s window" : "views.%s keep", view->name))) {
         event_times(w, view->from.v, view->from.n, false);
-    if (view->remove != NULL && view->remove_source < view->from.n)
+        w->at = reader;
+    }
+    if (view->remove != NULL && view->remove_source < view->from.n &&
+        decides(w, view, mesh_expr_at(view->remove), view->remove, mesh_arena_printf(w->arena, "views.%s remove", view->name))) {
         read_expr((struct reader){.walk = w, .view = view, .from = &view->from.v[view->remove_source]}, view->remove);
+        w->at = reader;
+    }
 }
 
 /* ---- the result ---- */
@@ -390,7 +532,7 @@ void mesh_lineage_of_field(struct mesh_arena *arena, const struct mesh_model_pro
                            const char *field, struct mesh_lineage *ret)
 {
     *ret = (struct mesh_lineage){0};
-    struct walk w = {.arena = arena, .product = product, .ret = ret};
+    struct walk w = {.arena = arena, .product = product, .ret = ret, .at = MESH_LINEAGE_RESULT};
     if (port->view != NULL)
         view_field(&w, port->view, field, true);
     else
@@ -402,7 +544,7 @@ void mesh_lineage_of_port(struct mesh_arena *arena, const struct mesh_model_prod
                           struct mesh_lineage *ret)
 {
     *ret = (struct mesh_lineage){0};
-    struct walk w = {.arena = arena, .product = product, .ret = ret};
+    struct walk w = {.arena = arena, .product = product, .ret = ret, .at = MESH_LINEAGE_RESULT};
     if (port->view != NULL)
         view_decides(&w, port->view);
     else

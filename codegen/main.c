@@ -25,6 +25,8 @@ static const struct {
     {"services", "[DIR]", "list the services: domain and HTTP port", 0, 1, mesh_cli_services},
     {"contract", "PRODUCT/VIEW", "print an Avro contract for the rows of a view", 1, 1, mesh_cli_contract},
     {"breaking", "[DIR]", "what changed for the readers of the mesh, since --against", 0, 1, mesh_cli_breaking},
+    {"lineage", "[DIR]", "which input fields feed which output fields, and how", 0, 1, mesh_cli_lineage},
+    {"plan", "[DIR]", "what will run: tasks, keys, states and their memory, topics", 0, 1, mesh_cli_plan},
     {"schema", "COMMAND FILE...", "Avro schemas as files: check, canonical, fingerprint, compat, decode, encode", 1, MESH_CLI_ARGS_MAX,
      mesh_cli_schema},
     {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
@@ -43,11 +45,15 @@ static void help(FILE *out)
     fprintf(out, "\nOptions:\n"
                  "  --mesh DIR                the folder of mesh.yaml (otherwise: this folder or one above it)\n"
                  "  --format FORMAT           of messages: text, json, junit, github, sarif\n"
+                 "                            lineage: text, json, openlineage, mermaid, dot; plan: text, json\n"
                  "  -o, --out DIR             generate, test: where to (otherwise: build/gen, build/test in the mesh)\n"
                  "  --domain NAME             generate: this domain only\n"
                  "  --check                   generate: write nothing; exit 1 when something would change\n"
                  "  --dry-run                 new-domain, init: show what would be written\n"
                  "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
+                 "  --product NAME            lineage, plan: this product only; PRODUCT or DOMAIN/PRODUCT\n"
+                 "  --field PORT.FIELD        lineage: the way of this field, hop by hop\n"
+                 "  --keys N                  plan: the memory of so many keys in each state (otherwise 10000)\n"
                  "  --mode MODE               schema compat: BACKWARD_TRANSITIVE (the default), BACKWARD, FORWARD, FORWARD_TRANSITIVE,\n"
                  "                            FULL, FULL_TRANSITIVE or NONE\n"
                  "  --framing FRAMING         schema decode, encode: confluent (the default), single or none\n"
@@ -75,6 +81,16 @@ static bool parse_format(const char *text, enum mesh_diag_format *ret)
     return false;
 }
 
+/* Whether --format is that of what the command prints, not only of its messages: then it judges cli->format_name itself. */
+static bool has_own_formats(const char *command)
+{
+    static const char *const own[] = {"lineage", "plan"};
+    for (size_t i = 0; i < MESH_LEN(own); i++)
+        if (strcmp(own[i], command) == 0)
+            return true;
+    return false;
+}
+
 static int run(struct mesh_cli *cli)
 {
     const char *names[MESH_LEN(commands)];
@@ -84,6 +100,8 @@ static int run(struct mesh_cli *cli)
             continue;
         if (cli->n_args < commands[i].args_min || cli->n_args > commands[i].args_max)
             return mesh_cli_fail("usage: meshgen %s %s", commands[i].name, commands[i].args);
+        if (cli->format_name != NULL && !parse_format(cli->format_name, &cli->format) && !has_own_formats(cli->command))
+            return mesh_cli_fail("--format is text, json, junit, github or sarif, not '%s'", cli->format_name);
         return commands[i].run(cli);
     }
     const char *near = mesh_did_you_mean(cli->command, names, MESH_LEN(commands));
@@ -103,7 +121,7 @@ static void aborted(int signal_number)
 }
 
 enum cli_option { OPT_MESH = 256, OPT_FORMAT, OPT_DOMAIN, OPT_CHECK, OPT_DRY_RUN, OPT_VERSION,
-                  OPT_MODE, OPT_FRAMING, OPT_PAYLOAD, OPT_READER, OPT_ID, OPT_AGAINST };
+                  OPT_MODE, OPT_FRAMING, OPT_PAYLOAD, OPT_READER, OPT_ID, OPT_AGAINST, OPT_PRODUCT, OPT_FIELD, OPT_KEYS };
 
 int main(int argc, char **argv)
 {
@@ -120,6 +138,9 @@ int main(int argc, char **argv)
         {"reader", required_argument, NULL, OPT_READER},
         {"id", required_argument, NULL, OPT_ID},
         {"against", required_argument, NULL, OPT_AGAINST},
+        {"product", required_argument, NULL, OPT_PRODUCT},
+        {"field", required_argument, NULL, OPT_FIELD},
+        {"keys", required_argument, NULL, OPT_KEYS},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPT_VERSION},
         {NULL, 0, NULL, 0},
@@ -134,8 +155,7 @@ int main(int argc, char **argv)
             cli.mesh_dir = optarg;
             break;
         case OPT_FORMAT:
-            if (!parse_format(optarg, &cli.format))
-                return mesh_cli_fail("--format is text, json, junit, github or sarif, not '%s'", optarg);
+            cli.format_name = optarg;
             break;
         case 'o':
             cli.out = optarg;
@@ -166,6 +186,15 @@ int main(int argc, char **argv)
             break;
         case OPT_AGAINST:
             cli.against = optarg;
+            break;
+        case OPT_PRODUCT:
+            cli.product = optarg;
+            break;
+        case OPT_FIELD:
+            cli.field = optarg;
+            break;
+        case OPT_KEYS:
+            cli.keys = optarg;
             break;
         case 'h':
             help(stdout);

@@ -8,7 +8,8 @@ struct planner {
     MESH_VEC(const struct mesh_model_step *) lost; /* joins of the stream at hand whose rows a change of key left behind */
     struct mesh_arena *arena;
     struct mesh_diags *diags;
-    struct mesh_plan_internal *partials;
+    MESH_VEC(struct mesh_plan_internal *) partials; /* by level; NULL: not needed */
+    MESH_VEC(uint32_t) levels; /* by root: behind how many topics of partials it stands */
     size_t errors;
 };
 
@@ -35,7 +36,17 @@ static uint32_t new_root(struct planner *p)
 {
     uint32_t root = (uint32_t)p->plan->parents.n;
     *mesh_vec_push_in(p->arena, &p->plan->parents) = root;
+    *mesh_vec_push_in(p->arena, &p->levels) = 0;
     return root;
+}
+
+static uint32_t level_of(const struct planner *p, uint32_t root)
+{
+    uint32_t level = 0;
+    for (uint32_t i = 0; i < p->levels.n; i++)
+        if (mesh_plan_root(p->plan, i) == mesh_plan_root(p->plan, root) && p->levels.v[i] > level)
+            level = p->levels.v[i];
+    return level;
 }
 
 /* ---- parts ---- */
@@ -70,6 +81,19 @@ static struct mesh_plan_internal *new_internal(struct planner *p, enum mesh_inpu
     internal->input = new_input(p, kind, cname, internal->topic);
     *mesh_vec_push_in(p->arena, &p->plan->internals) = internal;
     return internal;
+}
+
+/* A topology that wrote to the topic it reads would wait for its own time. So what stands behind partials has another topic for its own. */
+static struct mesh_plan_internal *partials_behind(struct planner *p, uint32_t level)
+{
+    while (p->partials.n <= level)
+        *mesh_vec_push_in(p->arena, &p->partials) = NULL;
+    if (p->partials.v[level] == NULL) {
+        p->partials.v[level] = new_internal(p, MESH_INPUT_PARTIALS,
+                                            level == 0 ? "partials" : mesh_arena_printf(p->arena, "partials_%u", (unsigned)level + 1));
+        p->levels.v[p->partials.v[level]->input->root] = level + 1;
+    }
+    return p->partials.v[level];
 }
 
 static void sends_to(struct planner *p, struct mesh_plan_internal *internal, uint32_t root)
@@ -153,6 +177,7 @@ static struct mesh_plan_flow *cut(struct planner *p, struct mesh_plan_flow *flow
     const char *cname = mesh_arena_printf(p->arena, "%s_by_%s", flow->cname, key);
     struct mesh_plan_internal *internal = new_internal(p, MESH_INPUT_RECORDS, cname);
     sends_to(p, internal, flow->root);
+    p->levels.v[internal->input->root] = level_of(p, flow->root);
     flow->cut = internal;
     flow->cut_key = key;
     for (size_t i = 0; i < flow->steps.n; i++)
@@ -470,16 +495,18 @@ static void plan_view(struct planner *p, struct mesh_model_view *model)
         for (size_t i = 1; i < view->sources.n; i++)
             join_roots(p->plan, view->root, view->sources.v[i].root);
     } else if (view->mergeable) {
-        if (p->partials == NULL)
-            p->partials = new_internal(p, MESH_INPUT_PARTIALS, "partials");
-        view->root = p->partials->input->root;
+        uint32_t level = 0;
+        for (size_t i = 0; i < view->sources.n; i++)
+            level = level_of(p, view->sources.v[i].root) > level ? level_of(p, view->sources.v[i].root) : level;
+        struct mesh_plan_internal *partials = partials_behind(p, level);
+        view->root = partials->input->root;
         view->partial = new_state(p, MESH_STATE_VIEW, mesh_arena_printf(p->arena, "%s_partial", model->name), view->sources.v[0].root);
         view->partial->partial = true;
         view->partial->view = view;
         for (size_t i = 1; i < view->sources.n; i++)
             *mesh_vec_push_in(p->arena, &view->partial->roots) = view->sources.v[i].root;
         for (size_t i = 0; i < view->sources.n; i++)
-            sends_to(p, p->partials, view->sources.v[i].root);
+            sends_to(p, partials, view->sources.v[i].root);
     } else {
         regroup_source(p, view);
         attached = true;
@@ -552,6 +579,14 @@ static void make_topologies(struct planner *p)
     }
 }
 
+/* Of a topology that reads what it writes, time would stand still. */
+static void check_circles(const struct mesh_plan *plan)
+{
+    for (size_t i = 0; i < plan->internals.n; i++)
+        for (size_t k = 0; k < plan->internals.v[i]->from_roots.n; k++)
+            mesh_assert(mesh_plan_root(plan, plan->internals.v[i]->from_roots.v[k]) != mesh_plan_root(plan, plan->internals.v[i]->input->root));
+}
+
 static bool streams_ready(const struct planner *p, const struct mesh_model_from *from, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -605,6 +640,7 @@ struct mesh_plan *mesh_plan_make(struct mesh_model_product *product)
         return NULL;
     mesh_plan_mark_used(p.plan);
     make_topologies(&p);
+    check_circles(p.plan);
     return p.plan;
 }
 

@@ -28,7 +28,9 @@ struct mesh_test_step {
 };
 
 /* How a member is compared. */
-enum mesh_test_type { MESH_TEST_TEXT, MESH_TEST_BOOL, MESH_TEST_INT, MESH_TEST_DOUBLE, MESH_TEST_DECIMAL, MESH_TEST_TIME, MESH_TEST_OTHER };
+enum mesh_test_type {
+    MESH_TEST_TEXT, MESH_TEST_BOOL, MESH_TEST_INT, MESH_TEST_DOUBLE, MESH_TEST_DECIMAL, MESH_TEST_TIME, MESH_TEST_OTHER
+};
 
 struct mesh_test_member {
     const char *name;
@@ -81,6 +83,7 @@ bool mesh_test_is_null(const struct mesh_yaml *node);
 struct mesh_test_records {
     struct mesh_test *test;
     const struct mesh_model_input *input;
+    const struct mesh_model_contract *contract; /* the version that writes them */
     const struct mesh_yaml *defaults;   /* a map, or NULL */
     const char *key;                    /* given, or NULL: of the record */
     int64_t at_us;                      /* given, or INT64_MIN: of the record */
@@ -91,12 +94,13 @@ void mesh_test_csv(const struct mesh_test_records *records, const char *file, st
 void mesh_test_jsonl(const struct mesh_test_records *records, const char *file, struct mesh_srcref at);
 
 /* ---- trial_build.c ---- */
-/* The program of a domain, newly compiled where something it is made of changed. 0; 1: diagnostics were added to the model; -1: err. */
+/* The program of a domain, newly compiled where something it is made of changed. 0; 1: diagnostics were added to the model; -1:
+ * err. */
 int mesh_trial_build(struct mesh_model *model, const char *out, const char *domain, const char **ret_program, struct mesh_err *err);
 
 /* Start sh -c SCRIPT with these arguments as $1..; standard output and error go to a file. */
-int mesh_trial_start(struct mesh_arena *arena, const char *script, const char *const *args, size_t n, const char *output, pid_t *ret,
-                     struct mesh_err *err);
+int mesh_trial_start(struct mesh_arena *arena, const char *script, const char *const *args, size_t n, const char *output,
+                     pid_t *ret, struct mesh_err *err);
 int mesh_trial_wait(pid_t pid); /* its status as waitpid() has it */
 
 /* ---- trial_run.c ---- */

@@ -1,5 +1,5 @@
-/* The answer's rows, messages and letters as objects with named members: messages are decoded with the contract of their port, letters
- * with the contract of the input that they came from. */
+/* The answer's rows, messages and letters as objects with named members: messages are decoded with the contract of their port,
+ * letters with the contract of the input that they came from. */
 #include "codegen/trial.h"
 
 #include "contract/datum.h"
@@ -83,7 +83,10 @@ static void put_letter(const struct mesh_test *test, const struct mesh_json *let
     for (size_t i = 0; input != NULL && input->text != NULL && i < test->product->inputs.n; i++) {
         const struct mesh_model_input *model = test->product->inputs.v[i];
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf datum = MESH_BUF_NULL;
-        if (strcmp(model->name, input->text) == 0 && put_datum(model->contract, mesh_json_get(letter, "value"), &datum))
+        bool found = false;
+        for (size_t k = 0; strcmp(model->name, input->text) == 0 && k < model->contract->reads.n && !found; k++)
+            found = put_datum(model->contract->reads.v[k], mesh_json_get(letter, "value"), &datum);
+        if (found)
             mesh_buf_printf(out, ",\"record\":%s", datum.p);
     }
     mesh_buf_putc(out, '}');

@@ -1,6 +1,6 @@
 /* The program of a domain: its generated code, a main() of its own, libmesh. It is compiled by the C compiler directly and without
- * optimisation, because that is what somebody waits for who changes a line and asks again: objects are kept, each beside the hash of
- * all that it was made of, and so is the program. */
+ * optimisation, because that is what somebody waits for who changes a line and asks again: objects are kept, each beside the hash
+ * of all that it was made of, and so is the program. */
 #include "codegen/emit.h"
 #include "codegen/template.h"
 #include "codegen/trial.h"
@@ -27,14 +27,14 @@ extern char **environ;
 
 struct build {
     struct mesh_arena *arena;
-    const char *dir; /* of the domain, generated */
-    struct mesh_buf common; /* what every object depends on */
+    const char *dir;                /* of the domain, generated */
+    struct mesh_buf common;         /* what every object depends on */
     MESH_VEC(const char *) sources; /* names */
 };
 
 /* ---- commands ---- */
-int mesh_trial_start(struct mesh_arena *arena, const char *script, const char *const *args, size_t n, const char *output, pid_t *ret,
-                     struct mesh_err *err)
+int mesh_trial_start(struct mesh_arena *arena, const char *script, const char *const *args, size_t n, const char *output,
+                     pid_t *ret, struct mesh_err *err)
 {
     const char **argv = mesh_arena_alloc(arena, (n + 5) * sizeof *argv);
     argv[0] = "sh";
@@ -64,8 +64,8 @@ static int said(const char *what, const char *output, struct mesh_err *err)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     (void)mesh_fs_read(output, SOURCE_BYTES_MAX, &text, NULL);
-    return mesh_err_set(err, MESH_ERR_FATAL, "test.compile", "%s:\n%.*s", what, text.n > OUTPUT_SHOWN_MAX ? OUTPUT_SHOWN_MAX : (int)text.n,
-                        text.p == NULL ? "" : text.p);
+    return mesh_err_set(err, MESH_ERR_FATAL, "test.compile", "%s:\n%.*s", what,
+                        text.n > OUTPUT_SHOWN_MAX ? OUTPUT_SHOWN_MAX : (int)text.n, text.p == NULL ? "" : text.p);
 }
 
 /* ---- what it depends on ---- */
@@ -78,7 +78,8 @@ static void add_files(struct build *b, const char *folder, const char *begin, co
     for (size_t i = 0; i < n; i++) {
         struct stat st;
         size_t length = strlen(names[i]);
-        if (strncmp(names[i], begin, strlen(begin)) != 0 || length < strlen(end) || strcmp(names[i] + length - strlen(end), end) != 0 ||
+        if (strncmp(names[i], begin, strlen(begin)) != 0 || length < strlen(end) ||
+            strcmp(names[i] + length - strlen(end), end) != 0 ||
             stat(mesh_arena_printf(b->arena, "%s/%s", folder, names[i]), &st) != 0)
             continue;
         mesh_buf_printf(&b->common, "%s %lld %lld.%09ld\n", names[i], (long long)st.st_size, (long long)st.st_mtim.tv_sec,
@@ -176,7 +177,8 @@ static int finish(struct build *b, struct job *job, int r, struct mesh_err *err)
     job->pid = 0;
     if (r < 0)
         return r;
-    return fine ? remember(b, job->object, job->hex, err) : said(mesh_arena_printf(b->arena, "%s: the compiler says", job->object), job->output, err);
+    return fine ? remember(b, job->object, job->hex, err)
+                : said(mesh_arena_printf(b->arena, "%s: the compiler says", job->object), job->output, err);
 }
 
 /* All that is not current, a few at a time. */
@@ -239,7 +241,8 @@ int mesh_trial_build(struct mesh_model *model, const char *out, const char *doma
     int r = mesh_generate(model, &options, &result, err);
     if (r != 0)
         return r;
-    mesh_cleanup(build_deinit) struct build b = {.arena = model->arena, .dir = mesh_arena_printf(model->arena, "%s/%s", out, domain)};
+    mesh_cleanup(build_deinit) struct build b = {.arena = model->arena,
+                                                 .dir = mesh_arena_printf(model->arena, "%s/%s", out, domain)};
     if (add_platform(&b, err) < 0 || write_main(model, &b, domain, err) < 0)
         return -1;
     const char **objects = mesh_arena_alloc(b.arena, b.sources.n * sizeof *objects);

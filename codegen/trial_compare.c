@@ -1,7 +1,7 @@
 /* What there is beside what was expected, and the other runs beside the first.
  *
- * Rows that are as expected are paired first. What is left is paired by how many members agree, so that a row with one wrong number is
- * shown as this row with a wrong number, and not as one row too few and one too many. */
+ * Rows that are as expected are paired first. What is left is paired by how many members agree, so that a row with one wrong number
+ * is shown as this row with a wrong number, and not as one row too few and one too many. */
 #include "codegen/trial.h"
 
 #include "base/text.h"
@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DECIMAL_SCALE     18
-#define SHOWN_ITEMS_MAX   5   /* unexpected rows that are shown */
-#define SHOWN_BYTES_MAX   400 /* of one */
-#define UNPAIRED          SIZE_MAX
+#define DECIMAL_SCALE   18
+#define SHOWN_ITEMS_MAX 5   /* unexpected rows that are shown */
+#define SHOWN_BYTES_MAX 400 /* of one */
+#define UNPAIRED        SIZE_MAX
 
 /* ---- values ---- */
 static bool near_enough(const char *a, const char *b, double tolerance)
@@ -27,7 +27,8 @@ static bool near_enough(const char *a, const char *b, double tolerance)
 static bool same_decimal(const char *a, const char *b)
 {
     mesh_dec x = 0, y = 0;
-    return mesh_text_parse_dec(mesh_str_of(a), DECIMAL_SCALE, &x) == 0 && mesh_text_parse_dec(mesh_str_of(b), DECIMAL_SCALE, &y) == 0 && x == y;
+    return mesh_text_parse_dec(mesh_str_of(a), DECIMAL_SCALE, &x) == 0 &&
+           mesh_text_parse_dec(mesh_str_of(b), DECIMAL_SCALE, &y) == 0 && x == y;
 }
 
 static bool same_time(const char *a, const char *b)
@@ -132,8 +133,8 @@ static const char *about_text(struct mesh_test *test, const struct mesh_test_exp
 
 static const char *item_text(const struct mesh_test_expect *expect)
 {
-    return expect->about == MESH_TEST_DEAD   ? "letter"
-           : expect->about == MESH_TEST_LATE ? "record"
+    return expect->about == MESH_TEST_DEAD                                  ? "letter"
+           : expect->about == MESH_TEST_LATE                                ? "record"
            : expect->port != NULL && expect->port->kind == MESH_MODEL_KAFKA ? "message"
                                                                             : "row";
 }
@@ -151,7 +152,8 @@ static void put_actual(struct mesh_buf *out, const struct mesh_json *json)
 {
     if (json == NULL)
         mesh_buf_puts(out, "(not there)");
-    else if (json->kind == MESH_JSON_STRING && mesh_utf8_valid(json->text, json->n) == json->n && strpbrk(json->text, "\n\t\"") == NULL)
+    else if (json->kind == MESH_JSON_STRING && mesh_utf8_valid(json->text, json->n) == json->n &&
+             strpbrk(json->text, "\n\t\"") == NULL)
         mesh_buf_puts(out, json->text);
     else
         put_raw(out, json);
@@ -204,25 +206,27 @@ static const char *list_of(struct mesh_test *test, const struct mesh_test_actual
     return mesh_arena_str(test->diags.arena, (struct mesh_str){out.p == NULL ? "" : out.p, (uint32_t)out.n});
 }
 
-static void differs(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_yaml *want, const struct mesh_json *item)
+static void differs(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_yaml *want,
+                    const struct mesh_json *item)
 {
-    struct mesh_diag *diag = mesh_diag_add(&test->diags, MESH_ERROR, "MT005", want->at, "%s: this %s is different", about_text(test, expect),
-                                           item_text(expect));
+    struct mesh_diag *diag = mesh_diag_add(&test->diags, MESH_ERROR, "MT005", want->at, "%s: this %s is different",
+                                           about_text(test, expect), item_text(expect));
     mesh_diag_why(&test->diags, diag, "%s", diff(test, expect, want, item));
 }
 
 static void is_missing(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_yaml *want,
                        const struct mesh_test_actuals *actuals)
 {
-    struct mesh_diag *diag = mesh_diag_add(&test->diags, MESH_ERROR, "MT005", want->at, "%s: there is no such %s", about_text(test, expect),
-                                           item_text(expect));
+    struct mesh_diag *diag = mesh_diag_add(&test->diags, MESH_ERROR, "MT005", want->at, "%s: there is no such %s",
+                                           about_text(test, expect), item_text(expect));
     if (actuals->list.n == 0)
         mesh_diag_why(&test->diags, diag, "there is none at all%s", expect->key == NULL ? "" : " with this key");
     else
         mesh_diag_why(&test->diags, diag, "what there is:%s", list_of(test, actuals, NULL));
 }
 
-static void too_many(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_test_actuals *actuals, const size_t *pair)
+static void too_many(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_test_actuals *actuals,
+                     const size_t *pair)
 {
     size_t n = 0;
     for (size_t i = 0; i < actuals->list.n; i++)
@@ -236,7 +240,8 @@ static void too_many(struct mesh_test *test, const struct mesh_test_expect *expe
 }
 
 /* ---- pairing ---- */
-static void pair_in_order(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_test_actuals *actuals, size_t *pair)
+static void pair_in_order(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_test_actuals *actuals,
+                          size_t *pair)
 {
     size_t at = 0;
     for (size_t i = 0; i < expect->items.n; i++) {
@@ -255,12 +260,14 @@ static void pair_in_order(struct mesh_test *test, const struct mesh_test_expect 
     }
 }
 
-static void pair_any(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_test_actuals *actuals, size_t *pair)
+static void pair_any(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_test_actuals *actuals,
+                     size_t *pair)
 {
     bool *met = mesh_arena_alloc(test->diags.arena, expect->items.n + 1);
     for (size_t i = 0; i < expect->items.n; i++)
         for (size_t k = 0; k < actuals->list.n && !met[i]; k++)
-            if (pair[k] == UNPAIRED && agreeing(test, expect, expect->items.v[i], actuals->list.v[k]) == expect->items.v[i]->entries.n) {
+            if (pair[k] == UNPAIRED &&
+                agreeing(test, expect, expect->items.v[i], actuals->list.v[k]) == expect->items.v[i]->entries.n) {
                 pair[k] = i;
                 met[i] = true;
             }
@@ -328,9 +335,11 @@ static void put_only_in(struct mesh_buf *out, char sign, const struct mesh_json 
     }
 }
 
-static void compare_lists(struct mesh_test *test, const char *what, const struct mesh_json *first, const struct mesh_json *second, bool promised)
+static void compare_lists(struct mesh_test *test, const char *what, const struct mesh_json *first, const struct mesh_json *second,
+                          bool promised)
 {
-    if (first == NULL || second == NULL || first->kind != MESH_JSON_ARRAY || second->kind != MESH_JSON_ARRAY || same_bytes(first, second))
+    if (first == NULL || second == NULL || first->kind != MESH_JSON_ARRAY || second->kind != MESH_JSON_ARRAY ||
+        same_bytes(first, second))
         return;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
     put_only_in(&out, '-', first, second);
@@ -340,11 +349,13 @@ static void compare_lists(struct mesh_test *test, const char *what, const struct
     mesh_diag_why(&test->diags, diag, "- the first run, + another%s", out.p == NULL ? ": the order" : out.p);
     if (!promised)
         mesh_diag_fix(&test->diags, diag,
-                      "records came behind what an idle input had let close, so that their order matters: give them before the 'pass', or expect "
+                      "records came behind what an idle input had let close, so that their order matters: give them before the "
+                      "'pass', or expect "
                       "only what does not depend on it");
 }
 
-static void compare_maps(struct mesh_test *test, const char *what, const struct mesh_json *first, const struct mesh_json *second, bool promised)
+static void compare_maps(struct mesh_test *test, const char *what, const struct mesh_json *first, const struct mesh_json *second,
+                         bool promised)
 {
     for (uint32_t i = 0; first != NULL && first->kind == MESH_JSON_OBJECT && i < first->n; i++)
         compare_lists(test, mesh_arena_printf(test->diags.arena, "%s '%s'", what, first->keys[i]), first->values[i],

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define CANDIDATES_MAX 256
+#define CANDIDATES_MAX  256
 #define PSEUDONYM_BYTES 16
 
 /* ---- reporting ---- */
@@ -20,7 +20,8 @@ static struct mesh_diag *report(struct mesh_test *test, const char *code, struct
 }
 
 /* "there is no view 'x'": with the nearest of the names, or all of them. */
-static void not_there(struct mesh_test *test, struct mesh_srcref at, const char *what, const char *name, const char *const *names, size_t n)
+static void not_there(struct mesh_test *test, struct mesh_srcref at, const char *what, const char *name, const char *const *names,
+                      size_t n)
 {
     struct mesh_diag *diag = mesh_diag_add(&test->diags, MESH_ERROR, "MT001", at, "there is no %s '%s'", what, name);
     const char *near = mesh_did_you_mean(name, names, n);
@@ -68,7 +69,8 @@ static enum mesh_test_type type_of(const struct mesh_gen_type *type)
     return MESH_TEST_OTHER;
 }
 
-static void add_member(struct mesh_test *test, struct mesh_test_expect *expect, const char *name, enum mesh_test_type type, const char *subject)
+static void add_member(struct mesh_test *test, struct mesh_test_expect *expect, const char *name, enum mesh_test_type type,
+                       const char *subject)
 {
     if (mesh_test_member(expect, name) == NULL)
         *mesh_vec_push_in(test->diags.arena, &expect->members) = (struct mesh_test_member){name, type, subject};
@@ -106,7 +108,8 @@ static void members_of_port(struct mesh_test *test, struct mesh_test_expect *exp
         bool message = expect->port->kind == MESH_MODEL_KAFKA;
         if (field->protect == MESH_DROP && !message)
             continue;
-        add_member(test, expect, field->name, field->protect == MESH_PSEUDONYM ? MESH_TEST_TEXT : type_of(&field->type), field->subject);
+        add_member(test, expect, field->name, field->protect == MESH_PSEUDONYM ? MESH_TEST_TEXT : type_of(&field->type),
+                   field->subject);
         if (expect->port->key.text != NULL && strcmp(field->name, expect->port->key.text) == 0)
             key_subject = field->subject;
     }
@@ -149,9 +152,8 @@ const char *mesh_test_pseudonym(struct mesh_arena *arena, const struct mesh_test
 static void check_value(struct mesh_test *test, const struct mesh_test_member *member, const struct mesh_yaml *node)
 {
     static const char *const wanted[] = {
-        [MESH_TEST_TEXT] = "text",           [MESH_TEST_BOOL] = "true or false",
-        [MESH_TEST_INT] = "a whole number",  [MESH_TEST_DOUBLE] = "a number",
-        [MESH_TEST_DECIMAL] = "a number",    [MESH_TEST_TIME] = "a time like 2026-11-21T10:00:00Z",
+        [MESH_TEST_TEXT] = "text",       [MESH_TEST_BOOL] = "true or false", [MESH_TEST_INT] = "a whole number",
+        [MESH_TEST_DOUBLE] = "a number", [MESH_TEST_DECIMAL] = "a number",   [MESH_TEST_TIME] = "a time like 2026-11-21T10:00:00Z",
         [MESH_TEST_OTHER] = "",
     };
     if (member->type == MESH_TEST_OTHER || mesh_test_is_null(node))
@@ -172,8 +174,8 @@ static void check_value(struct mesh_test *test, const struct mesh_test_member *m
         fine = mesh_text_parse_time(text, &number) == 0;
     if (!fine)
         mesh_diag_fix(&test->diags,
-                      mesh_diag_add(&test->diags, MESH_ERROR, "MT004", node->at, "'%s' can never be this", member->name), "write %s%s",
-                      wanted[member->type], member->type == MESH_TEST_TEXT ? ", or { pseudonym: of this }" : "");
+                      mesh_diag_add(&test->diags, MESH_ERROR, "MT004", node->at, "'%s' can never be this", member->name),
+                      "write %s%s", wanted[member->type], member->type == MESH_TEST_TEXT ? ", or { pseudonym: of this }" : "");
 }
 
 static void check_item(struct mesh_test *test, const struct mesh_test_expect *expect, const struct mesh_yaml *item)
@@ -244,8 +246,9 @@ static const struct mesh_yaml_entry *one_of(struct mesh_test *test, const struct
         if (!mesh_bind_word_in(words, map->entries.v[i].key, NULL))
             continue;
         if (found != NULL) {
-            makes_no_sense(test, map->entries.v[i].key_at,
-                           mesh_arena_printf(test->diags.arena, "'%s' and '%s' do not go together", found->key, map->entries.v[i].key), fix);
+            makes_no_sense(
+                test, map->entries.v[i].key_at,
+                mesh_arena_printf(test->diags.arena, "'%s' and '%s' do not go together", found->key, map->entries.v[i].key), fix);
             return NULL;
         }
         found = &map->entries.v[i];
@@ -257,11 +260,11 @@ static const struct mesh_yaml_entry *one_of(struct mesh_test *test, const struct
 
 static void add_items(struct mesh_test *test, struct mesh_test_expect *expect, const struct mesh_yaml *map)
 {
-    const struct mesh_yaml_entry *list =
-        one_of(test, map, expect->about == MESH_TEST_DEAD   ? "deadLetters"
-                          : expect->about == MESH_TEST_LATE ? "late"
-                                                            : "rows messages absent",
-               "write one of rows, messages or 'absent: true'");
+    const struct mesh_yaml_entry *list = one_of(test, map,
+                                                expect->about == MESH_TEST_DEAD   ? "deadLetters"
+                                                : expect->about == MESH_TEST_LATE ? "late"
+                                                                                  : "rows messages absent",
+                                                "write one of rows, messages or 'absent: true'");
     if (list == NULL)
         return;
     if (strcmp(list->key, "absent") == 0) {
@@ -284,7 +287,8 @@ static void add_items(struct mesh_test *test, struct mesh_test_expect *expect, c
 static void add_expect(struct mesh_test *test, const struct mesh_yaml *map)
 {
     struct mesh_test_expect expect = {.at = map->at};
-    const struct mesh_yaml_entry *about = one_of(test, map, "view port deadLetters late", "write one of view, port, deadLetters or late");
+    const struct mesh_yaml_entry *about =
+        one_of(test, map, "view port deadLetters late", "write one of view, port, deadLetters or late");
     if (about == NULL)
         return;
     expect.at = about->key_at;
@@ -292,7 +296,8 @@ static void add_expect(struct mesh_test *test, const struct mesh_yaml *map)
     expect.more = mesh_bind_bool(&mesh_bind_test, map, "expect[].more");
     expect.ordered = mesh_bind_bool(&mesh_bind_test, map, "expect[].ordered");
     const struct mesh_yaml *tolerance = mesh_yaml_get(map, "tolerance");
-    if (tolerance != NULL && (mesh_text_parse_double(mesh_str_of(tolerance->text), &expect.tolerance) != 0 || !(expect.tolerance >= 0)))
+    if (tolerance != NULL &&
+        (mesh_text_parse_double(mesh_str_of(tolerance->text), &expect.tolerance) != 0 || !(expect.tolerance >= 0)))
         makes_no_sense(test, tolerance->at, "a tolerance is a number, not below 0", "write 0.001");
     if (strcmp(about->key, "view") == 0) {
         expect.about = MESH_TEST_VIEW;
@@ -347,7 +352,8 @@ static int digit(char c)
 static void add_raw(const struct mesh_test_records *records, const struct mesh_yaml *bytes)
 {
     struct mesh_test *test = records->test;
-    struct mesh_test_step step = {.input = records->input, .time_us = records->at_us != INT64_MIN ? records->at_us : last_time(test)};
+    struct mesh_test_step step = {.input = records->input,
+                                  .time_us = records->at_us != INT64_MIN ? records->at_us : last_time(test)};
     if (records->key != NULL)
         step.key = mesh_str_of(records->key);
     if (bytes != NULL) {
@@ -364,6 +370,26 @@ static void add_raw(const struct mesh_test_records *records, const struct mesh_y
         step.value = (struct mesh_str){to, (uint32_t)n};
     }
     *mesh_vec_push_in(test->diags.arena, &test->steps) = step;
+}
+
+/* The version that writes the records; NULL after a diagnostic. */
+static const struct mesh_model_contract *find_version(struct mesh_test *test, const struct mesh_model_input *input,
+                                                      const struct mesh_yaml *map)
+{
+    const struct mesh_yaml *version = mesh_yaml_get(map, "version");
+    const struct mesh_model_contract *named = input->contract;
+    const char *names[CANDIDATES_MAX];
+    size_t n = 0;
+    if (version == NULL)
+        return named;
+    for (size_t i = 0; i < named->reads.n; i++) {
+        if (named->reads.v[i]->version == (int)mesh_bind_integer(&mesh_bind_test, map, "given[].version"))
+            return named->reads.v[i];
+        if (n < CANDIDATES_MAX)
+            names[n++] = mesh_arena_printf(test->diags.arena, "%d", named->reads.v[i]->version);
+    }
+    not_there(test, version->at, "version", version->text, names, n);
+    return NULL;
 }
 
 static void add_given(struct mesh_test *test, const struct mesh_yaml *map, const struct mesh_yaml *defaults)
@@ -385,7 +411,8 @@ static void add_given(struct mesh_test *test, const struct mesh_yaml *map, const
     const struct mesh_yaml *at = mesh_yaml_get(map, "at");
     if (at != NULL && mesh_text_parse_time(mesh_str_of(at->text), &records.at_us) != 0)
         makes_no_sense(test, at->at, "this is no time", "write 2026-11-21T10:00:00Z");
-    if (records.input == NULL || way == NULL)
+    records.contract = records.input == NULL ? NULL : find_version(test, records.input, map);
+    if (records.contract == NULL || way == NULL)
         return;
     records.defaults = mesh_yaml_get(defaults, records.input->name);
     if (strcmp(way->key, "record") == 0)
@@ -420,7 +447,8 @@ static void find_product(struct mesh_test *test, const struct mesh_yaml *root)
     if (name == NULL && n == 1)
         test->product = last;
     else if (name == NULL)
-        makes_no_sense(test, (struct mesh_srcref){root->at.source, 0, 0}, "this domain has several products", "write 'product: NAME'");
+        makes_no_sense(test, (struct mesh_srcref){root->at.source, 0, 0}, "this domain has several products",
+                       "write 'product: NAME'");
     else if (test->product == NULL)
         not_there(test, name->at, "product", name->text, names, n);
 }

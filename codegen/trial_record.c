@@ -24,7 +24,8 @@ static bool is_json_number(const char *text)
     if (!isdigit((unsigned char)*p) || (p[0] == '0' && isdigit((unsigned char)p[1])))
         return false;
     double v = 0;
-    return strspn(p, "0123456789.eE+-") == strlen(p) && p[strlen(p) - 1] != '.' && mesh_text_parse_double(mesh_str_of(text), &v) == 0;
+    return strspn(p, "0123456789.eE+-") == strlen(p) && p[strlen(p) - 1] != '.' &&
+           mesh_text_parse_double(mesh_str_of(text), &v) == 0;
 }
 
 static bool is_number_kind(enum mesh_avro_kind kind)
@@ -171,15 +172,20 @@ static const struct mesh_json *decoded(struct mesh_arena *arena, const struct me
     return mesh_json_parse(arena, mesh_source_new(arena, "record", copy, json.n), &none, "MT002");
 }
 
-static const struct mesh_yaml *with_defaults(struct mesh_arena *arena, const struct mesh_yaml *record, const struct mesh_yaml *defaults)
+/* Another version need not have all fields that there are defaults for. */
+static const struct mesh_yaml *with_defaults(struct mesh_arena *arena, const struct mesh_test_records *records,
+                                             const struct mesh_yaml *record)
 {
+    const struct mesh_yaml *defaults = records->defaults;
+    bool other = records->contract != records->input->contract;
     if (defaults == NULL || defaults->kind != MESH_YAML_MAP)
         return record;
     struct mesh_yaml *all = mesh_arena_new(arena, struct mesh_yaml);
     all->kind = MESH_YAML_MAP;
     all->at = record->at;
     for (size_t i = 0; i < defaults->entries.n; i++)
-        if (mesh_yaml_entry(record, defaults->entries.v[i].key) == NULL)
+        if (mesh_yaml_entry(record, defaults->entries.v[i].key) == NULL &&
+            (!other || mesh_schema_field(records->contract->schema, defaults->entries.v[i].key) != NULL))
             *mesh_vec_push_in(arena, &all->entries) = defaults->entries.v[i];
     for (size_t i = 0; i < record->entries.n; i++)
         *mesh_vec_push_in(arena, &all->entries) = record->entries.v[i];
@@ -191,13 +197,13 @@ void mesh_test_record(const struct mesh_test_records *records, struct mesh_yaml 
     struct mesh_test *test = records->test;
     struct mesh_arena *arena = test->diags.arena;
     const struct mesh_model_input *input = records->input;
-    const struct mesh_schema *schema = input->contract->schema;
+    const struct mesh_schema *schema = records->contract->schema;
     if (record->kind != MESH_YAML_MAP) {
         mesh_diag_fix(&test->diags, mesh_diag_add(&test->diags, MESH_ERROR, "MT002", record->at, "a record is a map of its fields"),
                       "write { field: value }");
         return;
     }
-    const struct mesh_yaml *all = with_defaults(arena, record, records->defaults);
+    const struct mesh_yaml *all = with_defaults(arena, records, record);
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf json = MESH_BUF_NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf datum = MESH_BUF_NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf value = MESH_BUF_NULL;
@@ -205,16 +211,19 @@ void mesh_test_record(const struct mesh_test_records *records, struct mesh_yaml 
     if (!put_json(test, schema, all, &json))
         return;
     if (mesh_datum_from_json(schema, (struct mesh_str){json.p, (uint32_t)json.n}, &datum, &err) < 0) {
-        struct mesh_diag *diag = mesh_diag_add(&test->diags, MESH_ERROR, "MT002", place_of(all, err.text), "%s: %s",
-                                               input->contract->name, strncmp(err.text, WHOLE, sizeof WHOLE - 1) == 0 ? err.text + sizeof WHOLE - 1 : err.text);
+        struct mesh_diag *diag =
+            mesh_diag_add(&test->diags, MESH_ERROR, "MT002", place_of(all, err.text), "%s: %s", records->contract->name,
+                          strncmp(err.text, WHOLE, sizeof WHOLE - 1) == 0 ? err.text + sizeof WHOLE - 1 : err.text);
         if (strcmp(err.code, "json.missing") == 0)
             mesh_diag_fix(&test->diags, diag, "give it here, or for all records under 'defaults: { %s: { ... } }'", input->name);
         return;
     }
-    mesh_frame_write_id(&value, input->contract->local_id);
+    mesh_frame_write_id(&value, records->contract->local_id);
     mesh_buf_add(&value, datum.p == NULL ? "" : datum.p, datum.n);
     const struct mesh_json *fields = decoded(arena, schema, &datum);
-    const char *key_field = input->key.text != NULL ? input->key.text : input->product_port != NULL ? input->product_port->key.text : NULL;
+    const char *key_field = input->key.text != NULL       ? input->key.text
+                            : input->product_port != NULL ? input->product_port->key.text
+                                                          : NULL;
     struct mesh_test_step step = {.input = input};
     if (records->key != NULL || key_field != NULL)
         step.key = mesh_str_of(records->key != NULL ? records->key : key_text(arena, mesh_json_get(fields, key_field)));
@@ -309,8 +318,8 @@ void mesh_test_csv(const struct mesh_test_records *records, const char *file, st
             continue; /* an empty line */
         if (n != head.n) {
             mesh_diag_fix(&test->diags,
-                          mesh_diag_add(&test->diags, MESH_ERROR, "MT003", row->at, "this line has %zu cell%s, the first line has %zu", n,
-                                        n == 1 ? "" : "s", head.n),
+                          mesh_diag_add(&test->diags, MESH_ERROR, "MT003", row->at,
+                                        "this line has %zu cell%s, the first line has %zu", n, n == 1 ? "" : "s", head.n),
                           "a cell with a comma stands in double quotes");
             return;
         }
@@ -319,7 +328,8 @@ void mesh_test_csv(const struct mesh_test_records *records, const char *file, st
 }
 
 /* JSON as the tree that YAML would give; places move by the line's offset. */
-static struct mesh_yaml *tree_of(struct mesh_arena *arena, const struct mesh_json *json, const struct mesh_source *file, uint32_t offset)
+static struct mesh_yaml *tree_of(struct mesh_arena *arena, const struct mesh_json *json, const struct mesh_source *file,
+                                 uint32_t offset)
 {
     struct mesh_srcref at = {file, json->at.begin + offset, json->at.end + offset};
     static const char *const bools[] = {"false", "true"};
@@ -356,8 +366,8 @@ void mesh_test_jsonl(const struct mesh_test_records *records, const char *file, 
         const struct mesh_json *json = mesh_json_parse(arena, mesh_source_new(arena, source->path, line, n), &own, "MT003");
         if (json == NULL) {
             const struct mesh_diag *first = own.list.v[0];
-            mesh_diag_add(&test->diags, MESH_ERROR, "MT003", (struct mesh_srcref){source, first->at.begin + begin, first->at.end + begin}, "%s",
-                          first->text);
+            mesh_diag_add(&test->diags, MESH_ERROR, "MT003",
+                          (struct mesh_srcref){source, first->at.begin + begin, first->at.end + begin}, "%s", first->text);
             return;
         }
         mesh_test_record(records, tree_of(arena, json, source, begin));

@@ -1,5 +1,5 @@
-/* One process for the tests of a domain. What it is told and what it says are files beside the program, which stay there for whoever
- * wants to look. A test at which the program dies gets the blame, and the others go on in a new one. */
+/* One process for the tests of a domain. What it is told and what it says are files beside the program, which stay there for
+ * whoever wants to look. A test at which the program dies gets the blame, and the others go on in a new one. */
 #include "codegen/trial.h"
 
 #include "base/fs.h"
@@ -62,11 +62,11 @@ static void blame(struct mesh_test *test, int status, const char *said)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     (void)mesh_fs_read(said, ANSWERS_BYTES_MAX, &text, NULL);
-    struct mesh_diag *diag =
-        WIFSIGNALED(status)
-            ? mesh_diag_add(&test->diags, MESH_ERROR, "MT007", test->at, "the product died of signal %d (%s)", WTERMSIG(status),
-                            strsignal(WTERMSIG(status)))
-            : mesh_diag_add(&test->diags, MESH_ERROR, "MT007", test->at, "the product ended with exit code %d", WEXITSTATUS(status));
+    struct mesh_diag *diag = WIFSIGNALED(status)
+                                 ? mesh_diag_add(&test->diags, MESH_ERROR, "MT007", test->at, "the product died of signal %d (%s)",
+                                                 WTERMSIG(status), strsignal(WTERMSIG(status)))
+                                 : mesh_diag_add(&test->diags, MESH_ERROR, "MT007", test->at, "the product ended with exit code %d",
+                                                 WEXITSTATUS(status));
     while (text.n > 0 && text.p[text.n - 1] == '\n')
         text.p[--text.n] = '\0';
     if (text.n > 0)

@@ -55,6 +55,8 @@ static const struct setting settings[] = {
     {"MESH_MONGO_URI", TEXT, AT(mongo_uri), "", 0, 0, true, "MongoDB for the mongo ports; none: those ports are off"},
     {"MESH_MONGO_URI_FILE", TEXT, AT(mongo_uri_file), "", 0, 0, false, "file that holds that URI, so that its password is nowhere else"},
     {"MESH_MONGO_DATABASE", TEXT, AT(mongo_database), "mesh", 0, 0, false, "database when the URI names none"},
+    {MESH_LETTER_KEY_FILE_NAME, TEXT, AT(letter_key_file), "", 0, 0, false,
+     "file that holds the key, 64 hex digits, with which personal dead letters are sealed"},
     {"MESH_HTTP_LISTEN", TEXT, AT(http_listen), "", 0, 0, false, "address:port; port 0: a free one"},
     {"MESH_HTTP_INSECURE", BOOLEAN, AT(http_insecure), "0", 0, 0, false, "allow plain HTTP on other addresses than loopback"},
     {"MESH_HTTP_CLIENT_RATE", NUMBER, AT(http_client_rate), "0", 0, 1000000, false,
@@ -301,6 +303,8 @@ static void read_files(struct loading *l)
     struct mesh_err err = {0};
     char *uri = NULL;
     (void)mesh_kafka_security_load(&config->kafka_security, config->kafka_brokers, say, l);
+    if (mesh_letters_load(MESH_LETTER_KEY_FILE_NAME, config->letter_key_file, &config->letters, &err) < 0)
+        problem(l, "%s", err.text);
     if (config->mongo_uri_file[0] == '\0')
         return;
     if (config->mongo_uri[0] != '\0')
@@ -351,5 +355,6 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
 void mesh_config_deinit(struct mesh_config *config)
 {
     mesh_kafka_security_deinit(&config->kafka_security);
+    mesh_letters_deinit(&config->letters);
     mesh_arena_deinit(&config->arena);
 }

@@ -10,12 +10,15 @@
 #ifndef MESH_APP_CONFIG_H
 #define MESH_APP_CONFIG_H
 
+#include "app/letters.h"
 #include "base/arena.h"
 #include "base/log.h"
 #include "io/kafka_security.h"
 #include "mesh/product.h"
 
 #include <stdio.h>
+
+#define MESH_LETTER_KEY_FILE_NAME "MESH_LETTER_KEY_FILE"
 
 struct mesh_config {
     const char *kafka_brokers;
@@ -37,6 +40,8 @@ struct mesh_config {
     int64_t commit_interval_ms;
     enum mesh_log_level log_level;
     struct mesh_str *pseudonym_keys; /* per product; empty: none */
+    const char *letter_key_file;     /* "": none */
+    struct mesh_letters letters;     /* the key in it; the struct must stay where it is */
 
     struct mesh_arena arena;
 };

@@ -199,6 +199,11 @@ static int run(struct service *s)
     mesh_log_set_level(s->config.log_level);
     mesh_log_set_context("service", s->declared->domain);
     mesh_kafka_security_warn(&s->config.kafka_security, s->config.kafka_brokers, warn, NULL);
+    for (uint32_t i = 0; i < s->declared->n_products; i++) {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+        if (mesh_letters_warning(&s->config.letters, s->declared->products[i], MESH_LETTER_KEY_FILE_NAME, &text))
+            warn(NULL, text.p);
+    }
     s->metrics = mesh_metrics_new();
     mesh_metric_set(mesh_metric_gauge(s->metrics, "mesh_build_info", "Version of the platform", "version", MESH_VERSION, "service",
                                       s->declared->domain, NULL),

@@ -1,4 +1,5 @@
-/* The same calls in the same order as app/worker.c, everything else made of arrays. A phase is the records up to the next `pass`. */
+/* The same calls in the same order as app/worker.c, everything else made of arrays. A phase is the records up to the next `pass`.
+ */
 #include "app/trial.h"
 
 #include "base/clock.h"
@@ -9,24 +10,24 @@
 
 #include <stdlib.h>
 
-#define FRAME_HEAD_BYTES  12 /* of store/log.h: length and checksum */
-#define COMMIT_US         200000
-#define GENERATION        1
-#define NOW_FIRST_US      (1000000 * INT64_C(1000000)) /* until a record says what time it is */
-#define PASS_PARTS        16   /* a pass is that many ticks */
-#define SETTLE_ROUNDS     4    /* idle inputs release records whose effects wait for others, through two internal topics at most */
-#define QUIET_ROUNDS      3    /* rounds without news until a drain is over */
-#define RESTART_ONE_IN    40
-#define RESTART_PLACES    4
-#define RESTART_STEPS     6 /* between the commit and the restart */
-#define SHOWN_AT_ONCE_MAX 8
-#define ROUGH_STEPS       12
+#define FRAME_HEAD_BYTES     12 /* of store/log.h: length and checksum */
+#define COMMIT_US            200000
+#define GENERATION           1
+#define NOW_FIRST_US         (1000000 * INT64_C(1000000)) /* until a record says what time it is */
+#define PASS_PARTS           16                           /* a pass is that many ticks */
+#define SETTLE_ROUNDS        4 /* idle inputs release records whose effects wait for others, through two internal topics at most */
+#define QUIET_ROUNDS         3 /* rounds without news until a drain is over */
+#define RESTART_ONE_IN       40
+#define RESTART_PLACES       4
+#define RESTART_STEPS        6 /* between the commit and the restart */
+#define SHOWN_AT_ONCE_MAX    8
+#define ROUGH_STEPS          12
 #define ROUGH_RESTART_ONE_IN 4
-#define FEED_MAX          12
-#define ROUND_LOG_BYTES   2048 /* so that a log of a few records is renewed while they come */
-#define ROUND_SWEEP_BYTES 128
-#define STEPS_PER_RECORD  50
-#define STEPS_LEAST       400
+#define FEED_MAX             12
+#define ROUND_LOG_BYTES      2048 /* so that a log of a few records is renewed while they come */
+#define ROUND_SWEEP_BYTES    128
+#define STEPS_PER_RECORD     50
+#define STEPS_LEAST          400
 
 /* ---- start and stop ---- */
 static int restore(struct mesh_trial *t, struct mesh_err *err)
@@ -173,7 +174,8 @@ static bool commit(struct mesh_trial *t)
         return false; /* one is in flight */
     if (mesh_engine_round_begin(t->engine, t->durable))
         t->cut = t->durable;
-    return mesh_engine_commit(t->engine, t->now_us, &t->log);
+    t->commit_us += COMMIT_US;
+    return mesh_engine_commit(t->engine, t->commit_us, &t->log);
 }
 
 static void make_durable(struct mesh_trial *t)
@@ -251,7 +253,7 @@ static bool store(struct mesh_trial *t, size_t n)
 }
 
 /* ---- schedules ---- */
-/* Until nothing moves any more. The clock goes on by commits only, and nobody ticks: no source becomes idle. */
+/* Until nothing moves any more. The clock stands still and nobody ticks: no source becomes idle. */
 static int drain(struct mesh_trial *t, struct mesh_err *err)
 {
     t->unfolds = false;
@@ -313,14 +315,14 @@ static size_t unread(const struct mesh_trial *t)
     return n;
 }
 
-/* A commit and, a few steps later, a restart: where a part of the phase was read that depends on the seed; and further restarts where
- * it has them. */
+/* A commit and, a few steps later, a restart: where a part of the phase was read that depends on the seed; and further restarts
+ * where it has them. */
 static int shuffle(struct mesh_trial *t, uint64_t seed, struct mesh_err *err)
 {
     size_t begin = unread(t);
     size_t steps = STEPS_LEAST + STEPS_PER_RECORD * begin;
     size_t left = begin * (seed % RESTART_PLACES) / RESTART_PLACES; /* unread when the commit is made */
-    size_t until = begin > 0 ? SIZE_MAX : 0;                        /* the step of the restart; SIZE_MAX: not known yet, 0: it was */
+    size_t until = begin > 0 ? SIZE_MAX : 0; /* the step of the restart; SIZE_MAX: not known yet, 0: it was */
     t->unfolds = true;
     for (size_t i = 1; i < steps && (unread(t) > 0 || until != 0); i++) {
         if (until == SIZE_MAX && unread(t) <= left) {
@@ -371,10 +373,15 @@ static int settle(struct mesh_trial *t, bool rough, struct mesh_err *err)
     return stopped == NULL ? 0 : mesh_err_set(err, MESH_ERR_FATAL, "trial.stopped", "%s", stopped);
 }
 
-int mesh_trial_run(struct mesh_trial *t, const struct mesh_product *product, int32_t partitions, const struct mesh_trial_step *steps,
-                   size_t n, uint64_t seed, struct mesh_arena *arena, struct mesh_err *err)
+int mesh_trial_run(struct mesh_trial *t, const struct mesh_product *product, int32_t partitions,
+                   const struct mesh_trial_step *steps, size_t n, uint64_t seed, struct mesh_arena *arena, struct mesh_err *err)
 {
-    *t = (struct mesh_trial){.product = product, .partitions = partitions, .arena = arena, .now_us = NOW_FIRST_US, .began_us = mesh_clock_mono_us(),
+    *t = (struct mesh_trial){.product = product,
+                             .partitions = partitions,
+                             .arena = arena,
+                             .now_us = NOW_FIRST_US,
+                             .commit_us = NOW_FIRST_US,
+                             .began_us = mesh_clock_mono_us(),
                              .short_rounds = seed != 0};
     t->inputs = mesh_arena_alloc(arena, (product->n_inputs + 1) * (size_t)partitions * sizeof *t->inputs);
     t->dests = mesh_arena_alloc(arena, mesh_engine_n_dests(product) * (size_t)partitions * sizeof *t->dests);

@@ -1,8 +1,8 @@
 /* The world of a trial (mesh/trial.h): topics, a commit log and a document store in memory, driven by a seed.
  *
  * It is a driver of the engine like app/worker.c, with the same calls in the same order; what is different is that everything
- * outside of the engine is an array, and that time passes only when it is told to. What was not durable is lost in a restart, as in a
- * crash. All memory is the arena's, but the engine's own.
+ * outside of the engine is an array, and that time passes only when it is told to. What was not durable is lost in a restart, as
+ * in a crash. All memory is the arena's, but the engine's own.
  */
 #ifndef MESH_APP_TRIAL_H
 #define MESH_APP_TRIAL_H
@@ -51,7 +51,8 @@ struct mesh_trial {
     MESH_VEC(uint64_t) unacked;      /* tickets */
     MESH_VEC(struct mesh_trial_document) documents;
     struct mesh_rng rng;
-    int64_t now_us;
+    int64_t now_us;                  /* the author's clock: idle sources */
+    int64_t commit_us;               /* the commits', an interval further each time: heartbeats need not wait for the author */
     uint64_t idle_late;              /* of the engines before this one */
     uint32_t restarts;
     int64_t began_us;                /* by the real clock, to say how long it took */

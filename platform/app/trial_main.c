@@ -1,5 +1,5 @@
-/* mesh_trial_main(): the lines of mesh/trial.h. Only `meshgen test` writes them, so what is wrong with one is said in a sentence and
- * ends the program. */
+/* mesh_trial_main(): the lines of mesh/trial.h. Only `meshgen test` writes them, so what is wrong with one is said in a sentence
+ * and ends the program. */
 #include "app/trial.h"
 
 #include "base/hash.h"
@@ -142,8 +142,8 @@ int mesh_trial_main(int argc, char **argv, const struct mesh_service *service)
     }
     for (uint32_t i = 0; i < service->n_products; i++) {
         if (service->products[i]->abi != MESH_ABI) {
-            fprintf(stderr, "%s: generated for abi %d, this platform has %d\n", service->products[i]->name, service->products[i]->abi,
-                    MESH_ABI);
+            fprintf(stderr, "%s: generated for abi %d, this platform has %d\n", service->products[i]->name,
+                    service->products[i]->abi, MESH_ABI);
             return EXIT_WRONG;
         }
     }

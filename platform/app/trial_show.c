@@ -187,7 +187,8 @@ static int show_letters(struct mesh_trial *t, uint32_t dest, struct mesh_buf *ou
     return 0;
 }
 
-static int show_rows(struct mesh_trial *t, uint32_t view, const enum mesh_protect *protect, struct mesh_buf *out, struct mesh_err *err)
+static int show_rows(struct mesh_trial *t, uint32_t view, const enum mesh_protect *protect, struct mesh_buf *out,
+                     struct mesh_err *err)
 {
     const struct mesh_view *decl = &t->product->views[view];
     struct mesh_http_shape shape = {decl, protect, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY)};

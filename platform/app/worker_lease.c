@@ -8,6 +8,9 @@
 #define RENEWAL_US_MAX INT64_C(1000000)
 #define RENEWALS       4 /* within a session */
 #define AGAIN_US       INT64_C(100000)
+#define FROZEN_MARGIN_US INT64_C(5000000)
+#define PAUSE_US         INT64_C(500000)
+#define PAUSE_MARGIN_US  INT64_C(2000000)
 
 _Static_assert(MESH_ENGINE_CLAIM_TEXT == MESH_CLAIM_TEXT, "the engine's claims are the lease's");
 
@@ -52,10 +55,19 @@ int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err)
     struct mesh_lease_info info;
     mesh_lease_info(worker->lease, &info);
     int64_t now_us = mesh_clock_mono_us();
+    if (worker->looked_us != 0 && now_us - worker->looked_us > INT64_C(1000) * worker->kafka.session_timeout_ms / 2) {
+        /* It was frozen. The group may have gone on without this member: librdkafka has to find out first, and to join again. */
+        worker->back_us = mesh_clock_wall_us() + FROZEN_MARGIN_US;
+        mesh_engine_was_away(worker->engine, worker->back_us);
+        mesh_log(MESH_LOG_WARN, "this process stood still for a while; sends nothing until it knows that its state still counts", "product",
+                 worker->name, NULL);
+    } else if (worker->looked_us != 0 && now_us - worker->looked_us > PAUSE_US) /* what came meanwhile has not been fetched: silence says nothing */
+        mesh_engine_was_away(worker->engine, mesh_clock_wall_us() + PAUSE_MARGIN_US);
+    worker->looked_us = now_us;
     worker->held_until_us = info.held_until_us;
     if (info.stale && strcmp(info.found.claim, worker->replaces.claim) != 0)
         return stale(worker, &info.found, err);
-    /* What waits for a broker is tried again under the member's old id, which fences the member itself: nothing while it is away. */
+    /* A commit under the member's old id fences the member itself: none while the broker is away, or membership may have been lost. */
     if (info.busy || worker->said_away || mesh_clock_wall_us() <= worker->back_us ||
         mesh_kafka_source_state(worker->source) != MESH_SOURCE_OWNER)
         return 0;

@@ -1,6 +1,6 @@
-/* A broker that refuses us answers; it is not away, and waiting alone mends nothing. So it is said once, with the reason, in the log and
- * in /readyz, in place of "no broker can be reached". The clients try on: when the credentials are mended at the broker, the link finds
- * it, and that is said as after an outage. What only the sink is refused ends with its next acknowledged message. */
+/* A broker that refuses us answers; it is not away, and waiting alone mends nothing. So it is said once, with the reason, in the
+ * log and in /readyz, in place of "no broker can be reached". The clients try on: when the credentials are mended at the broker,
+ * the link finds it, and that is said as after an outage. What only the sink is refused ends with its next acknowledged message. */
 #include "app/worker_int.h"
 
 #include <stdio.h>

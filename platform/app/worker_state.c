@@ -88,6 +88,7 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .input_partitions = inputs,
         .port_partitions = dests,
         .pseudonym_key = worker->pseudonym_key,
+        .seal = mesh_letters_hook(&worker->config->letters),
         .wire_ids = wire,
         .port_ids = port_ids,
         .mongo = worker->config->mongo_uri[0] != '\0',

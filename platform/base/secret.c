@@ -18,10 +18,11 @@ int mesh_secret_check(const char *setting, const char *path, struct mesh_err *er
     if (S_ISDIR(about.st_mode))
         return mesh_err_set(err, MESH_ERR_FATAL, "config.secret", "%s: %s is a folder; name the file in it", setting, path);
     if ((about.st_mode & (S_IROTH | S_IWOTH)) != 0)
-        return mesh_err_set(err, MESH_ERR_FATAL, "config.secret",
-                            "%s: every user of the machine may read or write %s (mode %03o), so it keeps no secret; chmod 600 it, or "
-                            "640 for a group (in Kubernetes: defaultMode 0440 of the secret's volume, and fsGroup)",
-                            setting, path, (unsigned)about.st_mode & 0777u);
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "config.secret",
+            "%s: every user of the machine may read or write %s (mode %03o), so it keeps no secret; chmod 600 it, or "
+            "640 for a group (in Kubernetes: defaultMode 0440 of the secret's volume, and fsGroup)",
+            setting, path, (unsigned)about.st_mode & 0777u);
     if (access(path, R_OK) != 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "config.secret", "%s: cannot read %s: %s; give it to the user of this process",
                             setting, path, strerror(errno));

@@ -1,8 +1,8 @@
 /* Secrets come by reference: a setting names a file, the file holds the secret.
  *
- * So they stand in no process list, no environment and no log. A file that every user of the machine may read keeps no secret and is
- * refused; its group may read it, which is how containers get theirs. Errors are FATAL "config.secret": they name the setting and
- * the file and say what to do, and never show what the file holds.
+ * So they stand in no process list, no environment and no log. A file that every user of the machine may read keeps no secret and
+ * is refused; its group may read it, which is how containers get theirs. Errors are FATAL "config.secret": they name the setting
+ * and the file and say what to do, and never show what the file holds.
  */
 #ifndef MESH_BASE_SECRET_H
 #define MESH_BASE_SECRET_H

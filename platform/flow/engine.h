@@ -50,12 +50,14 @@
 #define MESH_ENGINE_CLAIM_TEXT 33              /* 32 hex digits */
 
 struct mesh_engine;
+struct mesh_seal_hook;
 
 struct mesh_engine_conf {
     const struct mesh_product *product;
     const int32_t *input_partitions;   /* per input of the product: what the topic has */
     const int32_t *port_partitions;    /* per port (0 for ports that are not Kafka), then per internal topic, then DLQ, late */
     struct mesh_str pseudonym_key;
+    const struct mesh_seal_hook *seal; /* letters of personal inputs (flow/sealed.h); borrowed; NULL: they stay readable */
     const uint32_t *const *wire_ids;   /* per input: per contract: the schema id on the wire (registry or local id) */
     const uint32_t *port_ids;          /* per port: schema id to write */
     bool mongo;                        /* whether documents are wanted; false: none are queued */

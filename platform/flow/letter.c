@@ -1,6 +1,7 @@
 /* Records that cannot go on: dead letters and late ones. They keep their original bytes; what went wrong stands in headers that hold
  * no values of the record. */
 #include "flow/retry.h"
+#include "flow/sealed.h"
 #include "flow/task_int.h"
 
 #include "base/hash.h"
@@ -17,6 +18,7 @@ static const char *const CODES[MESH_FLOW_CODE_AVRO] = {
     [MESH_FLOW_NULL_VALUE] = "null.value",
     [MESH_FLOW_ENVELOPE] = "frame.envelope",
     [MESH_FLOW_LATE] = "late",
+    [MESH_FLOW_SEALED] = "letter.sealed",
 };
 
 const char *mesh_flow_code_text(unsigned code)
@@ -28,7 +30,7 @@ const char *mesh_flow_code_text(unsigned code)
     return mesh_fault_code((enum mesh_fault)(code - MESH_FLOW_CODE_FAULT));
 }
 
-#define OWN_HEADERS_MAX 9
+#define OWN_HEADERS_MAX 10
 
 struct headers {
     struct mesh_header own[OWN_HEADERS_MAX];
@@ -85,13 +87,24 @@ static void put_aside(struct mesh_task *task, uint32_t dest, const struct mesh_e
         add_header(&headers, "__mesh.errors.attempt", "%llu", (unsigned long long)attempts + 1);
 
     uint32_t n = headers.n;
-    struct mesh_header *all = mesh_xmalloc((n + n_original) * sizeof *all);
+    struct mesh_header *all = mesh_xmalloc((n + n_original + 1) * sizeof *all);
     memcpy(all, headers.own, n * sizeof *all);
     for (uint32_t i = 0; i < n_original; i++)
         if (!mesh_str_starts(original[i].name, MESH_STR(MESH_FLOW_RETRY_PREFIX)))
             all[n++] = original[i];
     int32_t partition = mesh_hash_partition(event->key.n == 0 ? "" : event->key.p, event->key.n, engine->dest_partitions[dest]);
-    mesh_flow_outbox_add(task, dest, partition, event->key, (struct mesh_str){0}, value, all, n, event->kafka_time_us);
+    struct mesh_str key = event->key;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf sealed = MESH_BUF_NULL;
+    if (engine->conf.seal != NULL && mesh_flow_is_personal(task->product, event->input) && !mesh_flow_is_sealed(original, n_original)) {
+        uint32_t own = headers.n;
+        mesh_flow_seal(engine->conf.seal, event->topic, event->partition, event->offset, key, value, all + own, n - own, &sealed);
+        add_header(&headers, MESH_FLOW_SEALED_HEADER, MESH_FLOW_SEALED_CIPHER "%s", engine->conf.seal->key_id);
+        all[own] = headers.own[own];
+        n = own + 1;
+        key = (struct mesh_str){0};
+        value = (struct mesh_str){sealed.p, (uint32_t)sealed.n};
+    }
+    mesh_flow_outbox_add(task, dest, partition, key, (struct mesh_str){0}, value, all, n, event->kafka_time_us);
     free(all);
 }
 

@@ -1,6 +1,7 @@
 /* The input and the state that every product has without declaring them, and the way of a letter. */
 #include "flow/retry.h"
 
+#include "flow/sealed.h"
 #include "flow/task_int.h"
 
 #include <stdlib.h>
@@ -114,6 +115,19 @@ void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_rec
     event.partition = source->partition;
     event.offset = offset;
     event.source_wm_us = source->n_lanes == 0 ? MESH_FLOW_NEVER : source->lanes[0].wm_us;
+    mesh_cleanup(mesh_letter_deinit) struct mesh_letter letter = {0};
+    struct mesh_record opened;
+    struct mesh_err why;
+    if (mesh_flow_is_sealed(record->headers, record->n_headers)) {
+        if (mesh_flow_unseal(task->engine->conf.seal, record, &letter, &opened, &why) < 0) {
+            mesh_flow_reject(task, &event, &source->decl->site, MESH_FLOW_SEALED, record->headers, record->n_headers);
+            return;
+        }
+        record = &opened;
+        event.key = opened.key;
+        event.value = opened.value;
+        event.headers = &opened;
+    }
     mesh_flow_feed_again(source, record, &event);
 }
 

@@ -5,6 +5,7 @@
  *     __mesh.retry.topic, .partition, .offset, .stage    where it came from, and where it failed: together the letter's identity
  *     __mesh.retry.attempt      how often it was tried, 1 or more
  *     other headers             as the record had them
+ *     __mesh.sealed             of a sealed letter, whose value comes as it is: the service opens it (flow/sealed.h)
  *
  * The topic has one partition, which every task reads; the task of the original partition takes the letter, all others pass it by.
  * It is processed where the task stands, as a record that is late: it moves no watermark, windows that have closed refuse it. A letter

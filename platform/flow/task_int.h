@@ -36,6 +36,7 @@ enum mesh_flow_code {
     MESH_FLOW_NULL_VALUE,
     MESH_FLOW_ENVELOPE,
     MESH_FLOW_LATE,
+    MESH_FLOW_SEALED,
     MESH_FLOW_CODE_AVRO,  /* + enum mesh_avro_fault */
     MESH_FLOW_CODE_FAULT = MESH_FLOW_CODE_AVRO + MESH_AVRO_FAULT_COUNT,
     MESH_FLOW_CODE_COUNT = MESH_FLOW_CODE_FAULT + MESH_FAULT_COUNT
@@ -339,7 +340,7 @@ int mesh_flow_sequence_check(struct mesh_flow_source *source, const struct mesh_
 /* ---- order.c ---- */
 static inline int64_t mesh_flow_order_of(const struct mesh_flow_lane *lane, int64_t time_us, int64_t source_wm_us)
 {
-    if (source_wm_us == MESH_FLOW_NEVER)
+    if (source_wm_us == MESH_FLOW_NEVER || lane->table) /* tables are often loaded in the order of their keys: each row has its own time */
         return time_us;
     int64_t least = source_wm_us + lane->slack_us;
     return time_us > least ? time_us : least;

@@ -1,6 +1,6 @@
-/* librdkafka tells a refusal in three ways: by the codes __SSL and __AUTHENTICATION, and, because in TLS 1.3 a client learns only after
- * its handshake that its certificate was refused, as a lost connection whose text speaks of an alert. A listener that speaks another
- * protocol just closes the connection, at a moment when a healthy broker does not. */
+/* librdkafka tells a refusal in three ways: by the codes __SSL and __AUTHENTICATION, and, because in TLS 1.3 a client learns only
+ * after its handshake that its certificate was refused, as a lost connection whose text speaks of an alert. A listener that speaks
+ * another protocol just closes the connection, at a moment when a healthy broker does not. */
 #include "io/kafka_security.h"
 
 #include "base/check.h"
@@ -160,7 +160,8 @@ static void check_sasl(struct mesh_kafka_security *security, const char *brokers
             MESH_KAFKA_SASL_MECHANISM_NAME, MESH_KAFKA_SECURITY_NAME, brokers, MESH_KAFKA_SECURITY_NAME);
 }
 
-int mesh_kafka_security_load(struct mesh_kafka_security *security, const char *brokers, mesh_kafka_security_say *tell, void *context)
+int mesh_kafka_security_load(struct mesh_kafka_security *security, const char *brokers, mesh_kafka_security_say *tell,
+                             void *context)
 {
     struct saying s = {tell, context, 0};
     check_protocol(security, &s);
@@ -220,14 +221,10 @@ int mesh_kafka_security_set(rd_kafka_conf_t *conf, const struct mesh_kafka_secur
     const struct {
         const char *name, *value;
     } all[] = {
-        {"security.protocol", protocol},
-        {"ssl.endpoint.identification.algorithm", security->tls ? "https" : NULL},
-        {"ssl.ca.location", security->ca_file},
-        {"ssl.certificate.location", security->cert_file},
-        {"ssl.key.location", security->key_file},
-        {"ssl.key.password", security->key_password},
-        {"sasl.mechanism", security->mechanism},
-        {"sasl.username", security->user},
+        {"security.protocol", protocol},          {"ssl.endpoint.identification.algorithm", security->tls ? "https" : NULL},
+        {"ssl.ca.location", security->ca_file},   {"ssl.certificate.location", security->cert_file},
+        {"ssl.key.location", security->key_file}, {"ssl.key.password", security->key_password},
+        {"sasl.mechanism", security->mechanism},  {"sasl.username", security->user},
         {"sasl.password", security->password},
     };
     char text[256];
@@ -246,7 +243,8 @@ static void say_expiry(const struct mesh_kafka_security *security, char *ret, si
     X509 *cert = f == NULL ? NULL : PEM_read_X509(f, NULL, NULL, NULL);
     struct tm end = {0};
     char date[32];
-    if (cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0 && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1) {
+    if (cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0 &&
+        ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1) {
         strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &end);
         snprintf(ret, n, "the client certificate %s has expired on %s", security->cert_file, date);
     }
@@ -282,10 +280,11 @@ static void tell_authentication(const struct mesh_kafka_security *s, const char 
         snprintf(ret, MESH_KAFKA_REFUSAL_MAX, "the broker's listener does not offer %s=%s: %s", MESH_KAFKA_SASL_MECHANISM_NAME,
                  given(s->mechanism) ? s->mechanism : "", words);
     else
-        snprintf(ret, MESH_KAFKA_REFUSAL_MAX,
-                 "the broker does not accept user '%s' with %s; mend the user there, or %s and %s here, which are read at the start: %s",
-                 given(s->user) ? s->user : "", given(s->mechanism) ? s->mechanism : "no mechanism", MESH_KAFKA_USER_NAME,
-                 MESH_KAFKA_PASSWORD_FILE_NAME, words);
+        snprintf(
+            ret, MESH_KAFKA_REFUSAL_MAX,
+            "the broker does not accept user '%s' with %s; mend the user there, or %s and %s here, which are read at the start: %s",
+            given(s->user) ? s->user : "", given(s->mechanism) ? s->mechanism : "no mechanism", MESH_KAFKA_USER_NAME,
+            MESH_KAFKA_PASSWORD_FILE_NAME, words);
 }
 
 static void tell_tls(const struct mesh_kafka_security *s, const char *words, char *ret)
@@ -295,12 +294,14 @@ static void tell_tls(const struct mesh_kafka_security *s, const char *words, cha
     if (expired[0] != '\0')
         snprintf(ret, MESH_KAFKA_REFUSAL_MAX, "%.250s; renew it and start again: %s", expired, words);
     else if (strstr(words, "alert") != NULL)
-        snprintf(ret, MESH_KAFKA_REFUSAL_MAX, "the broker does not accept %s; it wants one that a CA known to it has signed (%s): %s",
-                 given(s->cert_file) ? "the client certificate" : "a client without a certificate", MESH_KAFKA_CERT_FILE_NAME, words);
+        snprintf(
+            ret, MESH_KAFKA_REFUSAL_MAX, "the broker does not accept %s; it wants one that a CA known to it has signed (%s): %s",
+            given(s->cert_file) ? "the client certificate" : "a client without a certificate", MESH_KAFKA_CERT_FILE_NAME, words);
     else if (strstr(words, "verify failed") != NULL)
-        snprintf(ret, MESH_KAFKA_REFUSAL_MAX,
-                 "the broker's certificate is not trusted; %s (%.150s) must hold the CA that signed it, and it must name the host: %s",
-                 MESH_KAFKA_CA_FILE_NAME, given(s->ca_file) ? s->ca_file : "not set, so the system's", words);
+        snprintf(
+            ret, MESH_KAFKA_REFUSAL_MAX,
+            "the broker's certificate is not trusted; %s (%.150s) must hold the CA that signed it, and it must name the host: %s",
+            MESH_KAFKA_CA_FILE_NAME, given(s->ca_file) ? s->ca_file : "not set, so the system's", words);
     else
         snprintf(ret, MESH_KAFKA_REFUSAL_MAX, "no TLS with the broker; its listener may want another %s than %s: %s",
                  MESH_KAFKA_SECURITY_NAME, protocol_of(s), words);
@@ -331,7 +332,8 @@ bool mesh_kafka_other_listener(const struct mesh_kafka_security *security, const
         return false;
     char words[MESH_KAFKA_REFUSAL_MAX / 2];
     plain_words(why, words, sizeof words);
-    snprintf(ret, MESH_KAFKA_REFUSAL_MAX, "the broker closes the connection unanswered: its listener may want another %s than %s%s%s",
-             MESH_KAFKA_SECURITY_NAME, security == NULL ? protocols[0].name : protocol_of(security), words[0] == '\0' ? "" : "; ", words);
+    snprintf(ret, MESH_KAFKA_REFUSAL_MAX,
+             "the broker closes the connection unanswered: its listener may want another %s than %s%s%s", MESH_KAFKA_SECURITY_NAME,
+             security == NULL ? protocols[0].name : protocol_of(security), words[0] == '\0' ? "" : "; ", words);
     return true;
 }

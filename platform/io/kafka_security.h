@@ -1,8 +1,8 @@
 /* How a client proves itself to Kafka, and the broker to the client: TLS, client certificates, SASL.
  *
- * Every program of the project that talks to Kafka has the same settings (docs/OPERATIONS.md, "Kafka security"): a service reads them
- * through its table of settings, a tool from the environment. Secrets are files that the settings name (base/secret.h). All of it is
- * read once, at the start: a new password needs a restart, one that is mended at the broker does not.
+ * Every program of the project that talks to Kafka has the same settings (docs/OPERATIONS.md, "Kafka security"): a service reads
+ * them through its table of settings, a tool from the environment. Secrets are files that the settings name (base/secret.h). All of
+ * it is read once, at the start: a new password needs a restart, one that is mended at the broker does not.
  *
  *     struct mesh_kafka_security s = {.protocol = "sasl_tls", .mechanism = "SCRAM-SHA-512", ...};    "" or NULL: not set
  *     mesh_kafka_security_load(&s, brokers, say, context)     every contradiction is said, not only the first
@@ -45,7 +45,8 @@ struct mesh_kafka_security {
 typedef void mesh_kafka_security_say(void *context, const char *text);
 
 /* Checks, and reads the secrets. Says every problem; returns how many there were. */
-int mesh_kafka_security_load(struct mesh_kafka_security *security, const char *brokers, mesh_kafka_security_say *say, void *context);
+int mesh_kafka_security_load(struct mesh_kafka_security *security, const char *brokers, mesh_kafka_security_say *say,
+                             void *context);
 /* The same from the environment, for tools. Negative: FATAL "config.kafka_security" with the first problem. */
 int mesh_kafka_security_from_environment(struct mesh_kafka_security *ret, const char *brokers, struct mesh_err *err);
 /* What is allowed and not well: records that travel readable, a certificate that has expired. Each once. */
@@ -58,8 +59,8 @@ void mesh_kafka_security_deinit(struct mesh_kafka_security *security);
 /* What an error callback of librdkafka was told, as a sentence that says what to look at. False: it is no matter of security (a
  * broker that is away, say), and `ret` is not written. */
 bool mesh_kafka_refusal(const struct mesh_kafka_security *security, int code, const char *reason, char ret[MESH_KAFKA_REFUSAL_MAX]);
-/* The same for "all brokers are down" of a client that never had an answer, with what it heard before ("": nothing, connections were
- * closed). A listener of another protocol does that; a broker that is away refuses connections or lets them time out. */
+/* The same for "all brokers are down" of a client that never had an answer, with what it heard before ("": nothing, connections
+ * were closed). A listener of another protocol does that; a broker that is away refuses connections or lets them time out. */
 bool mesh_kafka_other_listener(const struct mesh_kafka_security *security, const char *why, char ret[MESH_KAFKA_REFUSAL_MAX]);
 
 #endif

@@ -58,17 +58,7 @@ curl -sf $base/metrics > metrics.txt || fail "/metrics"
 grep -q '^mesh_build_info{' metrics.txt || fail "/metrics: no mesh_build_info"
 ok "/metrics"
 
-# The records of tests/first.yaml, by way of the broker: the service comes to what the test says.
-cat > events.csv << 'END'
-event_id,person_id,kind,value,at
-e1,p1,visit,3,2026-01-01 10:00:00
-e2,p2,visit,5,2026-01-01 10:00:20
-e2,p2,visit,5,2026-01-01 10:00:20
-END
-mesh-load --brokers "$(cat broker.ready)" --topic "$(awk '/orders.events/ {print $1}' topics.txt)" \
-    --contract contracts/orders/event.v1.avsc --key person_id --time at < events.csv > sent
-[ "$(cat sent)" = 3 ] || fail "3 records were to be sent, not $(cat sent)"
-counted() { curl -sf "$base/orders/by-kind/visit?window=all" | jq -e '.items[0] | .n == 2 and .total == 8 and .mean == 4'; }
+send_events "$(cat broker.ready)"
 wait_for 60 "the records are counted" counted
 has /orders/people '[.items[].n] == [1, 1] and ([.items[].person_id | length] == [32, 32])'
 
@@ -85,10 +75,8 @@ wait_for 30 "meshctl up" grep -q '^the mesh is up' up.log
 grep -q "^simulator   off, .*contracts/" up.log || { cat up.log; fail "meshctl up does not say why there is no simulator"; }
 grep -q "^mongodb     off; .*share/mesh/scripts/setup.sh mongo" up.log || { cat up.log; fail "meshctl up does not say how to have MongoDB"; }
 brokers=$(awk '$1 == "broker" && $2 ~ /:/ {print $2}' up.log)
-python3 "$kit/example.py" send $test events | mesh-load --brokers "$brokers" --topic "$(awk '/orders.events/ {print $1}' topics.txt)" \
-    --contract contracts/orders/event.v1.avsc --key person_id --time at > sent
-wait_for 60 "meshctl up: the example records" python3 "$kit/example.py" expect $test $base by_kind=/orders/by-kind people=/orders/people
-ok "meshctl up: $answer"
+send_events "$brokers"
+wait_for 60 "meshctl up: the records are counted" counted
 kill -INT $up
 wait $up || { cat up.log; fail "meshctl up, SIGINT: exit $?"; }
 left=$(ps -e -o comm= | grep -E '^(orders|mesh-)' || true)

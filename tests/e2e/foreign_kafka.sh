@@ -6,7 +6,6 @@
 set -euo pipefail
 # shellcheck source=tests/lib/installed.sh
 source "$(dirname "$0")/installed.sh" 2> /dev/null || source "$(dirname "$0")/../lib/installed.sh"
-KIT=("$(dirname "$0")/../lib/example.py")
 inside "$@"
 
 if [ -z "$cache" ] || [ ! -s "$cache/kafka/.ready" ]; then skip "Apache Kafka is not set up (make setup)"; fi
@@ -19,7 +18,6 @@ export MESH_CACHE=$cache MESH_PSEUDONYM_KEY="a key for tests that is long enough
     ninja -C build/svc/orders
     meshgen topics > topics.txt
 } > build.log 2>&1 || { cat build.log; fail "building a domain"; }
-test=domains/orders/tests/first.yaml
 
 up=''
 trap 'status=$?; if [ $status != 0 ]; then tail -n 20 up.log run/log/*; fi; [ -z "$up" ] || { kill -INT $up; wait $up; } 2> /dev/null' EXIT
@@ -41,19 +39,11 @@ stop() {
     [ -z "$left" ] || fail "left behind: $left"
 }
 
-expected() {
-    python3 "$kit/example.py" expect $test "$base" by_kind=/orders/by-kind people=/orders/people
-}
-
 start
-python3 "$kit/example.py" send $test events | mesh-load --brokers "$brokers" --topic "$(awk '/orders.events/ {print $1}' topics.txt)" \
-    --contract contracts/orders/event.v1.avsc --key person_id --time at > sent
-[ "$(cat sent)" = 3 ] || fail "3 records were to be sent, not $(cat sent)"
-wait_for 60 "the example records are counted" expected
-ok "on Apache Kafka at $brokers: $answer"
+send_events "$brokers"
+wait_for 60 "on Apache Kafka at $brokers: the records are counted" counted
 stop
 ok "stops all of it"
 start
-wait_for 60 "the second run goes on" expected
-ok "the second run goes on: $answer"
+wait_for 60 "the second run goes on" counted
 stop

@@ -78,6 +78,7 @@ struct broker *broker_start(int port, int partitions)
     rd_kafka_mock_topic_create(broker->cluster, SHOP_LARGE, 4, 1);
     rd_kafka_mock_topic_create(broker->cluster, "shop.dlq", 1, 1);
     rd_kafka_mock_topic_create(broker->cluster, "shop.late", 1, 1);
+    rd_kafka_mock_topic_create(broker->cluster, "mesh.shop.retry", 1, 1);
     const char *colon = strrchr(rd_kafka_mock_cluster_bootstraps(broker->cluster), ':');
     broker->port = atoi(colon + 1);
     return broker;

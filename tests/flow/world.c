@@ -79,6 +79,7 @@ void world_start(struct world *w)
         .wire_ids = wire_ids,
         .port_ids = port_ids,
         .mongo = w->mongo,
+        .seal = w->seal,
         .generation = 1,
         .commit_interval_us = INTERVAL_US,
         .round_log_bytes = w->round_log_bytes,

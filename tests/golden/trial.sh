@@ -3,7 +3,8 @@
 #
 #     tests/golden/trial.sh MESHGEN [CASE...]     compare;  BLESS=1: write what is there now
 #
-# A case is tests/golden/trial/<name>/ with in/ (laid over diag/base and trial/base), cmd (absent: test), stdout and exit. With a file
+# A case is tests/golden/trial/<name>/ with in/ (laid over diag/base, trial/base and the folder that the
+# file `also` names), cmd (absent: test), stdout and exit. With a file
 # in/program the C compiler is replaced by one whose programs are this file, because the engine does not fail on request.
 # PKG_CONFIG_PATH names the folder of mesh.pc.
 set -u -o pipefail
@@ -30,7 +31,9 @@ chmod +x "$work/cc"
 run_case() {
     local dir=$here/trial/$1 mesh=$work/$1 args=test good=1 file
     mkdir -p "$mesh"
-    cp -R "$here/diag/base/." "$here/trial/base/." "$dir/in/." "$mesh/"
+    cp -R "$here/diag/base/." "$here/trial/base/." "$mesh/"
+    if [ -f "$dir/also" ]; then cp -R "$here/$(cat "$dir/also")/." "$mesh/"; fi
+    cp -R "$dir/in/." "$mesh/"
     if [ -f "$dir/cmd" ]; then args=$(cat "$dir/cmd"); fi
     (
         cd "$mesh" || exit 99

@@ -71,3 +71,19 @@ wait_for() {
         sleep 0.05
     done
 }
+
+# send_events BROKERS: the records of the scaffold's tests/first.yaml, to the domain `orders`.   counted: $base answers as that test says.
+send_events() {
+    cat > events.csv << 'END'
+event_id,person_id,kind,value,at
+e1,p1,visit,3,2026-01-01 10:00:00
+e2,p2,visit,5,2026-01-01 10:00:20
+e2,p2,visit,5,2026-01-01 10:00:20
+END
+    mesh-load --brokers "$1" --topic "$(awk '/orders.events/ {print $1}' topics.txt)" --contract contracts/orders/event.v1.avsc \
+        --key person_id --time at < events.csv > sent
+    [ "$(cat sent)" = 3 ] || fail "3 records were to be sent, not $(cat sent)"
+}
+
+# shellcheck disable=SC2154  # base is the caller's
+counted() { curl -sf "$base/orders/by-kind/visit?window=all" | jq -e '.items[0] | .n == 2 and .total == 8 and .mean == 4'; }

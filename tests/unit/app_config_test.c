@@ -183,7 +183,8 @@ CASE(kafka_security_is_loaded_and_never_shown)
     n = sizeof value;
     CHECK(rd_kafka_conf_get(conf, "sasl.password", value, &n) == RD_KAFKA_CONF_OK && strcmp(value, "geheim") == 0);
     n = sizeof value;
-    CHECK(rd_kafka_conf_get(conf, "ssl.endpoint.identification.algorithm", value, &n) == RD_KAFKA_CONF_OK && strcmp(value, "https") == 0);
+    CHECK(rd_kafka_conf_get(conf, "ssl.endpoint.identification.algorithm", value, &n) == RD_KAFKA_CONF_OK &&
+          strcmp(value, "https") == 0);
     rd_kafka_conf_destroy(conf);
     mesh_config_deinit(&c);
 }
@@ -279,6 +280,39 @@ CASE(sasl_without_tls)
         CHECK_EQ_I64(warnings, all[i].warnings);
         mesh_kafka_security_deinit(&s);
     }
+}
+
+CASE(key_of_dead_letters)
+{
+    static const char hex[] = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";
+    mesh_cleanup(files_deinit) struct files f;
+    struct mesh_config c;
+    mesh_cleanup(mesh_freep) char *out = NULL;
+    mesh_cleanup(mesh_freep) char *problems = NULL;
+    char path[64];
+    files_init(&f);
+    write_file(&f, path, "letters", hex, 0600);
+    put(&f, "MESH_LETTER_KEY_FILE", path);
+    CHECK_EQ_I64(load_files(&f, true, &c, &out, &problems), MESH_CONFIG_DONE);
+    REQUIRE(mesh_letters_hook(&c.letters) != NULL);
+    CHECK_STR(mesh_letters_hook(&c.letters)->key_id, "630dcd2966c43366");
+    CHECK_CONTAINS(out, "MESH_LETTER_KEY_FILE=/tmp/");
+    CHECK(strstr(out, "0a0b") == NULL);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf warning = MESH_BUF_NULL;
+    struct mesh_input inputs[] = {{.name = "sales"}, {.name = "people", .personal = true}, {.name = "calls", .personal = true}};
+    struct mesh_product product = {
+        .name = "shop", .inputs = inputs, .n_inputs = 3, .dlq_topic = "mesh.shop.dlq", .late_topic = "mesh.shop.late"};
+    CHECK(!mesh_letters_warning(&c.letters, &product, "KEY", &warning));
+    mesh_config_deinit(&c);
+    CHECK(mesh_letters_hook(&c.letters) == NULL);
+    REQUIRE(mesh_letters_warning(&c.letters, &product, "KEY", &warning));
+    CHECK_STR(warning.p,
+              "people, calls of shop: personal records that cannot be processed go readable to mesh.shop.dlq and mesh.shop.late; "
+              "KEY seals them");
+    product.n_inputs = 1;
+    CHECK(!mesh_letters_warning(&c.letters, &product, "KEY", &warning));
+    put(&f, "MESH_LETTER_KEY_FILE", f.password);
+    refused(&f, "a key is 64 hex digits, in one line; openssl rand -hex 32 makes one");
 }
 
 CASE(mongo_uri_from_a_file)

@@ -10,7 +10,7 @@
  * acknowledgement): copies have one identity, and the first of them is the letter.
  *
  * What was done with a letter is a mark, a record of its own in the same partition of the same topic
- * (docs/decisions/011-marks-among-the-dead-letters.md):
+ * (docs/decisions/014-marks-among-the-dead-letters.md):
  *
  *     key                      the identity as text, "topic/partition/offset/stage/attempt"
  *     __mesh.letter.done       replayed | discarded

@@ -2,7 +2,7 @@
  * program, whose main() is generated and calls mesh_trial_main(), and talks to it over standard input and output.
  *
  *     trial PRODUCT PARTITIONS           forget the trial before; every topic has so many partitions
- *     record INPUT TIME KEY VALUE        a record of an input port: Kafka time in microseconds; key and value as = and hex, or - (null)
+ *     record INPUT TIME KEY VALUE        a record of an input port: Kafka time in microseconds; key and value as = and hex, - is null
  *     pass MICROSECONDS                  the wall clock goes on, once everything before was read and processed
  *     run                                run it MESH_TRIAL_RUNS times, answer a line for each
  *
