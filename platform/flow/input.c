@@ -310,7 +310,7 @@ static int feed_external(struct mesh_flow_source *source, const struct mesh_reco
     return 1;
 }
 
-void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_record *record, struct mesh_event *event)
+void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_record *record, const struct mesh_event *event)
 {
     const struct mesh_input *decl = source->decl;
     struct prepared p = {.datum = record->value}; /* of an internal topic: without its envelope */
@@ -318,16 +318,14 @@ void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_rec
         p.code = MESH_FLOW_NULL_VALUE;
     else if (decl->kind != MESH_INPUT_RECORDS)
         p.code = identify(source, record, &p);
-    if (p.code == 0)
-        decode_to(source, &p, source->task->records);
-    event->time_us = p.time_us;
-    unsigned code = p.code != 0 ? p.code : check(decl, event, p.record);
+    struct admitted in = {.event = *event};
+    unsigned code = p.code != 0 ? p.code : take_now(source, &in, &p);
     if (code != 0) {
-        mesh_flow_reject(source->task, event, &decl->site, code, record->headers, record->n_headers);
+        mesh_flow_reject(source->task, &in.event, &decl->site, code, record->headers, record->n_headers);
         return;
     }
-    event->late = event->time_us < event->source_wm_us;
-    mesh_flow_apply(source->task, NULL, event, p.record, MESH_FLOW_NEVER);
+    in.event.late = in.event.time_us < in.event.source_wm_us;
+    mesh_flow_apply(source->task, NULL, &in.event, in.record, MESH_FLOW_NEVER);
 }
 
 /* ---- batches ---- */

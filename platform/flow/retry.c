@@ -2,6 +2,7 @@
 #include "flow/retry.h"
 
 #include "flow/sealed.h"
+#include "base/text.h"
 #include "flow/task_int.h"
 
 #include <stdlib.h>
@@ -48,24 +49,19 @@ const struct mesh_product *mesh_flow_with_retry(struct mesh_arena *arena, const 
     return own;
 }
 
-static struct mesh_str header(const struct mesh_record *record, const char *name)
+struct mesh_str mesh_flow_letter_header(const struct mesh_record *letter, const char *name)
 {
-    for (uint32_t i = 0; i < record->n_headers; i++)
-        if (mesh_str_eq(record->headers[i].name, mesh_str_of(name)))
-            return record->headers[i].value;
+    for (uint32_t i = 0; i < letter->n_headers; i++)
+        if (mesh_str_eq(letter->headers[i].name, mesh_str_of(name)))
+            return letter->headers[i].value;
     return (struct mesh_str){0};
 }
 
-/* Digits alone; -1 otherwise. */
+/* -1: not a number, or a negative one. */
 static int64_t number(struct mesh_str text)
 {
-    int64_t v = 0;
-    for (uint32_t i = 0; i < text.n; i++) {
-        if (text.p[i] < '0' || text.p[i] > '9' || i == 18)
-            return -1;
-        v = v * 10 + (text.p[i] - '0');
-    }
-    return text.n == 0 ? -1 : v;
+    int64_t v = -1;
+    return mesh_text_parse_long(text, &v) == 0 && v >= 0 ? v : -1;
 }
 
 static struct mesh_flow_source *origin_of(struct mesh_task *task, struct mesh_str topic, int64_t partition)
@@ -81,9 +77,9 @@ static struct mesh_flow_source *origin_of(struct mesh_task *task, struct mesh_st
 void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_record *record)
 {
     struct mesh_task *task = retry->task;
-    struct mesh_str topic = header(record, MESH_FLOW_RETRY_PREFIX "topic");
-    int64_t partition = number(header(record, MESH_FLOW_RETRY_PREFIX "partition"));
-    int64_t offset = number(header(record, MESH_FLOW_RETRY_PREFIX "offset"));
+    struct mesh_str topic = mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "topic");
+    int64_t partition = number(mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "partition"));
+    int64_t offset = number(mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "offset"));
     struct mesh_flow_source *source = origin_of(task, topic, partition);
     if (source == NULL)
         return; /* another task's */
@@ -101,15 +97,15 @@ void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_rec
     mesh_key_str(&id, topic);
     mesh_key_long(&id, partition);
     mesh_key_long(&id, offset);
-    mesh_key_str(&id, header(record, MESH_FLOW_RETRY_PREFIX "stage"));
-    mesh_key_long(&id, number(header(record, MESH_FLOW_RETRY_PREFIX "attempt")));
+    mesh_key_str(&id, mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "stage"));
+    mesh_key_long(&id, number(mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "attempt")));
     task->event = &seen;
     bool first = mesh_dedupe(task, task->product->n_states - 1, &id, &seen);
     task->event = NULL;
     if (!first)
         return;
     struct mesh_event event = seen;
-    event.again = !mesh_str_starts(header(record, MESH_FLOW_RETRY_PREFIX "stage"), MESH_STR("inputPorts."));
+    event.again = !mesh_str_starts(mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "stage"), MESH_STR("inputPorts."));
     event.input = source->input;
     event.topic = source->decl->topic;
     event.partition = source->partition;
@@ -134,6 +130,6 @@ void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_rec
 uint64_t mesh_flow_attempts(const struct mesh_header *headers, uint32_t n)
 {
     const struct mesh_record record = {.headers = headers, .n_headers = n};
-    int64_t attempt = number(header(&record, MESH_FLOW_RETRY_PREFIX "attempt"));
+    int64_t attempt = number(mesh_flow_letter_header(&record, MESH_FLOW_RETRY_PREFIX "attempt"));
     return attempt < 0 ? 0 : (uint64_t)attempt;
 }

@@ -17,10 +17,13 @@
 #define MESH_FLOW_RETRY_H
 
 #include "base/arena.h"
-#include "mesh/product.h"
+#include "flow/engine.h"
 
 #define MESH_FLOW_RETRY_PREFIX    "__mesh.retry."
 #define MESH_FLOW_RETRY_WITHIN_US (INT64_C(90) * 86400 * 1000000) /* of event time: longer than letters are kept */
+
+/* The first header of this name, p == NULL when there is none: what the mesh says of a letter stands before what the record had. */
+struct mesh_str mesh_flow_letter_header(const struct mesh_record *letter, const char *name);
 
 /* The product as the engine runs it: its last input is the retry topic, its last state the identities of letters that came. */
 const struct mesh_product *mesh_flow_with_retry(struct mesh_arena *arena, const struct mesh_product *product);

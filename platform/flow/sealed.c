@@ -61,14 +61,6 @@ void mesh_flow_seal(const struct mesh_seal_hook *hook, const char *topic, int32_
 }
 
 /* ---- reading ---- */
-static struct mesh_str header(const struct mesh_record *message, const char *name)
-{
-    for (uint32_t i = 0; i < message->n_headers; i++)
-        if (mesh_str_eq(message->headers[i].name, mesh_str_of(name)))
-            return message->headers[i].value;
-    return (struct mesh_str){0};
-}
-
 static bool is_ours(struct mesh_str name)
 {
     return mesh_str_eq(name, MESH_STR(MESH_FLOW_HEADER)) || mesh_str_starts(name, MESH_STR("__mesh."));
@@ -111,7 +103,7 @@ static int open_sealed(const struct mesh_seal_hook *hook, const struct mesh_reco
                        struct mesh_letter *ret, struct mesh_err *err)
 {
     static const char *const where[] = {"topic", "partition", "offset"};
-    struct mesh_str cipher = MESH_STR(MESH_FLOW_SEALED_CIPHER), how = header(message, MESH_FLOW_SEALED_HEADER);
+    struct mesh_str cipher = MESH_STR(MESH_FLOW_SEALED_CIPHER), how = mesh_flow_letter_header(message, MESH_FLOW_SEALED_HEADER);
     if (!mesh_str_starts(how, cipher))
         return broken(err, "it was sealed in a way that this version does not know");
     struct mesh_str id = {how.p + cipher.n, how.n - cipher.n};
@@ -123,7 +115,7 @@ static int open_sealed(const struct mesh_seal_hook *hook, const struct mesh_reco
     for (size_t i = 0; i < MESH_LEN(where); i++) {
         char name[48];
         snprintf(name, sizeof name, "%s%s", prefix, where[i]);
-        parts[i] = header(message, name);
+        parts[i] = mesh_flow_letter_header(message, name);
     }
     bind(&bound, parts[0], parts[1], parts[2]);
     struct mesh_err why = {0};
@@ -150,7 +142,7 @@ struct mesh_seal_hook mesh_seal_hook_of(const struct mesh_seal_key *key)
 bool mesh_flow_is_sealed(const struct mesh_header *headers, uint32_t n)
 {
     const struct mesh_record record = {.headers = headers, .n_headers = n};
-    return header(&record, MESH_FLOW_SEALED_HEADER).p != NULL;
+    return mesh_flow_letter_header(&record, MESH_FLOW_SEALED_HEADER).p != NULL;
 }
 
 int mesh_flow_unseal(const struct mesh_seal_hook *hook, const struct mesh_record *message, struct mesh_letter *letter,
@@ -178,7 +170,7 @@ int mesh_flow_unseal(const struct mesh_seal_hook *hook, const struct mesh_record
 int mesh_letter_open(const struct mesh_seal_key *key, const struct mesh_record *message, struct mesh_letter *ret,
                      struct mesh_err *err)
 {
-    if (header(message, "__mesh.errors.topic").p == NULL)
+    if (mesh_flow_letter_header(message, "__mesh.errors.topic").p == NULL)
         return broken(err, "it has no header __mesh.errors.topic");
     if (mesh_flow_is_sealed(message->headers, message->n_headers)) {
         struct mesh_seal_hook hook = key == NULL ? (struct mesh_seal_hook){0} : mesh_seal_hook_of(key);

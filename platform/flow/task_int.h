@@ -324,7 +324,7 @@ bool mesh_flow_key_ok(struct mesh_task *task, const struct mesh_key *key, const 
 int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_record *records, size_t n);
 
 /* A record that comes again: processed at once, where the task stands. `event` is of its first coming. */
-void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_record *record, struct mesh_event *event);
+void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_record *record, const struct mesh_event *event);
 
 /* ---- retry.c ---- */
 void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_record *record);
