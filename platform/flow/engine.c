@@ -336,10 +336,18 @@ int64_t mesh_engine_position(const struct mesh_engine *engine, uint32_t input, i
     return position == INT64_MAX ? -1 : position;
 }
 
+static bool tables_loaded(const struct mesh_task *task)
+{
+    for (uint32_t i = 0; i < task->n_sources; i++)
+        if (task->sources[i].decl->kind == MESH_INPUT_TABLE && !task->sources[i].loaded)
+            return false;
+    return true;
+}
+
 bool mesh_engine_tables_loaded(const struct mesh_engine *engine)
 {
-    for (uint32_t i = 0; i < engine->n_sources; i++)
-        if (engine->sources[i]->decl->kind == MESH_INPUT_TABLE && !engine->sources[i]->loaded)
+    for (uint32_t i = 0; i < engine->n_tasks; i++)
+        if (!tables_loaded(engine->tasks[i]))
             return false;
     return true;
 }
@@ -355,14 +363,6 @@ static bool behind(const struct mesh_flow_source *source)
 }
 
 /* Tables first, so that less has to wait for them. */
-static bool tables_loaded(const struct mesh_task *task)
-{
-    for (uint32_t i = 0; i < task->n_sources; i++)
-        if (task->sources[i].decl->kind == MESH_INPUT_TABLE && !task->sources[i].loaded)
-            return false;
-    return true;
-}
-
 bool mesh_engine_wants(const struct mesh_engine *engine, uint32_t input, int32_t partition)
 {
     uint32_t at = 0;
