@@ -86,7 +86,7 @@ struct mesh_worker {
     struct mesh_link_info link_info;
     struct mesh_lease *lease;
     int64_t lease_asked_us, held_until_us, looked_us; /* monotonic */
-    struct mesh_lease_mark replaces;       /* what a reset state takes the place of */
+    char replaces[MESH_CLAIM_TEXT]; /* what a reset state takes the place of; "": nothing */
     bool link_done, said_away;
     int64_t back_us;   /* wall clock before which an outage still has its effects; 0: there was none */
     char said_waiting[320];

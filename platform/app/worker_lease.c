@@ -3,8 +3,6 @@
 
 #include "base/clock.h"
 
-#include <stdlib.h>
-
 #define RENEWAL_US_MAX INT64_C(1000000)
 #define RENEWALS       4 /* within a session */
 #define AGAIN_US       INT64_C(100000)
@@ -20,6 +18,7 @@ static struct mesh_lease_own own_claims(const struct mesh_worker *worker)
     own.claims = mesh_engine_claims(worker->engine, &own.n_claims);
     if (own.n_claims > 0)
         memcpy(own.mark.claim, own.claims[own.n_claims - 1], sizeof own.mark.claim);
+    memcpy(own.replaces, worker->replaces, sizeof own.replaces);
     return own;
 }
 
@@ -34,13 +33,11 @@ static int stale(struct mesh_worker *worker, const struct mesh_lease_mark *found
 
 int mesh_worker_may_follow(struct mesh_worker *worker, struct mesh_err *err)
 {
-    struct mesh_lease_own own = own_claims(worker);
     const struct mesh_lease_mark *found = &worker->link_info.mark;
     if (worker->reset)
-        worker->replaces = *found; /* it is replaced on purpose */
-    else if (!mesh_lease_may_follow(&own, found))
-        return stale(worker, found, err);
-    return 0;
+        memcpy(worker->replaces, found->claim, sizeof worker->replaces); /* on purpose */
+    struct mesh_lease_own own = own_claims(worker);
+    return mesh_lease_may_follow(&own, found) ? 0 : stale(worker, found, err);
 }
 
 static rd_kafka_topic_partition_list_t *positions(struct mesh_worker *worker, const struct mesh_lease_own *own)
@@ -65,7 +62,7 @@ int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err)
         mesh_engine_was_away(worker->engine, mesh_clock_wall_us() + PAUSE_MARGIN_US);
     worker->looked_us = now_us;
     worker->held_until_us = info.held_until_us;
-    if (info.stale && strcmp(info.found.claim, worker->replaces.claim) != 0)
+    if (info.stale)
         return stale(worker, &info.found, err);
     /* A commit under the member's old id fences the member itself: none while the broker is away, or membership may have been lost. */
     if (info.busy || worker->said_away || mesh_clock_wall_us() <= worker->back_us ||
@@ -77,16 +74,7 @@ int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err)
         return 0;
     worker->lease_asked_us = now_us;
     struct mesh_lease_own own = own_claims(worker);
-    if (worker->replaces.claim[0] == '\0') {
-        mesh_lease_ask(worker->lease, &own, positions(worker, &own));
-        return 0;
-    }
-    char(*claims)[MESH_CLAIM_TEXT] = mesh_xcalloc(own.n_claims + 1, sizeof *claims);
-    memcpy(claims, own.claims, own.n_claims * sizeof *claims);
-    memcpy(claims[own.n_claims], worker->replaces.claim, sizeof *claims);
-    struct mesh_lease_own both = {own.mark, (const char(*)[MESH_CLAIM_TEXT])claims, own.n_claims + 1};
-    mesh_lease_ask(worker->lease, &both, positions(worker, &own));
-    free(claims);
+    mesh_lease_ask(worker->lease, &own, positions(worker, &own));
     return 0;
 }
 

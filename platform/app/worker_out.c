@@ -89,7 +89,7 @@ static int send_one(struct mesh_worker *worker, struct mesh_err *err)
     return result;
 }
 
-static int send_messages(struct mesh_worker *worker, struct mesh_err *err)
+static int send_messages(struct mesh_worker *worker, bool holds, struct mesh_err *err)
 {
     if (worker->sink == NULL)
         worker->sink = mesh_sink_new(&worker->kafka, mesh_engine_n_dests(worker->product), acked, worker);
@@ -99,7 +99,7 @@ static int send_messages(struct mesh_worker *worker, struct mesh_err *err)
         mesh_log(MESH_LOG_WARN, "the producer was made anew; sends what was not acknowledged", "product", worker->name, NULL);
     }
     int sent = 0;
-    while (mesh_worker_holds(worker) && (worker->has_message || mesh_engine_next_message(worker->engine, &worker->message))) {
+    while (holds && (worker->has_message || mesh_engine_next_message(worker->engine, &worker->message))) {
         worker->has_message = true;
         int result = send_one(worker, err);
         if (result < 0)
@@ -128,7 +128,7 @@ static void look_at_mongo(struct mesh_worker *worker)
         mesh_log(MESH_LOG_INFO, "MongoDB is back", "product", worker->name, NULL);
 }
 
-static int send_documents(struct mesh_worker *worker)
+static int send_documents(struct mesh_worker *worker, bool holds)
 {
     uint64_t tickets[STORED_BATCH];
     int moved = 0;
@@ -138,7 +138,7 @@ static int send_documents(struct mesh_worker *worker)
             breathe_now_and_then(worker);
         }
     struct mesh_document d;
-    while (mesh_worker_holds(worker) && mesh_mongo_room(worker->mongo) && mesh_engine_next_document(worker->engine, &d)) {
+    while (holds && mesh_mongo_room(worker->mongo) && mesh_engine_next_document(worker->engine, &d)) {
         struct mesh_mongo_document out = {d.port, d.id, d.removed, d.generation, d.n, d.out, d.ticket};
         mesh_mongo_put(worker->mongo, &out);
         moved = 1;
@@ -150,11 +150,13 @@ static int send_documents(struct mesh_worker *worker)
 
 int mesh_worker_send(struct mesh_worker *worker, struct mesh_err *err)
 {
-    int moved = send_messages(worker, err);
+    /* Once is enough: all that leaves here was durable before, so a copy of this state sends the same, should it go on meanwhile. */
+    bool holds = mesh_worker_holds(worker);
+    int moved = send_messages(worker, holds, err);
     if (moved < 0)
         return -1;
     if (worker->mongo != NULL)
-        moved |= send_documents(worker);
+        moved |= send_documents(worker, holds);
     return moved;
 }
 

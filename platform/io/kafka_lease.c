@@ -49,12 +49,24 @@ void mesh_lease_mark_write(const struct mesh_lease_mark *mark, struct mesh_buf *
 
 bool mesh_lease_may_follow(const struct mesh_lease_own *own, const struct mesh_lease_mark *found)
 {
-    if (found->claim[0] == '\0')
+    if (found->claim[0] == '\0' || strcmp(found->claim, own->replaces) == 0)
         return true;
     for (size_t i = 0; i < own->n_claims; i++)
         if (strcmp(own->claims[i], found->claim) == 0)
             return found->generation != own->mark.generation || found->n <= own->mark.n;
     return false;
+}
+
+struct mesh_lease_mark mesh_lease_newest(const rd_kafka_topic_partition_list_t *list)
+{
+    struct mesh_lease_mark newest = {0};
+    for (int i = 0; i < list->cnt; i++) {
+        struct mesh_lease_mark mark;
+        struct mesh_str text = {list->elems[i].metadata, (uint32_t)list->elems[i].metadata_size};
+        if (text.p != NULL && mesh_lease_mark_read(text, &mark) == 0 && (newest.claim[0] == '\0' || mark.n > newest.n))
+            newest = mark;
+    }
+    return newest;
 }
 
 /* ---- the thread ---- */
@@ -64,14 +76,9 @@ static rd_kafka_resp_err_t read_mark(struct mesh_lease *lease, struct mesh_lease
     for (int i = 0; i < lease->positions->cnt; i++)
         rd_kafka_topic_partition_list_add(list, lease->positions->elems[i].topic, lease->positions->elems[i].partition);
     rd_kafka_resp_err_t err = rd_kafka_committed(lease->rk, list, CALL_MS);
-    *ret = (struct mesh_lease_mark){0};
-    for (int i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
+    for (int i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++)
         err = list->elems[i].err;
-        struct mesh_lease_mark mark;
-        struct mesh_str text = {list->elems[i].metadata, (uint32_t)list->elems[i].metadata_size};
-        if (text.p != NULL && mesh_lease_mark_read(text, &mark) == 0 && (ret->claim[0] == '\0' || mark.n > ret->n))
-            *ret = mark;
-    }
+    *ret = mesh_lease_newest(list);
     rd_kafka_topic_partition_list_destroy(list);
     return err;
 }
@@ -145,7 +152,8 @@ void mesh_lease_ask(struct mesh_lease *lease, const struct mesh_lease_own *own, 
     } else {
         char(*claims)[MESH_CLAIM_TEXT] = mesh_xcalloc(own->n_claims + 1, sizeof *claims);
         memcpy(claims, own->claims, own->n_claims * sizeof *claims);
-        lease->own = (struct mesh_lease_own){own->mark, (const char(*)[MESH_CLAIM_TEXT])claims, own->n_claims};
+        lease->own = *own;
+        lease->own.claims = (const char(*)[MESH_CLAIM_TEXT])claims;
         lease->positions = positions;
         lease->info.busy = true;
         pthread_cond_signal(&lease->cond);

@@ -29,11 +29,15 @@ struct mesh_lease_mark {
 int mesh_lease_mark_read(struct mesh_str text, struct mesh_lease_mark *ret);
 void mesh_lease_mark_write(const struct mesh_lease_mark *mark, struct mesh_buf *out);
 
-/* The claims of the own log, and what else may stand there (the mark of a state that was reset). */
+/* Of the commits in the list, the newest mark; no claim when there is none. */
+struct mesh_lease_mark mesh_lease_newest(const rd_kafka_topic_partition_list_t *list);
+
+/* The claims of the own log, and what else may stand there: the claim of a state that was reset. */
 struct mesh_lease_own {
     struct mesh_lease_mark mark;
     const char (*claims)[MESH_CLAIM_TEXT];
     size_t n_claims;
+    char replaces[MESH_CLAIM_TEXT]; /* "": none */
 };
 /* Whether a state with these claims may go on from this mark. */
 bool mesh_lease_may_follow(const struct mesh_lease_own *own, const struct mesh_lease_mark *found);

@@ -179,16 +179,12 @@ static int ask_group(struct mesh_kafka_link *link)
             rd_kafka_topic_partition_list_add(list, link->topics[i].topic, p);
     rd_kafka_resp_err_t err = rd_kafka_committed(link->rk, list, MESH_LINK_CALL_MS);
     bool any = false;
-    struct mesh_lease_mark mark = {0};
     for (int i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
         if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
             err = list->elems[i].err;
         any = any || list->elems[i].offset >= 0;
-        struct mesh_lease_mark one;
-        struct mesh_str text = {list->elems[i].metadata, (uint32_t)list->elems[i].metadata_size};
-        if (text.p != NULL && mesh_lease_mark_read(text, &one) == 0 && (mark.claim[0] == '\0' || one.n > mark.n))
-            mark = one;
     }
+    struct mesh_lease_mark mark = mesh_lease_newest(list);
     rd_kafka_topic_partition_list_destroy(list);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return 1;
