@@ -58,16 +58,6 @@ static void begin(struct world *w, struct mesh_arena *arena)
     world_start(w);
 }
 
-static bool cards(struct world *w, const char *text)
-{
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
-    world_show_view(w, SHOP_VIEW_CARDS, &out);
-    bool found = out.p != NULL && strstr(out.p, text) != NULL;
-    if (!found)
-        printf("# %s is not in\n%s\n", text, out.p == NULL ? "(nothing)" : out.p);
-    return found;
-}
-
 CASE(a_letter_is_processed_once)
 {
     struct world w;
@@ -78,7 +68,7 @@ CASE(a_letter_is_processed_once)
     close_time(&w, AT(10));
     world_drain(&w);
     REQUIRE(dlq(&w)->messages.n == 1);
-    CHECK(cards(&w, "cards c n=1 sum=5"));
+    CHECK(world_shows(&w, SHOP_VIEW_CARDS, "cards c n=1 sum=5"));
 
     struct world_message letter = dlq(&w)->messages.v[0];
     send_back(&w, &letter, "1");
@@ -109,11 +99,11 @@ CASE(a_mended_cause_lets_it_through_and_repetitions_do_nothing)
     send_back(&w, &letter, "1");
     send_back(&w, &letter, "1");
     world_drain(&w);
-    CHECK(cards(&w, "cards c n=1 sum=7"));
+    CHECK(world_shows(&w, SHOP_VIEW_CARDS, "cards c n=1 sum=7"));
     world_crash(&w);
     send_back(&w, &letter, "1");
     world_drain(&w);
-    CHECK(cards(&w, "cards c n=1 sum=7"));
+    CHECK(world_shows(&w, SHOP_VIEW_CARDS, "cards c n=1 sum=7"));
     CHECK_EQ_U64(dlq(&w)->messages.n, 1);
     mesh_buf_deinit(&value);
     world_deinit(&w);

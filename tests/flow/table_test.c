@@ -33,16 +33,6 @@ static void advance(struct world *w, int64_t seconds)
 
 static uint64_t letters(struct world *w) { return w->dests[mesh_engine_dest_dlq(&shop)][0].messages.n; }
 
-static bool shows(struct world *w, uint32_t view, const char *text)
-{
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
-    world_show_view(w, view, &out);
-    bool found = out.p != NULL && strstr(out.p, text) != NULL;
-    if (!found)
-        printf("# %s is not in\n%s\n", text, out.p == NULL ? "(nothing)" : out.p);
-    return found;
-}
-
 CASE(a_record_waits_for_the_first_row_of_an_empty_table)
 {
     struct world w;
@@ -55,7 +45,7 @@ CASE(a_record_waits_for_the_first_row_of_an_empty_table)
     put(&w, SHOP_RATES, "s", 3, AT(-50));
     advance(&w, 10);
     CHECK_EQ_U64(letters(&w), 0);
-    CHECK(shows(&w, SHOP_VIEW_CARDS, "cards c n=1 sum=15"));
+    CHECK(world_shows(&w, SHOP_VIEW_CARDS, "cards c n=1 sum=15"));
     world_deinit(&w);
 }
 
@@ -91,7 +81,7 @@ CASE(a_row_is_there_for_a_record_of_the_same_time)
     advance(&w, 1);
     put(&w, SHOP_SIGNS, "c", 7, AT(11));
     advance(&w, 10);
-    CHECK(shows(&w, SHOP_VIEW_VISITED, "c n=2 sum=7"));
+    CHECK(world_shows(&w, SHOP_VIEW_VISITED, "c n=2 sum=7"));
     CHECK_EQ_I64((int64_t)world_metric(&w, "mesh_table_late_total", NULL, NULL), 0);
     world_deinit(&w);
 }
@@ -109,8 +99,8 @@ CASE(a_row_goes_at_its_time)
     put(&w, SHOP_VISITS, "c", 1, AT(15));
     put(&w, SHOP_VISITS, "c", 1, AT(25));
     advance(&w, 1);
-    CHECK(shows(&w, SHOP_VIEW_VISITED, "c n=2 sum=14"));
-    CHECK(shows(&w, SHOP_VIEW_VISITED, "c n=1 sum=0"));
+    CHECK(world_shows(&w, SHOP_VIEW_VISITED, "c n=2 sum=14"));
+    CHECK(world_shows(&w, SHOP_VIEW_VISITED, "c n=1 sum=0"));
     world_deinit(&w);
 }
 
@@ -130,8 +120,8 @@ CASE(what_is_announced_does_not_move_time)
     put(&w, SHOP_COUNTS, "c", 5, AT(10));
     put(&w, SHOP_VISITS, "c", 1, AT(10));
     advance(&w, 12);
-    CHECK(shows(&w, SHOP_VIEW_CARDS, "cards c n=2 sum=20"));
-    CHECK(shows(&w, SHOP_VIEW_VISITED, "c n=2 sum="));
+    CHECK(world_shows(&w, SHOP_VIEW_CARDS, "cards c n=2 sum=20"));
+    CHECK(world_shows(&w, SHOP_VIEW_VISITED, "c n=2 sum="));
     CHECK_EQ_I64((int64_t)world_metric(&w, "mesh_idle_late_total", NULL, NULL), 0);
     CHECK_EQ_U64(w.dests[mesh_engine_dest_late(&shop)][0].messages.n, 0);
     world_deinit(&w);
@@ -150,6 +140,6 @@ CASE(a_row_behind_those_who_looked_for_it_is_counted)
     CHECK_EQ_I64((int64_t)world_metric(&w, "mesh_table_late_total", NULL, NULL), 1);
     put(&w, SHOP_VISITS, "c", 1, AT(11));
     advance(&w, 10);
-    CHECK(shows(&w, SHOP_VIEW_VISITED, "c n=2 sum=15"));
+    CHECK(world_shows(&w, SHOP_VIEW_VISITED, "c n=2 sum=15"));
     world_deinit(&w);
 }

@@ -490,6 +490,16 @@ void world_show(struct world *w, struct mesh_buf *out)
     mesh_vec_deinit(&lines);
 }
 
+bool world_shows(struct world *w, uint32_t view, const char *text)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
+    world_show_view(w, view, &out);
+    bool found = out.p != NULL && strstr(out.p, text) != NULL;
+    if (!found)
+        printf("# %s is not in\n%s\n", text, out.p == NULL ? "(nothing)" : out.p);
+    return found;
+}
+
 double world_metric(struct world *w, const char *name, const char *label, const char *value)
 {
     struct mesh_metric *m = label == NULL ? mesh_metric_find(w->metrics, name, NULL) : mesh_metric_find(w->metrics, name, label, value, NULL);

@@ -88,6 +88,7 @@ void world_drain(struct world *w);
 /* Everything that can be seen: views, the newest message per key of change ports, all of close and event ports, documents. */
 void world_show(struct world *w, struct mesh_buf *out);
 void world_show_view(struct world *w, uint32_t view, struct mesh_buf *out);
+bool world_shows(struct world *w, uint32_t view, const char *text); /* says what there is instead */
 double world_metric(struct world *w, const char *name, const char *label, const char *value);
 
 #endif
