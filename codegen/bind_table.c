@@ -12,7 +12,8 @@
         .path = (path_), .kind = MESH_BIND_##kind_, __VA_ARGS__                                                                    \
     }
 
-#define COMPATIBILITY "NONE BACKWARD BACKWARD_TRANSITIVE FORWARD FORWARD_TRANSITIVE FULL FULL_TRANSITIVE" /* enum mesh_compat_mode */
+#define COMPATIBILITY                                                                                                              \
+    "NONE BACKWARD BACKWARD_TRANSITIVE FORWARD FORWARD_TRANSITIVE FULL FULL_TRANSITIVE" /* enum mesh_compat_mode */
 
 static const struct mesh_bind_key product_keys[] = {
     KEY("apiVersion", ENUM, .flags = REQ, .values = "mesh/v1", .help = "Version of this vocabulary.", .example = "mesh/v1"),
@@ -232,8 +233,9 @@ static const struct mesh_bind_key mesh_keys[] = {
     KEY("name", NAME, .flags = REQ, .help = "Name of the mesh.", .example = "omnishop"),
     KEY("description", TEXT, .help = "What people read about it.", .example = "The data products of OmniShop."),
     KEY("compatibility", ENUM, .values = COMPATIBILITY, .fallback = "BACKWARD_TRANSITIVE",
-        .help = "What a new version of a contract must be: who reads with it can read what older versions wrote (BACKWARD), who reads "
-                "with an older one can read what it writes (FORWARD), or both; against the last version, or all (TRANSITIVE).",
+        .help =
+            "What a new version of a contract must be: who reads with it can read what older versions wrote (BACKWARD), who reads "
+            "with an older one can read what it writes (FORWARD), or both; against the last version, or all (TRANSITIVE).",
         .example = "FULL_TRANSITIVE"),
     KEY("pseudonym", MAP, .help = "How personal fields become pseudonyms."),
     KEY("pseudonym.keyRef", TEXT, .flags = REQ,
@@ -242,7 +244,8 @@ static const struct mesh_bind_key mesh_keys[] = {
     KEY("topics", MAP, .help = "Defaults of all topics."),
     KEY("topics.partitions", INTEGER, .min = 1, .max = 1000, .fallback = "4", .help = "Partitions of a topic that does not say.",
         .example = "4"),
-    KEY("services", NAMES, .help = "Ports of the domains' services on a developer's machine; a domain that is not listed gets the next one.",
+    KEY("services", NAMES,
+        .help = "Ports of the domains' services on a developer's machine; a domain that is not listed gets the next one.",
         .example = "{ customer: 8081, sales_fraud: 8083 }"),
     KEY("services.*", INTEGER, .min = 1, .max = 65535, .help = "HTTP port of the domain's service.", .example = "8081"),
 };
@@ -274,38 +277,51 @@ static const struct mesh_bind_key test_keys[] = {
     KEY("given", LIST, .flags = REQ | MESH_BIND_EMPTY_OK, .help = "What comes in, in this order within each partition."),
     KEY("given[]", MAP, .help = "Records of one input port, or time that passes."),
     KEY("given[].input", NAME, .help = "The input port.", .example = "card_payments"),
-    KEY("given[].record", VALUE, .help = "One record: its fields, as the contract has them.", .example = "{ currency: USD, eur: \"0.9\" }"),
+    KEY("given[].record", VALUE, .help = "One record: its fields, as the contract has them.",
+        .example = "{ currency: USD, eur: \"0.9\" }"),
     KEY("given[].records", LIST, .help = "Several records."),
     KEY("given[].records[]", VALUE, .help = "One record.", .example = "{ currency: USD, eur: \"0.9\" }"),
-    KEY("given[].csv", TEXT, .help = "A file of records beside the test; its first line names the fields, an empty cell is a field left out.",
+    KEY("given[].csv", TEXT,
+        .help = "A file of records beside the test; its first line names the fields, an empty cell is a field left out.",
         .example = "payments.csv"),
-    KEY("given[].jsonl", TEXT, .help = "A file of records beside the test, a JSON object on each line.", .example = "payments.jsonl"),
+    KEY("given[].jsonl", TEXT, .help = "A file of records beside the test, a JSON object on each line.",
+        .example = "payments.jsonl"),
     KEY("given[].version", INTEGER, .min = 1, .max = 99999,
-        .help = "The version of the input's contract that wrote the records; otherwise the one that the input names.", .example = "1"),
-    KEY("given[].at", TEXT, .help = "Kafka's time of the records; otherwise the event time of each.", .example = "2026-11-21T10:00:00Z"),
+        .help = "The version of the input's contract that wrote the records; otherwise the one that the input names.",
+        .example = "1"),
+    KEY("given[].at", TEXT, .help = "Kafka's time of the records; otherwise the event time of each.",
+        .example = "2026-11-21T10:00:00Z"),
     KEY("given[].key", TEXT, .help = "The message key; otherwise the text of the key field.", .example = "c1"),
-    KEY("given[].removed", BOOL, .help = "A message without a value: it removes the row of this key from a table.", .example = "true"),
+    KEY("given[].removed", BOOL, .help = "A message without a value: it removes the row of this key from a table.",
+        .example = "true"),
     KEY("given[].bytes", TEXT, .help = "A value as it is on the wire, in hexadecimal digits, for what no contract allows.",
         .example = "\"00ff\""),
     KEY("given[].pass", DURATION, .help = "The wall clock goes on by this, after all above was processed: inputs become idle.",
         .example = "10s"),
     KEY("expect", LIST, .flags = REQ, .help = "What there must be at the end, when nothing waits any more."),
-    KEY("expect[]", MAP, .help = "The rows of a view, the messages or rows of an output port, the dead letters, or the late records."),
-    KEY("expect[].view", NAME, .help = "The rows of this view, with the fields as the product knows them.", .example = "sales_by_country"),
+    KEY("expect[]", MAP,
+        .help = "The rows of a view, the messages or rows of an output port, the dead letters, or the late records."),
+    KEY("expect[].view", NAME, .help = "The rows of this view, with the fields as the product knows them.",
+        .example = "sales_by_country"),
     KEY("expect[].port", NAME,
-        .help = "What leaves through this output port, protected as it is there: messages, rows or documents.", .example = "alerts"),
+        .help = "What leaves through this output port, protected as it is there: messages, rows or documents.",
+        .example = "alerts"),
     KEY("expect[].key", VALUE, .help = "Only the rows or messages with these members are looked at.", .example = "{ country: DE }"),
-    KEY("expect[].rows", LIST, .flags = MESH_BIND_EMPTY_OK, .help = "These rows and no others; members that are not named may be anything."),
+    KEY("expect[].rows", LIST, .flags = MESH_BIND_EMPTY_OK,
+        .help = "These rows and no others; members that are not named may be anything."),
     KEY("expect[].rows[]", VALUE, .help = "Members of a row.", .example = "{ country: DE, n: 1 }"),
     KEY("expect[].messages", LIST, .flags = MESH_BIND_EMPTY_OK,
-        .help = "These messages and no others, by the fields of the port's contract, `key` and `removed`. Where the port sends changes: the "
-                "newest of each key."),
+        .help =
+            "These messages and no others, by the fields of the port's contract, `key` and `removed`. Where the port sends changes: the "
+            "newest of each key."),
     KEY("expect[].messages[]", VALUE, .help = "Members of a message.", .example = "{ rule: velocity, card_id: { pseudonym: c1 } }"),
     KEY("expect[].deadLetters", LIST, .flags = MESH_BIND_EMPTY_OK,
         .help = "These dead letters and no others, by `code`, `input`, `stage`, `site`, `key` and `record`."),
-    KEY("expect[].deadLetters[]", VALUE, .help = "Members of a dead letter.", .example = "{ code: join.missing, input: card_payments }"),
+    KEY("expect[].deadLetters[]", VALUE, .help = "Members of a dead letter.",
+        .example = "{ code: join.missing, input: card_payments }"),
     KEY("expect[].late", LIST, .flags = MESH_BIND_EMPTY_OK, .help = "These late records and no others, by the same members."),
-    KEY("expect[].late[]", VALUE, .help = "Members of a late record.", .example = "{ input: card_payments, record: { payment_id: p3 } }"),
+    KEY("expect[].late[]", VALUE, .help = "Members of a late record.",
+        .example = "{ input: card_payments, record: { payment_id: p3 } }"),
     KEY("expect[].absent", BOOL, .help = "Nothing of this kind is there (with this key).", .example = "true"),
     KEY("expect[].more", BOOL, .fallback = "false", .help = "Others may be there too.", .example = "true"),
     KEY("expect[].ordered", BOOL, .fallback = "false",

@@ -15,18 +15,18 @@ struct mesh_cli {
     const char *command;
     const char *args[MESH_CLI_ARGS_MAX]; /* behind the command, without options */
     size_t n_args;
-    const char *mesh_dir; /* --mesh */
-    const char *out;      /* --out */
-    const char *domain;   /* --domain */
-    const char *mode;     /* --mode */
-    const char *framing;  /* --framing */
-    const char *payload;  /* --payload */
-    const char *reader;   /* --reader */
-    const char *id;       /* --id */
-    const char *against;  /* --against */
-    const char *product;  /* --product */
-    const char *field;    /* --field */
-    const char *keys;     /* --keys */
+    const char *mesh_dir;    /* --mesh */
+    const char *out;         /* --out */
+    const char *domain;      /* --domain */
+    const char *mode;        /* --mode */
+    const char *framing;     /* --framing */
+    const char *payload;     /* --payload */
+    const char *reader;      /* --reader */
+    const char *id;          /* --id */
+    const char *against;     /* --against */
+    const char *product;     /* --product */
+    const char *field;       /* --field */
+    const char *keys;        /* --keys */
     const char *format_name; /* --format as it was given, or NULL */
     enum mesh_diag_format format;
     bool check, dry_run;

@@ -10,7 +10,8 @@ int mesh_cli_json_schema(struct mesh_cli *cli)
     static const struct {
         const char *name;
         const struct mesh_bind_table *table;
-    } schemas[] = {{"product", &mesh_bind_product}, {"mesh", &mesh_bind_mesh}, {"waivers", &mesh_bind_waivers}, {"test", &mesh_bind_test}};
+    } schemas[] = {
+        {"product", &mesh_bind_product}, {"mesh", &mesh_bind_mesh}, {"waivers", &mesh_bind_waivers}, {"test", &mesh_bind_test}};
     size_t i = 0;
     while (cli->n_args == 1 && i < MESH_LEN(schemas) && strcmp(cli->args[0], schemas[i].name) != 0)
         i++;

@@ -129,7 +129,8 @@ static void load_file(struct mesh_model *model, struct mesh_model_contract *cont
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     struct mesh_err err = {0};
     *mesh_vec_push_in(model->arena, &model->contracts) = contract;
-    if (mesh_fs_read(mesh_arena_printf(model->arena, "%s/%s", model->root, contract->path), MESH_JSON_BYTES_MAX, &text, &err) == 0) {
+    if (mesh_fs_read(mesh_arena_printf(model->arena, "%s/%s", model->root, contract->path), MESH_JSON_BYTES_MAX, &text, &err) ==
+        0) {
         load_schema(model, contract, &text);
         return;
     }
@@ -233,8 +234,9 @@ static void load_folder(struct mesh_model *model, const char *domain)
         if (dot == NULL || strcmp(dot, ".avsc") != 0)
             continue;
         const char *v = strstr(files[i], ".v");
-        const char *name = v == NULL ? "" : mesh_arena_printf(model->arena, "%s/%.*s@%.*s", domain, (int)(v - files[i]), files[i],
-                                                              (int)(dot - v - 2), v + 2);
+        const char *name = v == NULL ? ""
+                                     : mesh_arena_printf(model->arena, "%s/%.*s@%.*s", domain, (int)(v - files[i]), files[i],
+                                                         (int)(dot - v - 2), v + 2);
         struct mesh_model_contract *contract = v == NULL || dot < v + 2 ? NULL : new_contract(model, name);
         if (contract == NULL) {
             no_version(model, mesh_arena_printf(model->arena, "contracts/%s/%s", domain, files[i]));

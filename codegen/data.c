@@ -10,9 +10,15 @@ static struct mesh_data *data_new(struct mesh_arena *arena, enum mesh_data_kind 
     return data;
 }
 
-struct mesh_data *mesh_data_map(struct mesh_arena *arena) { return data_new(arena, MESH_DATA_MAP); }
+struct mesh_data *mesh_data_map(struct mesh_arena *arena)
+{
+    return data_new(arena, MESH_DATA_MAP);
+}
 
-struct mesh_data *mesh_data_list(struct mesh_arena *arena) { return data_new(arena, MESH_DATA_LIST); }
+struct mesh_data *mesh_data_list(struct mesh_arena *arena)
+{
+    return data_new(arena, MESH_DATA_LIST);
+}
 
 void mesh_data_set(struct mesh_arena *arena, struct mesh_data *map, const char *name, struct mesh_data *value)
 {

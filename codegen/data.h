@@ -14,8 +14,8 @@ enum mesh_data_kind { MESH_DATA_CODE, MESH_DATA_PROSE, MESH_DATA_FLAG, MESH_DATA
 
 struct mesh_data {
     enum mesh_data_kind kind;
-    const char *text;                /* CODE, PROSE */
-    bool flag;                       /* FLAG */
+    const char *text;                   /* CODE, PROSE */
+    bool flag;                          /* FLAG */
     MESH_VEC(struct mesh_data *) items; /* LIST; MAP: values ... */
     MESH_VEC(const char *) keys;        /* ... and their names */
 };

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define EMIT_FILE_BYTES_MAX (16u << 20)
-#define EMIT_MANIFEST "manifest"
+#define EMIT_MANIFEST       "manifest"
 
 struct emit_file {
     const char *path; /* relative to the domain's folder */
@@ -30,7 +30,8 @@ static void add_file(struct emit_files *files, const char *path, struct mesh_buf
     *mesh_vec_push_in(files->arena, &files->list) = (struct emit_file){path, {copy, (uint32_t)text->n}};
 }
 
-static int fill(struct emit_files *files, const char *template, const char *path, const struct mesh_data *data, struct mesh_err *err)
+static int fill(struct emit_files *files, const char *template, const char *path, const struct mesh_data *data,
+                struct mesh_err *err)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     int r = mesh_template_fill(template, data, &text, err);
@@ -165,9 +166,9 @@ static int emit_product(struct mesh_model_product *product, struct emit_files *f
     mesh_emit_shape(&e, &shape);
     hash_of(arena, data, "state_hash", shape.p == NULL ? "" : shape.p, shape.n);
     hash_of(arena, data, "declaration_hash", product->source->text, product->source->n);
-    static const char *const parts[][2] = {{"product.h", "%s.h"},         {"records.c", "%s_records.c"}, {"streams.c", "%s_streams.c"},
-                                           {"views.c", "%s_views.c"},     {"ports.c", "%s_ports.c"},     {"tables.c", "%s_tables.c"},
-                                           {"documents.c", "%s_documents.c"}};
+    static const char *const parts[][2] = {
+        {"product.h", "%s.h"},     {"records.c", "%s_records.c"}, {"streams.c", "%s_streams.c"},    {"views.c", "%s_views.c"},
+        {"ports.c", "%s_ports.c"}, {"tables.c", "%s_tables.c"},   {"documents.c", "%s_documents.c"}};
     for (size_t i = 0; i < MESH_LEN(parts); i++) {
         const char *percent = strstr(parts[i][1], "%s");
         const char *path = mesh_arena_printf(arena, "%s%s", e.p, percent + 2);
@@ -206,8 +207,8 @@ static int emit_domain(struct mesh_model *model, const char *domain, struct emit
     }
     if (stop)
         return 1;
-    static const char *const parts[][2] = {{"main.c", "main.c"}, {"meson.build", "meson.build"}, {"Dockerfile", "Dockerfile"},
-                                           {"service_README.md", "README.md"}};
+    static const char *const parts[][2] = {
+        {"main.c", "main.c"}, {"meson.build", "meson.build"}, {"Dockerfile", "Dockerfile"}, {"service_README.md", "README.md"}};
     for (size_t i = 0; i < MESH_LEN(parts); i++) {
         int r = fill(files, parts[i][0], parts[i][1], data, err);
         if (r < 0)
@@ -254,7 +255,8 @@ static const struct manifest_entry *manifest_find(const struct manifest_entry *e
 }
 
 /* A generated file that somebody changed by hand must not be overwritten without a word. */
-static int refuse_edited(struct mesh_arena *arena, const char *dir, const struct manifest_entry *entries, size_t n, struct mesh_err *err)
+static int refuse_edited(struct mesh_arena *arena, const char *dir, const struct manifest_entry *entries, size_t n,
+                         struct mesh_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         const char *path = mesh_arena_printf(arena, "%s/%s", dir, entries[i].path);
@@ -264,10 +266,11 @@ static int refuse_edited(struct mesh_arena *arena, const char *dir, const struct
             continue;
         digest_hex((struct mesh_str){now.p, (uint32_t)now.n}, hex);
         if (strcmp(hex, entries[i].hash) != 0)
-            return mesh_err_set(err, MESH_ERR_FATAL, "emit.edited",
-                                "%s is generated, but was changed by hand; nothing was written. Put the change into the declaration or a "
-                                "template, or delete the file to have it made again",
-                                path);
+            return mesh_err_set(
+                err, MESH_ERR_FATAL, "emit.edited",
+                "%s is generated, but was changed by hand; nothing was written. Put the change into the declaration or a "
+                "template, or delete the file to have it made again",
+                path);
     }
     return 0;
 }
@@ -315,7 +318,8 @@ static int write_domain(struct mesh_model *model, const char *domain, const stru
         if (options->check)
             *mesh_vec_push_in(arena, &ret->stale) = path;
         else if (unlink(path) != 0 && errno != ENOENT)
-            return mesh_err_set(err, MESH_ERR_FATAL, "emit.orphan", "cannot remove %s, which is no longer generated: %s", path, strerror(errno));
+            return mesh_err_set(err, MESH_ERR_FATAL, "emit.orphan", "cannot remove %s, which is no longer generated: %s", path,
+                                strerror(errno));
     }
     if (options->check)
         return 0;
@@ -323,7 +327,8 @@ static int write_domain(struct mesh_model *model, const char *domain, const stru
     return mesh_fs_write_changed(mesh_arena_printf(arena, "%s/%s", dir, EMIT_MANIFEST), manifest.p, manifest.n, &written, err);
 }
 
-int mesh_generate(struct mesh_model *model, const struct mesh_generate_options *options, struct mesh_generate_result *ret, struct mesh_err *err)
+int mesh_generate(struct mesh_model *model, const struct mesh_generate_options *options, struct mesh_generate_result *ret,
+                  struct mesh_err *err)
 {
     *ret = (struct mesh_generate_result){0};
     struct made {
@@ -359,7 +364,10 @@ int mesh_generate(struct mesh_model *model, const struct mesh_generate_options *
 
 /* ---- topics ---- */
 
-static int compare_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int compare_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static void add_topic(struct mesh_arena *arena, struct mesh_emit_topics *ret, struct mesh_emit_topic topic)
 {
@@ -409,8 +417,8 @@ int mesh_emit_topics(struct mesh_model *model, struct mesh_buf *out)
         for (size_t k = 0; k < topics.list.n; k++) {
             const struct mesh_emit_topic *topic = &topics.list.v[k];
             if (topic->use != MESH_TOPIC_UPSTREAM) /* its owner says */
-                *mesh_vec_push_in(arena, &lines) = mesh_arena_printf(arena, "%s %d %s", topic->name, topic->partitions,
-                                                                     topic->compact ? "compact" : "delete");
+                *mesh_vec_push_in(arena, &lines) =
+                    mesh_arena_printf(arena, "%s %d %s", topic->name, topic->partitions, topic->compact ? "compact" : "delete");
         }
     }
     if (lines.n > 0)

@@ -12,9 +12,9 @@
 #include "codegen/plan.h"
 
 struct mesh_generate_options {
-    const char *out;     /* folder; one sub-folder per domain */
-    const char *domain;  /* NULL: all */
-    bool check;          /* write nothing; *ret_stale says whether anything would be written */
+    const char *out;    /* folder; one sub-folder per domain */
+    const char *domain; /* NULL: all */
+    bool check;         /* write nothing; *ret_stale says whether anything would be written */
 };
 
 struct mesh_generate_result {

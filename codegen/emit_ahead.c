@@ -9,9 +9,9 @@
 struct ahead_emit {
     struct flow_emit *f;
     struct mesh_buf *out;
-    const struct mesh_gen_shape *shape;  /* of the input's record */
-    MESH_VEC(const char *) made;         /* names that steps so far gave another value */
-    const char *key;                     /* the code that made the key at hand */
+    const struct mesh_gen_shape *shape; /* of the input's record */
+    MESH_VEC(const char *) made;        /* names that steps so far gave another value */
+    const char *key;                    /* the code that made the key at hand */
     size_t n;
 };
 
@@ -130,20 +130,23 @@ bool mesh_emit_ahead(struct flow_emit *f, const struct mesh_plan_input *input)
         return false;
     struct mesh_emitter *e = f->e;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf body = MESH_BUF_NULL;
-    struct ahead_emit a = {.f = f, .out = &body, .shape = input->kind == MESH_INPUT_RECORDS ? input->flow->shape_in : input->model->shape};
+    struct ahead_emit a = {
+        .f = f, .out = &body, .shape = input->kind == MESH_INPUT_RECORDS ? input->flow->shape_in : input->model->shape};
     for (size_t i = 0; i < input->views.n; i++)
         view_ahead(&a, input->views.v[i]);
     for (size_t i = 0; i < input->flows.n; i++)
         flow_ahead(&a, input->flows.v[i]);
     if (a.n == 0)
         return false;
-    mesh_emit_line(f->protos, 0, "void %s_ahead_%s(struct mesh_task *task, const void *record, int64_t time_us);", e->p, input->cname);
+    mesh_emit_line(f->protos, 0, "void %s_ahead_%s(struct mesh_task *task, const void *record, int64_t time_us);", e->p,
+                   input->cname);
     struct mesh_buf *out = f->code;
     mesh_emit_line(out, 0, "/* what a record of %s will look up: a hint, given a few records early */", input->cname);
     mesh_emit_line(out, 0, "void %s_ahead_%s(struct mesh_task *task, const void *record, int64_t time_us)", e->p, input->cname);
     mesh_emit_line(out, 0, "{");
     if (input->kind == MESH_INPUT_RECORDS)
-        mesh_emit_line(out, 1, "const struct %s *r = &((const struct %s_regrouped *)record)->record;", mesh_flow_struct_of(f, a.shape), input->cname);
+        mesh_emit_line(out, 1, "const struct %s *r = &((const struct %s_regrouped *)record)->record;",
+                       mesh_flow_struct_of(f, a.shape), input->cname);
     else
         mesh_emit_line(out, 1, "const struct %s *r = record;", mesh_flow_struct_of(f, a.shape));
     mesh_emit_line(out, 1, "struct mesh_key key;");

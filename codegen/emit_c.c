@@ -15,7 +15,10 @@ void mesh_emit_line(struct mesh_buf *out, int level, const char *format, ...)
     mesh_buf_putc(out, '\n');
 }
 
-void mesh_emit_blank(struct mesh_buf *out) { mesh_buf_putc(out, '\n'); }
+void mesh_emit_blank(struct mesh_buf *out)
+{
+    mesh_buf_putc(out, '\n');
+}
 
 static bool in_identifier(char c)
 {
@@ -66,7 +69,8 @@ static const char *contract_name(struct mesh_emitter *e, const struct mesh_model
         alone = alone && (input == NULL || input->contract == contract || input->contract->version != contract->version ||
                           strcmp(input->contract->subject, contract->subject) != 0);
     }
-    return mesh_arena_printf(e->arena, "%s%s%s_v%d", alone ? "" : contract->domain, alone ? "" : "__", contract->subject, contract->version);
+    return mesh_arena_printf(e->arena, "%s%s%s_v%d", alone ? "" : contract->domain, alone ? "" : "__", contract->subject,
+                             contract->version);
 }
 
 void mesh_emit_structs_make(struct mesh_emitter *e)
@@ -83,7 +87,8 @@ void mesh_emit_structs_make(struct mesh_emitter *e)
         struct_add(e, mesh_arena_printf(e->arena, "%s_old", name), flow->stream->shape_old);
         for (size_t s = 0; s < flow->steps.n; s++)
             if (flow->steps.v[s].model->kind == MESH_STEP_JOIN) /* missing: keep reads a row of its own, with everything nullable */
-                struct_add(e, mesh_arena_printf(e->arena, "%s_%s", name, flow->steps.v[s].model->alias), flow->steps.v[s].model->shape_joined);
+                struct_add(e, mesh_arena_printf(e->arena, "%s_%s", name, flow->steps.v[s].model->alias),
+                           flow->steps.v[s].model->shape_joined);
         for (size_t s = 0; s < flow->steps.n; s++)
             struct_add(e, mesh_arena_printf(e->arena, "%s_%s_%zu", name, "step", s), flow->steps.v[s].after);
     }
@@ -109,7 +114,8 @@ const char *mesh_emit_struct_name(const struct mesh_emitter *e, const struct mes
 
 bool mesh_emit_has_c_type(const struct mesh_gen_type *type)
 {
-    return type->kind != MESH_GEN_LIST && type->kind != MESH_GEN_RECORD && type->kind != MESH_GEN_NULL && type->kind != MESH_GEN_ERROR;
+    return type->kind != MESH_GEN_LIST && type->kind != MESH_GEN_RECORD && type->kind != MESH_GEN_NULL &&
+           type->kind != MESH_GEN_ERROR;
 }
 
 const char *mesh_emit_c_type(const struct mesh_gen_type *type)
@@ -199,8 +205,8 @@ const char *mesh_emit_symbols(struct mesh_emitter *e, const struct mesh_schema *
 const char *mesh_emit_label(enum mesh_label label)
 {
     static const char *const names[MESH_LABEL_COUNT] = {
-        [MESH_PUBLIC] = "MESH_PUBLIC",     [MESH_INTERNAL] = "MESH_INTERNAL",         [MESH_PERSONAL] = "MESH_PERSONAL",
-        [MESH_SPECIAL] = "MESH_SPECIAL",   [MESH_PSEUDONYMOUS] = "MESH_PSEUDONYMOUS",
+        [MESH_PUBLIC] = "MESH_PUBLIC",   [MESH_INTERNAL] = "MESH_INTERNAL",         [MESH_PERSONAL] = "MESH_PERSONAL",
+        [MESH_SPECIAL] = "MESH_SPECIAL", [MESH_PSEUDONYMOUS] = "MESH_PSEUDONYMOUS",
     };
     return names[label];
 }
@@ -308,8 +314,8 @@ void mesh_emit_key_text(struct mesh_emitter *e, struct mesh_buf *out, const stru
         mesh_buf_printf(out, "mesh_text_of_long(task, %s)", value);
 }
 
-void mesh_emit_copy(const struct mesh_emitter *e, struct mesh_buf *out, int level, const struct mesh_gen_shape *to, const char *from,
-                    const struct mesh_model_assign *except, size_t n_except)
+void mesh_emit_copy(const struct mesh_emitter *e, struct mesh_buf *out, int level, const struct mesh_gen_shape *to,
+                    const char *from, const struct mesh_model_assign *except, size_t n_except)
 {
     const struct mesh_emit_struct *s = mesh_emit_struct_of(e, to);
     for (size_t i = 0; i < s->members.n; i++) {
@@ -359,7 +365,10 @@ void mesh_emit_fault_check(const struct mesh_emitter *e, struct mesh_buf *out, i
     mesh_emit_line(out, level, "}");
 }
 
-bool mesh_emit_faulty(const struct mesh_expr *expr) { return expr != NULL && mesh_expr_can_fault(expr); }
+bool mesh_emit_faulty(const struct mesh_expr *expr)
+{
+    return expr != NULL && mesh_expr_can_fault(expr);
+}
 
 static const char *power_of_ten(int digits)
 {

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-
 const char *mesh_flow_struct_of(const struct flow_emit *f, const struct mesh_gen_shape *shape)
 {
     return mesh_emit_struct_name(f->e, shape);
@@ -34,20 +33,22 @@ static const char *source_text(struct mesh_emitter *e, const struct mesh_expr *e
 
 /* ---- handing a record to its readers ---- */
 
-static void call_reader(struct flow_emit *f, struct mesh_buf *out, int level, const char *function, const struct mesh_gen_shape *want,
-                        const struct mesh_gen_shape *have, const char *record)
+static void call_reader(struct flow_emit *f, struct mesh_buf *out, int level, const char *function,
+                        const struct mesh_gen_shape *want, const struct mesh_gen_shape *have, const char *record)
 {
     if (want == NULL || strcmp(mesh_flow_struct_of(f, want), mesh_flow_struct_of(f, have)) == 0) {
         mesh_emit_line(out, level, "%s(task, event, %s);", function, record);
         return;
     }
     mesh_emit_line(out, level, "%s(task, event, &(const struct %s){", function, mesh_flow_struct_of(f, want));
-    const char *prefix = record[0] == '&' ? mesh_arena_printf(f->e->arena, "%s.", record + 1) : mesh_arena_printf(f->e->arena, "%s->", record);
+    const char *prefix =
+        record[0] == '&' ? mesh_arena_printf(f->e->arena, "%s.", record + 1) : mesh_arena_printf(f->e->arena, "%s->", record);
     mesh_emit_copy(f->e, out, level + 1, want, prefix, NULL, 0);
     mesh_emit_line(out, level, "});");
 }
 
-static size_t source_index(const struct mesh_plan_view *view, const struct mesh_plan_flow *flow, const struct mesh_plan_input *input)
+static size_t source_index(const struct mesh_plan_view *view, const struct mesh_plan_flow *flow,
+                           const struct mesh_plan_input *input)
 {
     for (size_t i = 0; i < view->model->from.n; i++) {
         const struct mesh_model_from *from = &view->model->from.v[i];
@@ -71,14 +72,14 @@ static void deliver(struct flow_emit *f, struct mesh_buf *out, int level, const 
     for (size_t i = 0; i < flow->views.n; i++) {
         const struct mesh_plan_view *view = flow->views.v[i];
         size_t source = source_index(view, flow, NULL);
-        const char *function = view->model->from.n == 1
-                                   ? mesh_arena_printf(e->arena, "%s_view_%s", e->p, view->model->name)
-                                   : mesh_arena_printf(e->arena, "%s_view_%s_%s", e->p, view->model->name, view->model->from.v[source].name);
+        const char *function = view->model->from.n == 1 ? mesh_arena_printf(e->arena, "%s_view_%s", e->p, view->model->name)
+                                                        : mesh_arena_printf(e->arena, "%s_view_%s_%s", e->p, view->model->name,
+                                                                            view->model->from.v[source].name);
         call_reader(f, out, level, function, view->sources.v[source].shape, shape, record);
     }
     for (size_t i = 0; i < flow->flows.n; i++)
-        call_reader(f, out, level, mesh_arena_printf(e->arena, "%s_%s", e->p, flow->flows.v[i]->cname), flow->flows.v[i]->shape_in, shape,
-                    record);
+        call_reader(f, out, level, mesh_arena_printf(e->arena, "%s_%s", e->p, flow->flows.v[i]->cname), flow->flows.v[i]->shape_in,
+                    shape, record);
 }
 
 /* ---- steps ---- */
@@ -95,13 +96,15 @@ void mesh_flow_key_of(struct flow_emit *f, struct mesh_buf *out, int level, stru
 
 bool mesh_flow_any_faulty(const struct mesh_plan_step *step)
 {
-    bool faulty = mesh_emit_faulty(step->model->where) || mesh_emit_faulty(step->model->rearm) || mesh_emit_faulty(step->model->as_of);
+    bool faulty =
+        mesh_emit_faulty(step->model->where) || mesh_emit_faulty(step->model->rearm) || mesh_emit_faulty(step->model->as_of);
     for (size_t i = 0; i < step->model->assigns.n; i++)
         faulty = faulty || mesh_emit_faulty(step->model->assigns.v[i].expr);
     for (size_t i = 0; i < step->model->by.n; i++)
         faulty = faulty || mesh_emit_faulty(step->model->by.v[i]);
     for (size_t i = 0; i < step->model->aggregates.list.n; i++)
-        faulty = faulty || mesh_emit_faulty(step->model->aggregates.list.v[i].arg) || mesh_emit_faulty(step->model->aggregates.list.v[i].cond);
+        faulty = faulty || mesh_emit_faulty(step->model->aggregates.list.v[i].arg) ||
+                 mesh_emit_faulty(step->model->aggregates.list.v[i].cond);
     return faulty;
 }
 
@@ -172,8 +175,9 @@ static void step_join(struct flow_emit *f, const struct mesh_plan_step *step)
     } else {
         mesh_emit_line(out, 1, "if (%s == NULL) {", m->alias);
         mesh_emit_line(out, 2, "static const struct mesh_site site = %s;", site.p);
-        mesh_emit_line(out, 2, m->missing == MESH_MISSING_DLQ ? "mesh_reject(task, event, &site, MESH_FAULT_MISSING);"
-                                                              : "mesh_skipped(task, &site);");
+        mesh_emit_line(out, 2,
+                       m->missing == MESH_MISSING_DLQ ? "mesh_reject(task, event, &site, MESH_FAULT_MISSING);"
+                                                      : "mesh_skipped(task, &site);");
         mesh_emit_line(out, 2, "return;");
         mesh_emit_line(out, 1, "}");
     }
@@ -181,8 +185,8 @@ static void step_join(struct flow_emit *f, const struct mesh_plan_step *step)
 }
 
 /* "x = value" as locals, so that a fault is seen before anything is made of them. */
-static void assigns_to_locals(struct flow_emit *f, const struct mesh_model_assign *assigns, size_t n, const struct mesh_gen_shape *shape,
-                              struct mesh_srcref at, const char *what)
+static void assigns_to_locals(struct flow_emit *f, const struct mesh_model_assign *assigns, size_t n,
+                              const struct mesh_gen_shape *shape, struct mesh_srcref at, const char *what)
 {
     struct mesh_buf *out = f->code;
     bool faulty = false;
@@ -202,7 +206,8 @@ static void assigns_to_locals(struct flow_emit *f, const struct mesh_model_assig
         mesh_emit_fault_check(f->e, out, 1, at, what);
 }
 
-static void new_record(struct flow_emit *f, const struct mesh_gen_shape *shape, const struct mesh_model_assign *assigns, size_t n, bool copy)
+static void new_record(struct flow_emit *f, const struct mesh_gen_shape *shape, const struct mesh_model_assign *assigns, size_t n,
+                       bool copy)
 {
     struct mesh_buf *out = f->code;
     mesh_emit_line(out, 1, "const struct %s record = {", mesh_flow_struct_of(f, shape));
@@ -263,10 +268,12 @@ static void emit_pattern(struct flow_emit *f)
         const struct mesh_model_pattern_step *step = &s->pattern.v[i];
         if (step->where == NULL) {
             always = true;
-            mesh_emit_line(out, 1, "hits |= UINT64_C(1) << %zu; /* %s, line %d: every record */", i, step->name, mesh_emit_line_of(step->at));
+            mesh_emit_line(out, 1, "hits |= UINT64_C(1) << %zu; /* %s, line %d: every record */", i, step->name,
+                           mesh_emit_line_of(step->at));
             continue;
         }
-        mesh_emit_line(out, 1, "if (%s) /* %s, line %d */", mesh_flow_expr_text(f->e, step->where), step->name, mesh_emit_line_of(step->at));
+        mesh_emit_line(out, 1, "if (%s) /* %s, line %d */", mesh_flow_expr_text(f->e, step->where), step->name,
+                       mesh_emit_line_of(step->at));
         mesh_emit_line(out, 2, "hits |= UINT64_C(1) << %zu;", i);
         faulty = faulty || mesh_emit_faulty(step->where);
     }
@@ -298,12 +305,14 @@ static void head(struct flow_emit *f, size_t part, const struct mesh_gen_shape *
         mesh_buf_printf(&text, "_%zu", part + 1);
     mesh_buf_puts(&text, "(struct mesh_task *task, const struct mesh_event *event, ");
     if (flow->from_changes && part == 0)
-        mesh_buf_printf(&text, "const struct %s_out *before, const struct %s_out *now", flow->changes_of->name, flow->changes_of->name);
+        mesh_buf_printf(&text, "const struct %s_out *before, const struct %s_out *now", flow->changes_of->name,
+                        flow->changes_of->name);
     else
         mesh_buf_printf(&text, "const struct %s *r", mesh_flow_struct_of(f, shape));
     if (part > 0)
         for (size_t i = 0; i < f->joins.n; i++)
-            mesh_buf_printf(&text, ", const struct %s *%s", mesh_flow_struct_of(f, joined_shape(f->joins.v[i])), f->joins.v[i]->model->alias);
+            mesh_buf_printf(&text, ", const struct %s *%s", mesh_flow_struct_of(f, joined_shape(f->joins.v[i])),
+                            f->joins.v[i]->model->alias);
     mesh_buf_puts(&text, ")");
     if (!is_static)
         mesh_emit_line(f->protos, 0, "%s;", text.p);
@@ -320,7 +329,8 @@ static void unused(struct flow_emit *f, size_t part, const char *body)
             mesh_emit_line(f->code, 1, "(void)before;");
             return;
         }
-        mesh_emit_line(f->code, 1, "struct %s first = {0}; /* a new row: nothing was there */", mesh_flow_struct_of(f, s->shape_old));
+        mesh_emit_line(f->code, 1, "struct %s first = {0}; /* a new row: nothing was there */",
+                       mesh_flow_struct_of(f, s->shape_old));
         mesh_emit_line(f->code, 1, "if (before != NULL)");
         mesh_emit_line(f->code, 2, "first = (struct %s){", mesh_flow_struct_of(f, s->shape_old));
         mesh_emit_copy_nullable(f->e, f->code, 3, s->shape_old, f->flow->changes_of->shape, "before");
@@ -378,7 +388,8 @@ static void emit_step(struct flow_emit *f, size_t index)
         break;
     case MESH_STEP_SET:
     case MESH_STEP_SELECT:
-        mesh_emit_line(f->code, 1, "/* %s, line %d */", step->model->kind == MESH_STEP_SET ? "set" : "select", mesh_emit_line_of(step->model->at));
+        mesh_emit_line(f->code, 1, "/* %s, line %d */", step->model->kind == MESH_STEP_SET ? "set" : "select",
+                       mesh_emit_line_of(step->model->at));
         assigns_to_locals(f, step->model->assigns.v, step->model->assigns.n, step->after, step->model->at,
                           mesh_flow_what_of(f, step->model->kind == MESH_STEP_SET ? "set" : "select"));
         new_record(f, step->after, step->model->assigns.v, step->model->assigns.n, step->model->kind == MESH_STEP_SET);
@@ -485,8 +496,10 @@ static void emit_capture(struct flow_emit *f, struct mesh_buf *structs)
         return;
     const struct mesh_gen_shape *shape = f->flow->steps.n == 0 ? f->flow->shape_in : f->flow->steps.v[f->flow->steps.n - 1].after;
     struct mesh_buf *out = f->code;
-    mesh_emit_line(f->protos, 0, "void %s_capture_%s(struct mesh_task *task, void *run, uint32_t step, const void *record);", e->p, s->name);
-    mesh_emit_line(out, 0, "void %s_capture_%s(struct mesh_task *task, void *run, uint32_t step, const void *record)", e->p, s->name);
+    mesh_emit_line(f->protos, 0, "void %s_capture_%s(struct mesh_task *task, void *run, uint32_t step, const void *record);", e->p,
+                   s->name);
+    mesh_emit_line(out, 0, "void %s_capture_%s(struct mesh_task *task, void *run, uint32_t step, const void *record)", e->p,
+                   s->name);
     mesh_emit_line(out, 0, "{");
     mesh_emit_line(out, 1, "struct %s_run *kept = run;", s->name);
     mesh_emit_line(out, 1, "const struct %s *r = record;", mesh_flow_struct_of(f, shape));
@@ -518,7 +531,8 @@ static void emit_capture(struct flow_emit *f, struct mesh_buf *structs)
 bool mesh_emit_removes(const struct mesh_plan_input *input)
 {
     const struct mesh_model_input *m = input->model;
-    if (input->kind != MESH_INPUT_TABLE || m->versioned.text != NULL || m->key.text == NULL || strcmp(m->key.text, m->table_by.text) != 0)
+    if (input->kind != MESH_INPUT_TABLE || m->versioned.text != NULL || m->key.text == NULL ||
+        strcmp(m->key.text, m->table_by.text) != 0)
         return false;
     return mesh_gen_shape_member(m->shape, m->key.text)->type.kind == MESH_GEN_STRING;
 }
@@ -544,16 +558,19 @@ static void emit_input(struct flow_emit *f, const struct mesh_plan_input *input)
 {
     struct mesh_emitter *e = f->e;
     struct mesh_buf *out = f->code;
-    mesh_emit_line(f->protos, 0, "void %s_input_%s(struct mesh_task *task, const struct mesh_event *event, const void *record);", e->p, input->cname);
+    mesh_emit_line(f->protos, 0, "void %s_input_%s(struct mesh_task *task, const struct mesh_event *event, const void *record);",
+                   e->p, input->cname);
     if (input->kind == MESH_INPUT_RECORDS)
         mesh_emit_line(out, 0, "/* %s, under the key %s */", input->flow->stream->name, input->flow->key);
     else
         mesh_emit_line(out, 0, "/* inputPorts.%s, line %d */", input->cname, mesh_emit_line_of(input->model->at));
-    mesh_emit_line(out, 0, "void %s_input_%s(struct mesh_task *task, const struct mesh_event *event, const void *record)", e->p, input->cname);
+    mesh_emit_line(out, 0, "void %s_input_%s(struct mesh_task *task, const struct mesh_event *event, const void *record)", e->p,
+                   input->cname);
     mesh_emit_line(out, 0, "{");
     const struct mesh_gen_shape *shape = input->kind == MESH_INPUT_RECORDS ? input->flow->shape_in : input->model->shape;
     if (input->kind == MESH_INPUT_RECORDS)
-        mesh_emit_line(out, 1, "const struct %s *r = &((const struct %s_regrouped *)record)->record;", mesh_flow_struct_of(f, shape), input->cname);
+        mesh_emit_line(out, 1, "const struct %s *r = &((const struct %s_regrouped *)record)->record;",
+                       mesh_flow_struct_of(f, shape), input->cname);
     else
         mesh_emit_line(out, 1, "const struct %s *r = record;", mesh_flow_struct_of(f, shape));
     if (input->kind == MESH_INPUT_TABLE) {
@@ -561,9 +578,10 @@ static void emit_input(struct flow_emit *f, const struct mesh_plan_input *input)
         mesh_emit_line(out, 1, "struct mesh_key key;");
         mesh_emit_line(out, 1, "mesh_key_begin(&key);");
         mesh_emit_key_part(out, 1, "&key", &by->type, mesh_arena_printf(e->arena, "r->%s", by->cname));
-        const char *from = input->model->versioned.text == NULL
-                               ? "event->time_us"
-                               : mesh_arena_printf(e->arena, "r->%s", mesh_gen_shape_member(shape, input->model->versioned.text)->cname);
+        const char *from =
+            input->model->versioned.text == NULL
+                ? "event->time_us"
+                : mesh_arena_printf(e->arena, "r->%s", mesh_gen_shape_member(shape, input->model->versioned.text)->cname);
         mesh_emit_line(out, 1, "mesh_table_put(task, %s_STATE_%s, &key, event, %s, r);", e->p, input->table->cname, from);
     }
     f->flow = NULL;
@@ -574,7 +592,8 @@ static void emit_input(struct flow_emit *f, const struct mesh_plan_input *input)
                        view->model->name, view->model->from.v[source].name);
     }
     for (size_t i = 0; i < input->flows.n; i++)
-        call_reader(f, out, 1, mesh_arena_printf(e->arena, "%s_%s", e->p, input->flows.v[i]->cname), input->flows.v[i]->shape_in, shape, "r");
+        call_reader(f, out, 1, mesh_arena_printf(e->arena, "%s_%s", e->p, input->flows.v[i]->cname), input->flows.v[i]->shape_in,
+                    shape, "r");
     mesh_emit_line(out, 0, "}");
     mesh_emit_blank(out);
 }

@@ -3,10 +3,16 @@
 
 #include <string.h>
 
-static const char *cell_of(const struct mesh_aggregate *a) { return a->arg_type.kind == MESH_GEN_DOUBLE ? "f" : "d"; }
+static const char *cell_of(const struct mesh_aggregate *a)
+{
+    return a->arg_type.kind == MESH_GEN_DOUBLE ? "f" : "d";
+}
 
 /* Does it look at some of the records only? Then it is counted apart. */
-static bool partial(const struct mesh_aggregate *a) { return a->cond != NULL || (a->arg != NULL && mesh_expr_type(a->arg).nullable); }
+static bool partial(const struct mesh_aggregate *a)
+{
+    return a->cond != NULL || (a->arg != NULL && mesh_expr_type(a->arg).nullable);
+}
 
 size_t mesh_emit_cells(const struct mesh_aggregate *a)
 {
@@ -24,7 +30,8 @@ static size_t cells_of(const struct mesh_model_step *m)
 }
 
 /* One window: as much of it as the new record, whose initialisers are `record`, reads. */
-static void fold_window(struct flow_emit *f, const struct mesh_plan_step *step, const struct mesh_model_window *window, const char *record)
+static void fold_window(struct flow_emit *f, const struct mesh_plan_step *step, const struct mesh_model_window *window,
+                        const char *record)
 {
     struct mesh_buf *out = f->code;
     const struct mesh_model_step *m = step->model;
@@ -40,13 +47,15 @@ static void fold_window(struct flow_emit *f, const struct mesh_plan_step *step, 
     mesh_emit_line(out, 1, "%smesh_ring_sum(ring, event->time_us - INT64_C(%lld), %s, %s);",
                    counted ? mesh_arena_printf(f->e->arena, "const int64_t %s = ", count) : "(void)",
                    (long long)(window->delay_us + window->size_us),
-                   window->delay_us == 0 ? "event->time_us"
-                                         : mesh_arena_printf(f->e->arena, "event->time_us - INT64_C(%lld)", (long long)window->delay_us),
+                   window->delay_us == 0
+                       ? "event->time_us"
+                       : mesh_arena_printf(f->e->arena, "event->time_us - INT64_C(%lld)", (long long)window->delay_us),
                    cells > 0 ? sums : "NULL");
 }
 
 /* Smallest and largest of the cells that a min or max asks for. */
-static void fold_ranges(struct flow_emit *f, const struct mesh_plan_step *step, const struct mesh_model_window *window, const char *record)
+static void fold_ranges(struct flow_emit *f, const struct mesh_plan_step *step, const struct mesh_model_window *window,
+                        const char *record)
 {
     struct mesh_buf *out = f->code;
     const struct mesh_aggregates *aggregates = &step->model->aggregates;
@@ -56,11 +65,12 @@ static void fold_ranges(struct flow_emit *f, const struct mesh_plan_step *step, 
         bool asked = mesh_emit_mentions(record, mesh_arena_printf(f->e->arena, "any_%zu_%s", cell, window->name));
         if (asked && (a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX)) {
             mesh_emit_line(out, 1, "union mesh_cell low_%zu_%s = {0}, high_%zu_%s = {0};", cell, window->name, cell, window->name);
-            mesh_emit_line(out, 1,
-                           "const bool any_%zu_%s = mesh_ring_range(ring, event->time_us - INT64_C(%lld), event->time_us - INT64_C(%lld), %zu, "
-                           "&low_%zu_%s, &high_%zu_%s);",
-                           cell, window->name, (long long)(window->delay_us + window->size_us), (long long)window->delay_us, cell, cell,
-                           window->name, cell, window->name);
+            mesh_emit_line(
+                out, 1,
+                "const bool any_%zu_%s = mesh_ring_range(ring, event->time_us - INT64_C(%lld), event->time_us - INT64_C(%lld), %zu, "
+                "&low_%zu_%s, &high_%zu_%s);",
+                cell, window->name, (long long)(window->delay_us + window->size_us), (long long)window->delay_us, cell, cell,
+                window->name, cell, window->name);
         }
         cell += mesh_emit_cells(a);
     }
@@ -95,7 +105,8 @@ static void fold_value(void *context, const struct mesh_aggregate *a, struct mes
     size_t cell = cell_index(c->step->model, a);
     bool whole = a->arg_type.kind != MESH_GEN_DOUBLE && a->arg_type.kind != MESH_GEN_DECIMAL; /* kept in .d, shown as int64_t */
     if (a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX)
-        mesh_buf_printf(out, "%s%s_%zu_%s.%s", whole ? "(int64_t)" : "", a->fn == MESH_AGG_MIN ? "low" : "high", cell, w, cell_of(a));
+        mesh_buf_printf(out, "%s%s_%zu_%s.%s", whole ? "(int64_t)" : "", a->fn == MESH_AGG_MIN ? "low" : "high", cell, w,
+                        cell_of(a));
     else if (a->fn == MESH_AGG_COUNT && a->cond == NULL)
         mesh_buf_printf(out, "n_in_%s", w);
     else if (a->fn == MESH_AGG_COUNT)
@@ -203,8 +214,8 @@ void mesh_flow_step_fold(struct flow_emit *f, const struct mesh_plan_step *step)
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf record = MESH_BUF_NULL;
     fold_record(f, step, &record);
     bool read = strstr(record.p, "n_in_") != NULL || strstr(record.p, "sums_") != NULL || strstr(record.p, "any_") != NULL;
-    mesh_emit_line(out, 1, "%smesh_ring_add(task, %s_STATE_%s, &key, event, %s);", read ? "const struct mesh_ring *ring = " : "", f->e->p,
-                   step->state->cname, cells ? "cells" : "NULL");
+    mesh_emit_line(out, 1, "%smesh_ring_add(task, %s_STATE_%s, &key, event, %s);", read ? "const struct mesh_ring *ring = " : "",
+                   f->e->p, step->state->cname, cells ? "cells" : "NULL");
     for (size_t w = 0; w < m->windows.n; w++) {
         fold_window(f, step, &m->windows.v[w], record.p);
         fold_ranges(f, step, &m->windows.v[w], record.p);

@@ -8,8 +8,8 @@
 #include "codegen/template.h"
 
 struct mesh_emit_struct {
-    const char *name;                       /* "payment_record" */
-    MESH_VEC(const struct mesh_gen_shape *) shapes; /* that it stands for */
+    const char *name;                                 /* "payment_record" */
+    MESH_VEC(const struct mesh_gen_shape *) shapes;   /* that it stands for */
     MESH_VEC(const struct mesh_gen_member *) members; /* the used ones, each name once */
 };
 
@@ -17,7 +17,7 @@ struct mesh_emitter {
     struct mesh_arena *arena;
     struct mesh_model_product *product;
     struct mesh_plan *plan;
-    const char *p;                          /* prefix of external names: the product's name */
+    const char *p; /* prefix of external names: the product's name */
     MESH_VEC(struct mesh_emit_struct *) structs;
     MESH_VEC(const struct mesh_schema *) enums; /* whose symbols are emitted */
 };
@@ -33,8 +33,8 @@ const struct mesh_emit_struct *mesh_emit_struct_of(const struct mesh_emitter *e,
 const char *mesh_emit_struct_name(const struct mesh_emitter *e, const struct mesh_gen_shape *shape);
 
 bool mesh_emit_has_c_type(const struct mesh_gen_type *type);
-const char *mesh_emit_c_type(const struct mesh_gen_type *type);      /* "int64_t " / "struct mesh_str " with the space */
-const char *mesh_emit_field_type(const struct mesh_gen_type *type);  /* "MESH_DECIMAL" */
+const char *mesh_emit_c_type(const struct mesh_gen_type *type);     /* "int64_t " / "struct mesh_str " with the space */
+const char *mesh_emit_field_type(const struct mesh_gen_type *type); /* "MESH_DECIMAL" */
 const char *mesh_emit_symbols(struct mesh_emitter *e, const struct mesh_schema *schema); /* name of the symbols array */
 const char *mesh_emit_label(enum mesh_label label);
 const char *mesh_emit_protect(enum mesh_protect protect);
@@ -51,8 +51,8 @@ size_t mesh_emit_key_bytes(const struct mesh_gen_type *type, size_t text_bytes);
 /* C expression of the text that keys on Kafka are written as. */
 void mesh_emit_key_text(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_gen_type *type, const char *value);
 /* ".a = from->a, ..." for every member of `to` that is not in `except`, from `from`. */
-void mesh_emit_copy(const struct mesh_emitter *e, struct mesh_buf *out, int level, const struct mesh_gen_shape *to, const char *from,
-                    const struct mesh_model_assign *except, size_t n_except);
+void mesh_emit_copy(const struct mesh_emitter *e, struct mesh_buf *out, int level, const struct mesh_gen_shape *to,
+                    const char *from, const struct mesh_model_assign *except, size_t n_except);
 void mesh_emit_copy_nullable(const struct mesh_emitter *e, struct mesh_buf *out, int level, const struct mesh_gen_shape *to,
                              const struct mesh_gen_shape *from, const char *source);
 /* A site constant "(&(const struct mesh_site){...})" */
@@ -65,7 +65,7 @@ void mesh_emit_fault_check(const struct mesh_emitter *e, struct mesh_buf *out, i
 /* What a pattern's `emit` reads of steps before the last: members of `struct <stream>_run`. */
 struct mesh_emit_capture {
     size_t step;
-    const char *cname;                      /* "small_card_id" */
+    const char *cname; /* "small_card_id" */
     const struct mesh_gen_member *member;
 };
 size_t mesh_emit_captures(struct mesh_emitter *e, const struct mesh_plan_flow *flow, struct mesh_emit_capture **ret);

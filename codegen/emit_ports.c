@@ -23,7 +23,8 @@ static enum mesh_protect protect_of(const struct port_emit *p, const struct mesh
 static void put(struct port_emit *p, int level, const struct mesh_schema *s, const struct mesh_gen_member *m, const char *value);
 
 /* An enum whose symbols stand in another order, or are more, at the border. */
-static void put_enum(struct port_emit *p, int level, const struct mesh_schema *to, const struct mesh_gen_member *m, const char *value)
+static void put_enum(struct port_emit *p, int level, const struct mesh_schema *to, const struct mesh_gen_member *m,
+                     const char *value)
 {
     const struct mesh_schema *from = m->type.schema;
     bool same = from->n_symbols <= to->n_symbols;
@@ -43,7 +44,8 @@ static void put_enum(struct port_emit *p, int level, const struct mesh_schema *t
     mesh_emit_line(p->code, level, "mesh_out_long(out, ((const int64_t[]){%s})[%s]);", map.p, value);
 }
 
-static void put_number(struct port_emit *p, int level, const struct mesh_schema *s, const struct mesh_gen_member *m, const char *value)
+static void put_number(struct port_emit *p, int level, const struct mesh_schema *s, const struct mesh_gen_member *m,
+                       const char *value)
 {
     if (s->logical == MESH_LOGICAL_TIMESTAMP_MILLIS || s->logical == MESH_LOGICAL_LOCAL_TIMESTAMP_MILLIS)
         mesh_emit_line(p->code, level, "mesh_out_millis(out, %s);", value);
@@ -60,15 +62,17 @@ static void put_number(struct port_emit *p, int level, const struct mesh_schema 
     }
 }
 
-static void put_decimal(struct port_emit *p, int level, const struct mesh_schema *s, const struct mesh_gen_member *m, const char *value)
+static void put_decimal(struct port_emit *p, int level, const struct mesh_schema *s, const struct mesh_gen_member *m,
+                        const char *value)
 {
     int scale = m->type.kind == MESH_GEN_DECIMAL ? m->type.scale : 0;
     const char *number = value;
     if (p->event)
         number = mesh_arena_printf(p->e->arena, "mesh_dec_rescale(&fault, %s, %d, %d, %d)", value, scale, s->scale, s->precision);
     else if (scale != s->scale)
-        number = mesh_arena_printf(p->e->arena, "mesh_dec_rescale(&(enum mesh_fault){MESH_FAULT_NONE}, %s, %d, %d, MESH_DEC_DIGITS_MAX)", value,
-                                   scale, s->scale);
+        number =
+            mesh_arena_printf(p->e->arena, "mesh_dec_rescale(&(enum mesh_fault){MESH_FAULT_NONE}, %s, %d, %d, MESH_DEC_DIGITS_MAX)",
+                              value, scale, s->scale);
     if (s->kind == MESH_AVRO_FIXED)
         mesh_emit_line(p->code, level, "mesh_out_decimal_fixed(out, %s, %u);", number, s->size);
     else
@@ -88,7 +92,9 @@ static void put(struct port_emit *p, int level, const struct mesh_schema *s, con
         break;
     case MESH_AVRO_FLOAT:
     case MESH_AVRO_DOUBLE:
-        mesh_emit_line(out, level, s->kind == MESH_AVRO_FLOAT ? "mesh_out_float(out, (double)%s);" : "mesh_out_double(out, (double)%s);", value);
+        mesh_emit_line(out, level,
+                       s->kind == MESH_AVRO_FLOAT ? "mesh_out_float(out, (double)%s);" : "mesh_out_double(out, (double)%s);",
+                       value);
         break;
     case MESH_AVRO_BYTES:
     case MESH_AVRO_FIXED:
@@ -101,8 +107,9 @@ static void put(struct port_emit *p, int level, const struct mesh_schema *s, con
         break;
     case MESH_AVRO_STRING:
         if (protect_of(p, m) == MESH_PSEUDONYM)
-            mesh_emit_line(out, level, "mesh_out_bytes(out, %s);", mesh_arena_printf(p->e->arena, "mesh_pseudonym(task, \"%s\", %s)",
-                                                                                       m->subject == NULL ? "" : m->subject, value));
+            mesh_emit_line(
+                out, level, "mesh_out_bytes(out, %s);",
+                mesh_arena_printf(p->e->arena, "mesh_pseudonym(task, \"%s\", %s)", m->subject == NULL ? "" : m->subject, value));
         else if (m->type.kind == MESH_GEN_ENUM)
             mesh_emit_line(out, level, "mesh_out_bytes(out, mesh_str_of(%s[%s]));", mesh_emit_symbols(p->e, m->type.schema), value);
         else
@@ -168,10 +175,12 @@ static void stream_port(struct port_emit *p)
 {
     struct mesh_emitter *e = p->e;
     struct mesh_buf *out = p->code;
-    const char *head = mesh_arena_printf(e->arena, "void %s_port_%s(struct mesh_task *task, const struct mesh_event *event, const struct %s *r)",
-                                         e->p, p->port->name, mesh_emit_struct_name(e, p->shape));
+    const char *head =
+        mesh_arena_printf(e->arena, "void %s_port_%s(struct mesh_task *task, const struct mesh_event *event, const struct %s *r)",
+                          e->p, p->port->name, mesh_emit_struct_name(e, p->shape));
     mesh_emit_line(p->protos, 0, "%s;", head);
-    mesh_emit_line(out, 0, "/* outputPorts.%s, line %d: %s */", p->port->name, mesh_emit_line_of(p->port->at), p->port->contract->path);
+    mesh_emit_line(out, 0, "/* outputPorts.%s, line %d: %s */", p->port->name, mesh_emit_line_of(p->port->at),
+                   p->port->contract->path);
     mesh_emit_line(out, 0, "%s", head);
     mesh_emit_line(out, 0, "{");
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf body = MESH_BUF_NULL;
@@ -197,9 +206,11 @@ static void view_port(struct port_emit *p)
     struct mesh_emitter *e = p->e;
     struct mesh_buf *out = p->code;
     const char *head = mesh_arena_printf(
-        e->arena, "void %s_encode_%s(struct mesh_task *task, const void *shown, struct mesh_out *out, struct mesh_out *key)", e->p, p->port->name);
+        e->arena, "void %s_encode_%s(struct mesh_task *task, const void *shown, struct mesh_out *out, struct mesh_out *key)", e->p,
+        p->port->name);
     mesh_emit_line(p->protos, 0, "%s;", head);
-    mesh_emit_line(out, 0, "/* outputPorts.%s, line %d: %s */", p->port->name, mesh_emit_line_of(p->port->at), p->port->contract->path);
+    mesh_emit_line(out, 0, "/* outputPorts.%s, line %d: %s */", p->port->name, mesh_emit_line_of(p->port->at),
+                   p->port->contract->path);
     mesh_emit_line(out, 0, "%s", head);
     mesh_emit_line(out, 0, "{");
     mesh_emit_line(out, 1, "const struct %s_out *row = shown;", p->port->view->name);

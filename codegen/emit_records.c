@@ -116,7 +116,10 @@ static void skip(struct mesh_buf *out, int level, const struct mesh_schema *s, i
     }
 }
 
-void mesh_emit_skip(struct mesh_buf *out, int level, const struct mesh_schema *schema) { skip(out, level, schema, 0); }
+void mesh_emit_skip(struct mesh_buf *out, int level, const struct mesh_schema *schema)
+{
+    skip(out, level, schema, 0);
+}
 
 void mesh_emit_read_field(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_schema_field *field,
                           const struct mesh_gen_member *member)
@@ -299,9 +302,11 @@ void mesh_emit_records(struct mesh_emitter *e, struct mesh_data *data)
             mesh_emit_line(&structs, 1, "struct %s record;", mesh_emit_struct_name(e, input->flow->shape_in));
             mesh_emit_line(&structs, 0, "};");
             mesh_emit_blank(&structs);
-            mesh_emit_line(&protos, 0, "void %s_regroup_%s(struct mesh_task *task, const struct mesh_event *event, const struct %s *r);",
-                           e->p, input->cname, mesh_emit_struct_name(e, input->flow->shape_in));
-            mesh_emit_line(&protos, 0, "void %s_decode_%s(struct mesh_in *in, uint32_t version, void *record);", e->p, input->cname);
+            mesh_emit_line(&protos, 0,
+                           "void %s_regroup_%s(struct mesh_task *task, const struct mesh_event *event, const struct %s *r);", e->p,
+                           input->cname, mesh_emit_struct_name(e, input->flow->shape_in));
+            mesh_emit_line(&protos, 0, "void %s_decode_%s(struct mesh_in *in, uint32_t version, void *record);", e->p,
+                           input->cname);
             mesh_emit_line(&protos, 0, "int64_t %s_time_of_%s(const void *record);", e->p, input->cname);
             continue;
         }

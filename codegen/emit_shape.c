@@ -48,7 +48,8 @@ static void shape_state(struct mesh_emitter *e, struct mesh_buf *out, const stru
             shape_type(out, captures[i].cname, &captures[i].member->type);
     } else if (state->kind == MESH_STATE_RING) {
         for (size_t i = 0; i < state->step->windows.n; i++)
-            mesh_buf_printf(out, " sliding:%lld:%lld", (long long)state->step->windows.v[i].size_us, (long long)state->step->windows.v[i].delay_us);
+            mesh_buf_printf(out, " sliding:%lld:%lld", (long long)state->step->windows.v[i].size_us,
+                            (long long)state->step->windows.v[i].delay_us);
         for (size_t i = 0; i < state->step->aggregates.list.n; i++) {
             const struct mesh_aggregate *a = &state->step->aggregates.list.v[i];
             mesh_buf_printf(out, " fn:%d:%d", (int)a->fn, a->cond != NULL);

@@ -81,7 +81,8 @@ static void struct_fields(struct table_emit *t, const char *name, const struct m
 
 static void plain_field(struct table_emit *t, const char *name, const char *type, const char *owner, const char *extra)
 {
-    mesh_emit_line(t->out, 1, "{.name = \"%s\", .doc = \"\", .type = %s, .offset = offsetof(struct %s, %s), .label = MESH_INTERNAL%s},", name,
+    mesh_emit_line(t->out, 1,
+                   "{.name = \"%s\", .doc = \"\", .type = %s, .offset = offsetof(struct %s, %s), .label = MESH_INTERNAL%s},", name,
                    type, owner, name, extra);
 }
 
@@ -122,12 +123,13 @@ static void row_fields(struct table_emit *t, const struct mesh_model_view *m)
             const char *symbols = a->arg_type.kind == MESH_GEN_ENUM
                                       ? mesh_arena_printf(e->arena, ", .symbols = %s", mesh_emit_symbols(e, a->arg_type.schema))
                                       : "";
-            const char *digits = a->arg_type.kind == MESH_GEN_DECIMAL
-                                     ? mesh_arena_printf(e->arena, ", .precision = %d, .scale = %d", a->arg_type.precision, a->arg_type.scale)
-                                     : "";
+            const char *digits =
+                a->arg_type.kind == MESH_GEN_DECIMAL
+                    ? mesh_arena_printf(e->arena, ", .precision = %d, .scale = %d", a->arg_type.precision, a->arg_type.scale)
+                    : "";
             plain_field(t, a->cname, mesh_emit_field_type(&a->arg_type), owner,
-                        mesh_arena_printf(e->arena, "%s%s, .nullable = true, .present = offsetof(struct %s, %s_set)", symbols, digits, owner,
-                                          a->cname));
+                        mesh_arena_printf(e->arena, "%s%s, .nullable = true, .present = offsetof(struct %s, %s_set)", symbols,
+                                          digits, owner, a->cname));
             break;
         }
         case MESH_AGG_FN_COUNT:
@@ -139,12 +141,15 @@ static void row_fields(struct table_emit *t, const struct mesh_model_view *m)
         const char *digits = s->type.kind == MESH_GEN_DECIMAL
                                  ? mesh_arena_printf(e->arena, ", .precision = %d, .scale = %d", s->type.precision, s->type.scale)
                                  : "";
-        const char *there = s->type.nullable
-                                ? mesh_arena_printf(e->arena, ", .nullable = true, .present = offsetof(struct %s, %s_set)", owner, s->name)
-                                : "";
-        const char *symbols =
-            s->type.kind == MESH_GEN_ENUM ? mesh_arena_printf(e->arena, ", .symbols = %s", mesh_emit_symbols(e, s->type.schema)) : "";
-        plain_field(t, s->name, mesh_emit_field_type(&s->type), owner, mesh_arena_printf(e->arena, "%s%s%s", digits, symbols, there));
+        const char *there =
+            s->type.nullable
+                ? mesh_arena_printf(e->arena, ", .nullable = true, .present = offsetof(struct %s, %s_set)", owner, s->name)
+                : "";
+        const char *symbols = s->type.kind == MESH_GEN_ENUM
+                                  ? mesh_arena_printf(e->arena, ", .symbols = %s", mesh_emit_symbols(e, s->type.schema))
+                                  : "";
+        plain_field(t, s->name, mesh_emit_field_type(&s->type), owner,
+                    mesh_arena_printf(e->arena, "%s%s%s", digits, symbols, there));
     }
     mesh_emit_line(t->out, 0, "};");
     mesh_emit_blank(t->out);
@@ -197,16 +202,17 @@ static void inputs(struct table_emit *t)
             continue;
         const char *record = input->model == NULL ? mesh_arena_printf(e->arena, "%s_regrouped", input->cname)
                                                   : mesh_emit_struct_name(e, input->model->shape);
-        mesh_emit_line(t->out, 0, "_Static_assert(sizeof(struct %s) <= MESH_RECORD_BYTES_MAX, \"%s: too many used fields\");", record,
-                       input->cname);
+        mesh_emit_line(t->out, 0, "_Static_assert(sizeof(struct %s) <= MESH_RECORD_BYTES_MAX, \"%s: too many used fields\");",
+                       record, input->cname);
     }
     mesh_emit_line(t->out, 0, "static const struct mesh_input inputs[] = {");
     for (size_t i = 0; i < e->plan->inputs.n; i++) {
         const struct mesh_plan_input *input = e->plan->inputs.v[i];
         const struct mesh_model_input *m = input->model;
-        static const char *const kinds[] = {
-            [MESH_INPUT_STREAM] = "MESH_INPUT_STREAM", [MESH_INPUT_TABLE] = "MESH_INPUT_TABLE",
-            [MESH_INPUT_RECORDS] = "MESH_INPUT_RECORDS", [MESH_INPUT_PARTIALS] = "MESH_INPUT_PARTIALS"};
+        static const char *const kinds[] = {[MESH_INPUT_STREAM] = "MESH_INPUT_STREAM",
+                                            [MESH_INPUT_TABLE] = "MESH_INPUT_TABLE",
+                                            [MESH_INPUT_RECORDS] = "MESH_INPUT_RECORDS",
+                                            [MESH_INPUT_PARTIALS] = "MESH_INPUT_PARTIALS"};
         mesh_emit_line(t->out, 1, "{");
         mesh_emit_line(t->out, 2, ".name = \"%s\",", input->cname);
         mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, input->topic));
@@ -275,8 +281,8 @@ static void ring_cells(struct table_emit *t, const struct mesh_plan_state *state
         if (mesh_emit_cells(a) == 0)
             continue;
         const char *type = a->fn == MESH_AGG_COUNT || a->arg_type.kind == MESH_GEN_INT ? "MESH_LONG"
-                           : a->arg_type.kind == MESH_GEN_DOUBLE                        ? "MESH_DOUBLE"
-                                                                                        : "MESH_DECIMAL";
+                           : a->arg_type.kind == MESH_GEN_DOUBLE                       ? "MESH_DOUBLE"
+                                                                                       : "MESH_DECIMAL";
         mesh_buf_printf(&cells, "%s%s%s", cells.n > 0 ? ", " : "", type, mesh_emit_cells(a) == 2 ? ", MESH_LONG" : "");
     }
     if (cells.n > 0) {
@@ -387,7 +393,8 @@ static void states(struct table_emit *t)
             state_view(t, state);
         } else if (state->table != NULL) {
             const char *row = mesh_emit_struct_name(e, state->table->model->shape);
-            mesh_emit_line(t->out, 2, state->kind == MESH_STATE_VERSIONS ? ".kind = MESH_STATE_VERSIONS," : ".kind = MESH_STATE_TABLE,");
+            mesh_emit_line(t->out, 2,
+                           state->kind == MESH_STATE_VERSIONS ? ".kind = MESH_STATE_VERSIONS," : ".kind = MESH_STATE_TABLE,");
             site(t, state->table->model->at, mesh_arena_printf(e->arena, "inputPorts.%s", state->cname));
             fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname), row);
         } else {
@@ -419,7 +426,8 @@ static void views(struct table_emit *t)
         mesh_emit_line(t->out, 2, ".n_key = %zu,", m->by.n);
         mesh_emit_line(t->out, 2, ".out_size = sizeof(struct %s),", out_name);
         if (m->window != MESH_WINDOW_NONE) {
-            mesh_emit_line(t->out, 2, m->window == MESH_WINDOW_HOPPING ? ".window = MESH_WINDOW_HOPPING," : ".window = MESH_WINDOW_TUMBLING,");
+            mesh_emit_line(t->out, 2,
+                           m->window == MESH_WINDOW_HOPPING ? ".window = MESH_WINDOW_HOPPING," : ".window = MESH_WINDOW_TUMBLING,");
             mesh_emit_line(t->out, 2, ".size_us = INT64_C(%lld),", (long long)m->size_us);
             mesh_emit_line(t->out, 2, ".advance_us = INT64_C(%lld),", (long long)(m->advance_us > 0 ? m->advance_us : m->size_us));
             mesh_emit_line(t->out, 2, ".grace_us = INT64_C(%lld),", (long long)m->grace_us);
@@ -480,11 +488,14 @@ static void ports(struct table_emit *t)
         site(t, port->at, mesh_arena_printf(e->arena, "outputPorts.%s", port->name));
         if (port->kind == MESH_MODEL_KAFKA) {
             mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, port->topic.text));
-            mesh_emit_line(t->out, 2, ".partitions = %d,", port->partitions > 0 ? port->partitions : e->product->mesh->default_partitions);
+            mesh_emit_line(t->out, 2, ".partitions = %d,",
+                           port->partitions > 0 ? port->partitions : e->product->mesh->default_partitions);
             if (port->compact)
                 mesh_emit_line(t->out, 2, ".compact = true,");
             mesh_emit_line(t->out, 2, ".contract = &contract_of_%s,", port->name);
-            mesh_emit_line(t->out, 2, port->delivery == MESH_EXACTLY_ONCE ? ".delivery = MESH_EXACTLY_ONCE," : ".delivery = MESH_AT_LEAST_ONCE,");
+            mesh_emit_line(t->out, 2,
+                           port->delivery == MESH_EXACTLY_ONCE ? ".delivery = MESH_EXACTLY_ONCE,"
+                                                               : ".delivery = MESH_AT_LEAST_ONCE,");
             mesh_emit_line(t->out, 2, ".emit = %s,", emits[port->emit]);
             if (port->view != NULL)
                 mesh_emit_line(t->out, 2, ".encode = %s_encode_%s,", e->p, port->name);
@@ -588,8 +599,8 @@ static void topologies(struct table_emit *t)
     mesh_emit_blank(t->out);
 }
 
-static void enumeration(struct mesh_emitter *e, struct mesh_buf *out, const char *what, const char *(*name)(const struct mesh_emitter *, size_t),
-                        size_t n)
+static void enumeration(struct mesh_emitter *e, struct mesh_buf *out, const char *what,
+                        const char *(*name)(const struct mesh_emitter *, size_t), size_t n)
 {
     if (n == 0)
         return;
@@ -600,10 +611,22 @@ static void enumeration(struct mesh_emitter *e, struct mesh_buf *out, const char
     mesh_emit_blank(out);
 }
 
-static const char *state_name(const struct mesh_emitter *e, size_t i) { return e->plan->states.v[i]->cname; }
-static const char *view_name(const struct mesh_emitter *e, size_t i) { return e->plan->views.v[i]->model->name; }
-static const char *port_name(const struct mesh_emitter *e, size_t i) { return e->product->ports.v[i]->name; }
-static const char *internal_name(const struct mesh_emitter *e, size_t i) { return e->plan->internals.v[i]->cname; }
+static const char *state_name(const struct mesh_emitter *e, size_t i)
+{
+    return e->plan->states.v[i]->cname;
+}
+static const char *view_name(const struct mesh_emitter *e, size_t i)
+{
+    return e->plan->views.v[i]->model->name;
+}
+static const char *port_name(const struct mesh_emitter *e, size_t i)
+{
+    return e->product->ports.v[i]->name;
+}
+static const char *internal_name(const struct mesh_emitter *e, size_t i)
+{
+    return e->plan->internals.v[i]->cname;
+}
 
 void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
 {
@@ -618,7 +641,8 @@ void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
     for (size_t i = 0; i < e->plan->states.n; i++) {
         const struct mesh_plan_state *state = e->plan->states.v[i];
         if (state->table != NULL)
-            struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname), mesh_emit_struct_of(e, state->table->model->shape));
+            struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
+                          mesh_emit_struct_of(e, state->table->model->shape));
         else if (state->kind == MESH_STATE_PATTERN)
             run_fields(&t, state->flow);
     }

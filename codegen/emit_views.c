@@ -21,14 +21,20 @@ static const char *text_of(struct mesh_emitter *e, const struct mesh_expr *expr,
 
 /* An aggregate's accumulators are members of the row: <cname>, and for some <cname>_n, <cname>_m2, <cname>_set. */
 
-static bool is_text(const struct mesh_gen_type *type) { return type->kind == MESH_GEN_STRING || type->kind == MESH_GEN_BYTES; }
+static bool is_text(const struct mesh_gen_type *type)
+{
+    return type->kind == MESH_GEN_STRING || type->kind == MESH_GEN_BYTES;
+}
 
 static bool keeps_one(const struct mesh_aggregate *a)
 {
     return a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX || a->fn == MESH_AGG_FIRST || a->fn == MESH_AGG_LAST;
 }
 
-static const char *sum_type(const struct mesh_aggregate *a) { return a->arg_type.kind == MESH_GEN_DOUBLE ? "double" : "mesh_dec"; }
+static const char *sum_type(const struct mesh_aggregate *a)
+{
+    return a->arg_type.kind == MESH_GEN_DOUBLE ? "double" : "mesh_dec";
+}
 
 static void row_struct(struct view_emit *v)
 {
@@ -95,8 +101,8 @@ static bool fold_locals(struct view_emit *v, uint32_t source)
         if (a->arg != NULL) {
             const char *value = text_of(v->e, a->arg, false);
             if (mesh_emit_faulty(a->arg) && a->cond != NULL)
-                mesh_emit_line(out, 1, "const %sof_%s = if_%s ? %s : (%s){0};", mesh_emit_c_type(&a->arg_type), a->cname, a->cname, value,
-                               is_text(&a->arg_type) ? "struct mesh_str" : mesh_emit_c_type(&a->arg_type));
+                mesh_emit_line(out, 1, "const %sof_%s = if_%s ? %s : (%s){0};", mesh_emit_c_type(&a->arg_type), a->cname, a->cname,
+                               value, is_text(&a->arg_type) ? "struct mesh_str" : mesh_emit_c_type(&a->arg_type));
             else
                 mesh_emit_line(out, 1, "const %sof_%s = %s;", mesh_emit_c_type(&a->arg_type), a->cname, value);
         }
@@ -127,7 +133,8 @@ static void fold_one(struct view_emit *v, const struct mesh_aggregate *a, int le
         else
             mesh_emit_line(out, level, "if (%s) {", test.p);
     } else if (a->fn == MESH_AGG_FIRST) {
-        mesh_emit_line(out, level, guard.n > 0 ? "if (!row->%s_set && (%s)) {" : "if (!row->%s_set%s) {", c, guard.n > 0 ? guard.p : "");
+        mesh_emit_line(out, level, guard.n > 0 ? "if (!row->%s_set && (%s)) {" : "if (!row->%s_set%s) {", c,
+                       guard.n > 0 ? guard.p : "");
     } else if (guard.n > 0) {
         mesh_emit_line(out, level, "if (%s) {", guard.p);
     }
@@ -277,8 +284,9 @@ static void fold_function(struct view_emit *v, uint32_t source)
             update = &m->updates.v[i];
     const char *name = m->from.n == 1 ? mesh_arena_printf(e->arena, "%s_view_%s", e->p, m->name)
                                       : mesh_arena_printf(e->arena, "%s_view_%s_%s", e->p, m->name, from->name);
-    const char *head = mesh_arena_printf(e->arena, "void %s(struct mesh_task *task, const struct mesh_event *event, const struct %s *r)", name,
-                                         mesh_emit_struct_name(e, shape));
+    const char *head =
+        mesh_arena_printf(e->arena, "void %s(struct mesh_task *task, const struct mesh_event *event, const struct %s *r)", name,
+                          mesh_emit_struct_name(e, shape));
     mesh_emit_line(v->protos, 0, "%s;", head);
     mesh_emit_line(out, 0, "/* views.%s, line %d, from %s */", m->name, mesh_emit_line_of(m->at), from->name);
     mesh_emit_line(out, 0, "%s", head);
@@ -356,7 +364,8 @@ static void merge_function(struct view_emit *v)
         const struct mesh_aggregate *a = &m->aggregates.list.v[i];
         const char *c = a->cname;
         if (a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX) {
-            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || b->%s %s a->%s)) {", c, c, c, a->fn == MESH_AGG_MIN ? "<" : ">", c);
+            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || b->%s %s a->%s)) {", c, c, c, a->fn == MESH_AGG_MIN ? "<" : ">",
+                           c);
             mesh_emit_line(out, 2, "a->%s = b->%s;", c, c);
             mesh_emit_line(out, 2, "a->%s_set = true;", c);
             mesh_emit_line(out, 1, "}");
@@ -455,9 +464,9 @@ static void changed_function(struct view_emit *v)
     if (v->view->changes.n == 0)
         return;
     struct mesh_buf *out = v->code;
-    const char *head = mesh_arena_printf(v->e->arena,
-                                         "void %s_changed_%s(struct mesh_task *task, const struct mesh_event *event, const void *old, const void *now)",
-                                         v->e->p, m->name);
+    const char *head = mesh_arena_printf(
+        v->e->arena, "void %s_changed_%s(struct mesh_task *task, const struct mesh_event *event, const void *old, const void *now)",
+        v->e->p, m->name);
     mesh_emit_line(v->protos, 0, "%s;", head);
     mesh_emit_line(out, 0, "%s", head);
     mesh_emit_line(out, 0, "{");

@@ -26,15 +26,15 @@
 struct mesh_scope_entry {
     const char *name;
     bool is_namespace;
-    struct mesh_gen_type type;         /* value; of a namespace only `nullable`: the whole record may be absent (`old`), see c_present */
-    const char *c_value;               /* C expression of the value: "r->amount" */
-    const char *c_present;             /* C expression of a bool, for nullable values: "r->amount_set" */
-    struct mesh_gen_member *member;    /* or NULL; marked `used` when an expression reads it */
-    const struct mesh_gen_shape *shape;/* namespace: its members ... */
-    const char *c_prefix;              /* ... are "<c_prefix><member.cname>" and "<c_prefix><member.cname>_set" */
-    bool is_source;                    /* namespace: a source of the view; aggregates take it as their argument */
-    uint32_t source;                   /* which */
-    struct mesh_srcref at;             /* declared here, for notes */
+    struct mesh_gen_type type; /* value; of a namespace only `nullable`: the whole record may be absent (`old`), see c_present */
+    const char *c_value;       /* C expression of the value: "r->amount" */
+    const char *c_present;     /* C expression of a bool, for nullable values: "r->amount_set" */
+    struct mesh_gen_member *member;     /* or NULL; marked `used` when an expression reads it */
+    const struct mesh_gen_shape *shape; /* namespace: its members ... */
+    const char *c_prefix;               /* ... are "<c_prefix><member.cname>" and "<c_prefix><member.cname>_set" */
+    bool is_source;                     /* namespace: a source of the view; aggregates take it as their argument */
+    uint32_t source;                    /* which */
+    struct mesh_srcref at;              /* declared here, for notes */
 };
 
 struct mesh_scope {
@@ -51,20 +51,27 @@ struct mesh_scope {
 struct mesh_expr; /* opaque node; the accessors below are all that others need */
 
 enum mesh_aggregate_fn {
-    MESH_AGG_COUNT, MESH_AGG_SUM, MESH_AGG_AVG, MESH_AGG_MIN, MESH_AGG_MAX, MESH_AGG_FIRST, MESH_AGG_LAST, MESH_AGG_VARIANCE,
+    MESH_AGG_COUNT,
+    MESH_AGG_SUM,
+    MESH_AGG_AVG,
+    MESH_AGG_MIN,
+    MESH_AGG_MAX,
+    MESH_AGG_FIRST,
+    MESH_AGG_LAST,
+    MESH_AGG_VARIANCE,
     MESH_AGG_FN_COUNT
 };
 
 /* One aggregate call inside a `let`, found while checking. Equal calls are one. */
 struct mesh_aggregate {
     enum mesh_aggregate_fn fn;
-    uint32_t source;                 /* of the view (0 when there is one) */
-    const struct mesh_expr *arg;     /* NULL for count */
-    const struct mesh_expr *cond;    /* or NULL */
-    struct mesh_gen_type arg_type;   /* not nullable: a null argument is skipped */
-    struct mesh_gen_type type;       /* of the result: count INT; sum as arg (decimal: precision 38), avg DOUBLE or null; min, max, first,
+    uint32_t source;               /* of the view (0 when there is one) */
+    const struct mesh_expr *arg;   /* NULL for count */
+    const struct mesh_expr *cond;  /* or NULL */
+    struct mesh_gen_type arg_type; /* not nullable: a null argument is skipped */
+    struct mesh_gen_type type; /* of the result: count INT; sum as arg (decimal: precision 38), avg DOUBLE or null; min, max, first,
                                         last as arg or null; variance DOUBLE or null */
-    const char *cname;               /* "sum_amount_eur", "count", unique in the list, also with _n, _set or _m2 behind it */
+    const char *cname;         /* "sum_amount_eur", "count", unique in the list, also with _n, _set or _m2 behind it */
     struct mesh_srcref at;
 };
 

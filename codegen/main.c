@@ -27,10 +27,11 @@ static const struct {
     {"breaking", "[DIR]", "what changed for the readers of the mesh, since --against", 0, 1, mesh_cli_breaking},
     {"lineage", "[DIR]", "which input fields feed which output fields, and how", 0, 1, mesh_cli_lineage},
     {"plan", "[DIR]", "what will run: tasks, keys, states and their memory, topics", 0, 1, mesh_cli_plan},
-    {"schema", "COMMAND FILE...", "Avro schemas as files: check, canonical, fingerprint, compat, decode, encode", 1, MESH_CLI_ARGS_MAX,
-     mesh_cli_schema},
+    {"schema", "COMMAND FILE...", "Avro schemas as files: check, canonical, fingerprint, compat, decode, encode", 1,
+     MESH_CLI_ARGS_MAX, mesh_cli_schema},
     {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
-    {"json-schema", "[FILE]", "print the JSON Schema for editors: of product.yaml; or mesh, waivers, test", 0, 1, mesh_cli_json_schema},
+    {"json-schema", "[FILE]", "print the JSON Schema for editors: of product.yaml; or mesh, waivers, test", 0, 1,
+     mesh_cli_json_schema},
     {"docs", "", "print the reference of keys and codes as Markdown", 0, 0, mesh_cli_docs},
 };
 
@@ -42,27 +43,28 @@ static void help(FILE *out)
         int width = fprintf(out, "  %s %s", commands[i].name, commands[i].args);
         fprintf(out, "%*s%s\n", width < 28 ? 28 - width : 1, "", commands[i].help);
     }
-    fprintf(out, "\nOptions:\n"
-                 "  --mesh DIR                the folder of mesh.yaml (otherwise: this folder or one above it)\n"
-                 "  --format FORMAT           of messages: text, json, junit, github, sarif\n"
-                 "                            lineage: text, json, openlineage, mermaid, dot; plan: text, json\n"
-                 "  -o, --out DIR             generate, test: where to (otherwise: build/gen, build/test in the mesh)\n"
-                 "  --domain NAME             generate: this domain only\n"
-                 "  --check                   generate: write nothing; exit 1 when something would change\n"
-                 "  --dry-run                 new-domain, init: show what would be written\n"
-                 "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
-                 "  --product NAME            lineage, plan: this product only; PRODUCT or DOMAIN/PRODUCT\n"
-                 "  --field PORT.FIELD        lineage: the way of this field, hop by hop\n"
-                 "  --keys N                  plan: the memory of so many keys in each state (otherwise 10000)\n"
-                 "  --mode MODE               schema compat: BACKWARD_TRANSITIVE (the default), BACKWARD, FORWARD, FORWARD_TRANSITIVE,\n"
-                 "                            FULL, FULL_TRANSITIVE or NONE\n"
-                 "  --framing FRAMING         schema decode, encode: confluent (the default), single or none\n"
-                 "  --payload FORM            schema decode, encode: raw (the default), hex, base64 or length\n"
-                 "  --reader FILE             schema decode: read with this schema what another one wrote\n"
-                 "  --id NUMBER               schema decode, encode: the id that a registry gave the (first) schema\n"
-                 "  -h, --help                this text\n"
-                 "  --version                 the version\n"
-                 "\nExit: 0 ok, 1 findings, 2 usage or unreadable input, 3 internal error.\n");
+    fprintf(out,
+            "\nOptions:\n"
+            "  --mesh DIR                the folder of mesh.yaml (otherwise: this folder or one above it)\n"
+            "  --format FORMAT           of messages: text, json, junit, github, sarif\n"
+            "                            lineage: text, json, openlineage, mermaid, dot; plan: text, json\n"
+            "  -o, --out DIR             generate, test: where to (otherwise: build/gen, build/test in the mesh)\n"
+            "  --domain NAME             generate: this domain only\n"
+            "  --check                   generate: write nothing; exit 1 when something would change\n"
+            "  --dry-run                 new-domain, init: show what would be written\n"
+            "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
+            "  --product NAME            lineage, plan: this product only; PRODUCT or DOMAIN/PRODUCT\n"
+            "  --field PORT.FIELD        lineage: the way of this field, hop by hop\n"
+            "  --keys N                  plan: the memory of so many keys in each state (otherwise 10000)\n"
+            "  --mode MODE               schema compat: BACKWARD_TRANSITIVE (the default), BACKWARD, FORWARD, FORWARD_TRANSITIVE,\n"
+            "                            FULL, FULL_TRANSITIVE or NONE\n"
+            "  --framing FRAMING         schema decode, encode: confluent (the default), single or none\n"
+            "  --payload FORM            schema decode, encode: raw (the default), hex, base64 or length\n"
+            "  --reader FILE             schema decode: read with this schema what another one wrote\n"
+            "  --id NUMBER               schema decode, encode: the id that a registry gave the (first) schema\n"
+            "  -h, --help                this text\n"
+            "  --version                 the version\n"
+            "\nExit: 0 ok, 1 findings, 2 usage or unreadable input, 3 internal error.\n");
 }
 
 static bool parse_format(const char *text, enum mesh_diag_format *ret)
@@ -120,8 +122,23 @@ static void aborted(int signal_number)
     _exit(MESH_CLI_INTERNAL);
 }
 
-enum cli_option { OPT_MESH = 256, OPT_FORMAT, OPT_DOMAIN, OPT_CHECK, OPT_DRY_RUN, OPT_VERSION,
-                  OPT_MODE, OPT_FRAMING, OPT_PAYLOAD, OPT_READER, OPT_ID, OPT_AGAINST, OPT_PRODUCT, OPT_FIELD, OPT_KEYS };
+enum cli_option {
+    OPT_MESH = 256,
+    OPT_FORMAT,
+    OPT_DOMAIN,
+    OPT_CHECK,
+    OPT_DRY_RUN,
+    OPT_VERSION,
+    OPT_MODE,
+    OPT_FRAMING,
+    OPT_PAYLOAD,
+    OPT_READER,
+    OPT_ID,
+    OPT_AGAINST,
+    OPT_PRODUCT,
+    OPT_FIELD,
+    OPT_KEYS
+};
 
 int main(int argc, char **argv)
 {

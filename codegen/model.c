@@ -67,8 +67,8 @@ static int load_mesh(struct mesh_model *model, struct mesh_err *err)
     model->pseudonym_key_env = pseudonym_env(model, root);
     const struct mesh_yaml *services = mesh_yaml_get(root, "services");
     for (size_t i = 0; services != NULL && i < services->entries.n; i++)
-        *mesh_vec_push_in(model->arena, &model->services) = (struct mesh_model_service){
-            services->entries.v[i].key, (int)strtol(services->entries.v[i].value->text, NULL, 10)};
+        *mesh_vec_push_in(model->arena, &model->services) =
+            (struct mesh_model_service){services->entries.v[i].key, (int)strtol(services->entries.v[i].value->text, NULL, 10)};
     return 0;
 }
 

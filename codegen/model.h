@@ -21,27 +21,27 @@ struct mesh_model_text {
 };
 
 struct mesh_model_contract {
-    const char *name;              /* "sales_fraud/payment@1" */
-    const char *path;              /* "contracts/sales_fraud/payment.v1.avsc" */
-    const char *domain, *subject;  /* "sales_fraud", "payment" */
+    const char *name;             /* "sales_fraud/payment@1" */
+    const char *path;             /* "contracts/sales_fraud/payment.v1.avsc" */
+    const char *domain, *subject; /* "sales_fraud", "payment" */
     int version;
     const struct mesh_source *source;
-    struct mesh_schema *schema;    /* a record */
+    struct mesh_schema *schema; /* a record */
     uint32_t local_id;
     uint64_t fingerprint;
-    bool named;                    /* by a port; the others are here because they lie in contracts/ */
-    bool left_behind;              /* a newer version is named, and this one is not: it is read, and nobody can change it any more */
-    MESH_VEC(struct mesh_model_contract *) reads; /* (checked) the versions whose records this one can read: itself, then the others,
-                                                     oldest first */
+    bool named;       /* by a port; the others are here because they lie in contracts/ */
+    bool left_behind; /* a newer version is named, and this one is not: it is read, and nobody can change it any more */
+    /* (checked) The versions whose records this one can read: itself, then the others, oldest first. */
+    MESH_VEC(struct mesh_model_contract *) reads;
 };
 
 /* All versions of one contract that lie in contracts/<domain>/. */
 struct mesh_model_subject {
     const char *domain, *name;
     MESH_VEC(struct mesh_model_contract *) versions; /* oldest first; what could not be read has no schema */
-    enum mesh_compat_mode mode;    /* (checked) what new versions must be, by the port that says so, else by mesh.yaml */
-    const char *mode_rule;         /* (checked) "the port 'sales' asks for FULL" */
-    bool broken;                   /* (checked) a version does not keep to it: reported */
+    enum mesh_compat_mode mode; /* (checked) what new versions must be, by the port that says so, else by mesh.yaml */
+    const char *mode_rule;      /* (checked) "the port 'sales' asks for FULL" */
+    bool broken;                /* (checked) a version does not keep to it: reported */
 };
 
 struct mesh_model_input {
@@ -59,14 +59,21 @@ struct mesh_model_input {
     const char *product;                  /* "sales_fraud/sales_fraud" of that port */
     bool is_table;
     struct mesh_model_text table_by;
-    struct mesh_model_text versioned;     /* field, or absent: newest row wins */
+    struct mesh_model_text versioned; /* field, or absent: newest row wins */
     bool copy_all;
-    const struct mesh_yaml *yaml;         /* for messages */
-    struct mesh_gen_shape *shape;         /* (checked) members: the contract's fields, usable types only */
+    const struct mesh_yaml *yaml; /* for messages */
+    struct mesh_gen_shape *shape; /* (checked) members: the contract's fields, usable types only */
 };
 
-enum mesh_step_kind { MESH_STEP_WHERE, MESH_STEP_DEDUPE, MESH_STEP_JOIN, MESH_STEP_SET, MESH_STEP_SELECT, MESH_STEP_FOLD,
-                      MESH_STEP_RISES };
+enum mesh_step_kind {
+    MESH_STEP_WHERE,
+    MESH_STEP_DEDUPE,
+    MESH_STEP_JOIN,
+    MESH_STEP_SET,
+    MESH_STEP_SELECT,
+    MESH_STEP_FOLD,
+    MESH_STEP_RISES
+};
 
 enum mesh_missing { MESH_MISSING_DLQ, MESH_MISSING_SKIP, MESH_MISSING_KEEP };
 
@@ -74,11 +81,11 @@ struct mesh_model_assign {
     const char *name;
     struct mesh_srcref at;
     struct mesh_expr *expr;
-    struct mesh_gen_type type;            /* (checked) */
+    struct mesh_gen_type type; /* (checked) */
 };
 
 struct mesh_model_window {
-    const char *name;                     /* "d7" */
+    const char *name; /* "d7" */
     struct mesh_srcref at;
     int64_t size_us, delay_us;
 };
@@ -86,28 +93,29 @@ struct mesh_model_window {
 struct mesh_model_step {
     enum mesh_step_kind kind;
     struct mesh_srcref at;
-    struct mesh_expr *where;              /* WHERE; RISES: when */
-    struct mesh_expr *rearm;              /* RISES */
-    MESH_VEC(struct mesh_expr *) by;      /* DEDUPE, FOLD: key expressions (plain members); JOIN: the one key expression */
-    int64_t within_us;                    /* DEDUPE */
-    struct mesh_model_input *table;       /* JOIN */
-    const char *alias;                    /* JOIN: name its fields are read under (the table's name) */
-    struct mesh_srcref alias_at;          /* JOIN */
-    struct mesh_expr *as_of;              /* JOIN: a timestamp, or NULL */
-    enum mesh_missing missing;            /* JOIN */
-    struct mesh_gen_shape *shape_joined;  /* (checked) JOIN: the row as it is read: the table's shape; missing: keep -> every member nullable */
+    struct mesh_expr *where;         /* WHERE; RISES: when */
+    struct mesh_expr *rearm;         /* RISES */
+    MESH_VEC(struct mesh_expr *) by; /* DEDUPE, FOLD: key expressions (plain members); JOIN: the one key expression */
+    int64_t within_us;               /* DEDUPE */
+    struct mesh_model_input *table;  /* JOIN */
+    const char *alias;               /* JOIN: name its fields are read under (the table's name) */
+    struct mesh_srcref alias_at;     /* JOIN */
+    struct mesh_expr *as_of;         /* JOIN: a timestamp, or NULL */
+    enum mesh_missing missing;       /* JOIN */
+    struct mesh_gen_shape
+        *shape_joined; /* (checked) JOIN: the row as it is read: the table's shape; missing: keep -> every member nullable */
     MESH_VEC(struct mesh_model_assign) assigns; /* SET, SELECT; FOLD: the let */
     MESH_VEC(struct mesh_model_window) windows; /* FOLD */
-    struct mesh_aggregates aggregates;    /* FOLD (checked) */
+    struct mesh_aggregates aggregates;          /* FOLD (checked) */
     /* (checked) FOLD: members added to the shape, window-major: for window w and let l the member let[l].name + "_" + window[w].name */
-    struct mesh_gen_shape *shape_after;   /* (checked) what flows on; the same pointer as before when unchanged */
+    struct mesh_gen_shape *shape_after; /* (checked) what flows on; the same pointer as before when unchanged */
 };
 
 struct mesh_model_pattern_step {
     const char *name;
     struct mesh_srcref at;
-    int times;                            /* >= 1 */
-    struct mesh_expr *where;              /* or NULL: every record */
+    int times;               /* >= 1 */
+    struct mesh_expr *where; /* or NULL: every record */
 };
 
 enum mesh_from_kind { MESH_FROM_INPUT, MESH_FROM_STREAM, MESH_FROM_CHANGES };
@@ -116,7 +124,7 @@ struct mesh_model_from {
     enum mesh_from_kind kind;
     const char *name;
     struct mesh_srcref at;
-    struct mesh_model_input *input;       /* (checked) */
+    struct mesh_model_input *input; /* (checked) */
     struct mesh_model_stream *stream;
     struct mesh_model_view *view;
 };
@@ -131,15 +139,15 @@ struct mesh_model_stream {
     int64_t pattern_within_us;
     MESH_VEC(struct mesh_model_pattern_step) pattern;
     MESH_VEC(struct mesh_model_assign) emit;
-    const struct mesh_yaml *yaml;         /* for messages */
-    MESH_VEC(const char *) narrowed;      /* (checked) nullable members that a `where` says are there, for its readers */
-    struct mesh_gen_shape *shape_old;     /* (checked) from changes: `old`, every member nullable; else NULL */
-    struct mesh_gen_shape *shape_in;      /* (checked) */
-    struct mesh_gen_shape *shape;         /* (checked) what its readers get */
+    const struct mesh_yaml *yaml;     /* for messages */
+    MESH_VEC(const char *) narrowed;  /* (checked) nullable members that a `where` says are there, for its readers */
+    struct mesh_gen_shape *shape_old; /* (checked) from changes: `old`, every member nullable; else NULL */
+    struct mesh_gen_shape *shape_in;  /* (checked) */
+    struct mesh_gen_shape *shape;     /* (checked) what its readers get */
 };
 
 struct mesh_model_update {
-    uint32_t source;                      /* of from */
+    uint32_t source; /* of from */
     struct mesh_srcref at;
     MESH_VEC(struct mesh_model_assign) assigns; /* name: a state variable */
 };
@@ -148,7 +156,7 @@ struct mesh_model_state {
     const char *name;
     struct mesh_srcref at;
     struct mesh_gen_type type;
-    struct mesh_expr *init;               /* constant */
+    struct mesh_expr *init; /* constant */
 };
 
 struct mesh_model_view {
@@ -156,19 +164,19 @@ struct mesh_model_view {
     const char *doc;
     struct mesh_srcref at;
     MESH_VEC(struct mesh_model_from) from;
-    MESH_VEC(const char *) by;            /* member names, which every source must have with one type */
+    MESH_VEC(const char *) by; /* member names, which every source must have with one type */
     MESH_VEC(struct mesh_srcref) by_at;
     enum mesh_window_kind window;
     int64_t size_us, advance_us, grace_us;
-    int64_t keep_us;                      /* 0: for ever (a warning without a window) */
+    int64_t keep_us; /* 0: for ever (a warning without a window) */
     MESH_VEC(struct mesh_model_assign) let;
-    struct mesh_aggregates aggregates;    /* (checked) */
+    struct mesh_aggregates aggregates; /* (checked) */
     MESH_VEC(struct mesh_model_state) state;
     MESH_VEC(struct mesh_model_update) updates;
-    struct mesh_expr *remove;             /* or NULL; a bool over one source */
+    struct mesh_expr *remove; /* or NULL; a bool over one source */
     uint32_t remove_source;
-    const struct mesh_yaml *yaml;         /* for messages */
-    struct mesh_gen_shape *shape;         /* (checked) the out struct: by members, then let (or state) members */
+    const struct mesh_yaml *yaml; /* for messages */
+    struct mesh_gen_shape *shape; /* (checked) the out struct: by members, then let (or state) members */
 };
 
 enum mesh_model_port_kind { MESH_MODEL_KAFKA, MESH_MODEL_HTTP, MESH_MODEL_MONGO };
@@ -185,41 +193,43 @@ struct mesh_model_port {
     const char *doc;
     enum mesh_model_port_kind kind;
     struct mesh_srcref at;
-    struct mesh_model_from from;          /* stream or view (kind CHANGES is not allowed here; a view is named plainly) */
-    struct mesh_model_view *view;         /* (checked) from a view */
+    struct mesh_model_from from;  /* stream or view (kind CHANGES is not allowed here; a view is named plainly) */
+    struct mesh_model_view *view; /* (checked) from a view */
     struct mesh_model_text topic;
     struct mesh_model_contract *contract; /* KAFKA */
     struct mesh_model_text compatibility; /* KAFKA: mode of the contract's subject, or absent */
     struct mesh_model_text key;           /* KAFKA: member whose text is the message key */
     int32_t partitions;
     bool compact;
-    enum mesh_emit emit;                  /* stream: EVENT; view: CHANGE unless declared */
+    enum mesh_emit emit; /* stream: EVENT; view: CHANGE unless declared */
     enum mesh_delivery delivery;
-    struct mesh_model_text path;          /* HTTP */
-    struct mesh_model_text collection;    /* MONGO */
+    struct mesh_model_text path;       /* HTTP */
+    struct mesh_model_text collection; /* MONGO */
     MESH_VEC(struct mesh_model_release) releases;
-    const struct mesh_yaml *yaml;         /* for messages */
+    const struct mesh_yaml *yaml; /* for messages */
     /* (checked) per member of the shape it sends: what happens to it here */
     MESH_VEC(enum mesh_protect) protect;
     struct mesh_model_product *product;
 };
 
-struct mesh_model_member { struct mesh_model_text username, role; };
+struct mesh_model_member {
+    struct mesh_model_text username, role;
+};
 
 struct mesh_model_product {
     struct mesh_model *mesh;
     const struct mesh_source *source;
-    const char *path;                     /* "domains/sales_fraud/product.yaml" */
+    const char *path; /* "domains/sales_fraud/product.yaml" */
     struct mesh_model_text name, domain, version, status, type, purpose, limitations, usage, team;
     MESH_VEC(struct mesh_model_member) members;
     struct mesh_model_text sla_latency, sla_availability, sla_retention;
     enum mesh_protect protect_personal, protect_special; /* MESH_AS_IS: `error`, nothing protects them */
-    const struct mesh_yaml *yaml;         /* for messages */
+    const struct mesh_yaml *yaml;                        /* for messages */
     MESH_VEC(struct mesh_model_input *) inputs;
     MESH_VEC(struct mesh_model_stream *) streams; /* (checked) in an order where what is read stands before its readers */
     MESH_VEC(struct mesh_model_view *) views;
     MESH_VEC(struct mesh_model_port *) ports;
-    uint32_t index;                       /* in mesh->products */
+    uint32_t index; /* in mesh->products */
 };
 
 struct mesh_model_service {
@@ -230,15 +240,15 @@ struct mesh_model_service {
 struct mesh_model {
     struct mesh_arena *arena;
     struct mesh_diags *diags;
-    const char *root;                     /* the folder of mesh.yaml */
-    const char *shown;                    /* in front of paths in messages: "", or "git:main:" */
+    const char *root;  /* the folder of mesh.yaml */
+    const char *shown; /* in front of paths in messages: "", or "git:main:" */
     const char *name;
     int32_t default_partitions;
-    enum mesh_compat_mode compatibility;  /* of subjects whose ports say nothing */
+    enum mesh_compat_mode compatibility; /* of subjects whose ports say nothing */
     bool compatibility_given;
-    const char *pseudonym_key_env;        /* "MESH_PSEUDONYM_KEY" */
-    MESH_VEC(struct mesh_model_service) services; /* as declared; mesh_model_port() fills in the others */
-    bool incomplete;                      /* a product.yaml could not be read: names of other products are not judged */
+    const char *pseudonym_key_env;                    /* "MESH_PSEUDONYM_KEY" */
+    MESH_VEC(struct mesh_model_service) services;     /* as declared; mesh_model_port() fills in the others */
+    bool incomplete;                                  /* a product.yaml could not be read: names of other products are not judged */
     MESH_VEC(struct mesh_model_product *) products;   /* sorted by domain, then name */
     MESH_VEC(struct mesh_model_contract *) contracts; /* each once: what ports name, then all else that lies in contracts/ */
     MESH_VEC(struct mesh_model_subject *) subjects;   /* in order of domain and name */
@@ -246,7 +256,8 @@ struct mesh_model {
 
 /* Load mesh.yaml of `root`, every domains/<d>/product.yaml and domains/<d>/<p>/product.yaml, and every contract. 0, or negative when
  * the root cannot be read at all; mistakes are diagnostics. */
-int mesh_model_load(struct mesh_arena *arena, struct mesh_diags *diags, const char *root, struct mesh_model **ret, struct mesh_err *err);
+int mesh_model_load(struct mesh_arena *arena, struct mesh_diags *diags, const char *root, struct mesh_model **ret,
+                    struct mesh_err *err);
 /* The same; paths in messages begin with `shown`, so that two states of one mesh can be told apart. */
 int mesh_model_load_shown(struct mesh_arena *arena, struct mesh_diags *diags, const char *root, const char *shown,
                           struct mesh_model **ret, struct mesh_err *err);

@@ -9,7 +9,7 @@ struct planner {
     struct mesh_arena *arena;
     struct mesh_diags *diags;
     MESH_VEC(struct mesh_plan_internal *) partials; /* by level; NULL: not needed */
-    MESH_VEC(uint32_t) levels; /* by root: behind how many topics of partials it stands */
+    MESH_VEC(uint32_t) levels;                      /* by root: behind how many topics of partials it stands */
     size_t errors;
 };
 
@@ -89,8 +89,8 @@ static struct mesh_plan_internal *partials_behind(struct planner *p, uint32_t le
     while (p->partials.n <= level)
         *mesh_vec_push_in(p->arena, &p->partials) = NULL;
     if (p->partials.v[level] == NULL) {
-        p->partials.v[level] = new_internal(p, MESH_INPUT_PARTIALS,
-                                            level == 0 ? "partials" : mesh_arena_printf(p->arena, "partials_%u", (unsigned)level + 1));
+        p->partials.v[level] = new_internal(
+            p, MESH_INPUT_PARTIALS, level == 0 ? "partials" : mesh_arena_printf(p->arena, "partials_%u", (unsigned)level + 1));
         p->levels.v[p->partials.v[level]->input->root] = level + 1;
     }
     return p->partials.v[level];
@@ -194,7 +194,8 @@ static void error_dedupe(struct planner *p, const struct mesh_plan_flow *flow, c
     struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP001", mesh_expr_at(step->by.v[0]),
                                         "dedupe by '%s' does not hold the partition key '%s'", by_name(step->by.v),
                                         flow->key == NULL ? "(none)" : flow->key);
-    mesh_diag_why(p->diags, d, "two copies of a record find each other only in the same task, and the records come partitioned by '%s'",
+    mesh_diag_why(p->diags, d,
+                  "two copies of a record find each other only in the same task, and the records come partitioned by '%s'",
                   flow->key == NULL ? "another key" : flow->key);
     mesh_diag_fix(p->diags, d, "dedupe: { by: [%s, %s], ... }", flow->key == NULL ? "key" : flow->key, by_name(step->by.v));
     p->errors++;
@@ -215,7 +216,8 @@ static void check_fold(struct planner *p, const struct mesh_model_step *step)
     }
 }
 
-static void plan_join(struct planner *p, struct mesh_plan_flow *flow, const struct mesh_model_step *step, struct mesh_plan_step *planned)
+static void plan_join(struct planner *p, struct mesh_plan_flow *flow, const struct mesh_model_step *step,
+                      struct mesh_plan_step *planned)
 {
     struct mesh_plan_input *table = input_of(p, step->table);
     planned->state = table->table;
@@ -227,8 +229,9 @@ static void plan_join(struct planner *p, struct mesh_plan_flow *flow, const stru
     if (step->table->copy_all)
         return;
     if (flow->key == NULL || !by_holds(step->by.v, step->by.n, flow->key)) {
-        struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP003", mesh_expr_at(step->by.v[0]),
-                                            "the join's key is not the partition key '%s'", flow->key == NULL ? "(none)" : flow->key);
+        struct mesh_diag *d =
+            mesh_diag_add(p->diags, MESH_ERROR, "MP003", mesh_expr_at(step->by.v[0]),
+                          "the join's key is not the partition key '%s'", flow->key == NULL ? "(none)" : flow->key);
         mesh_diag_why(p->diags, d, "the table '%s' is partitioned by its key, so a task holds only the rows of its own partition",
                       step->table->name);
         mesh_diag_fix(p->diags, d, "give every task the whole table: table: { by: %s, copy: all }", step->table->table_by.text);
@@ -263,8 +266,8 @@ static void check_lost(struct planner *p, const struct mesh_expr *expr)
     mesh_expr_label(expr, &subject, is_lost, &search);
     if (search.found == NULL)
         return;
-    struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP005", mesh_expr_at(expr), "a field of '%s' is read behind a change of key",
-                                        search.found->alias);
+    struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP005", mesh_expr_at(expr),
+                                        "a field of '%s' is read behind a change of key", search.found->alias);
     mesh_diag_why(p->diags, d, "the records travel to the tasks of the new key, and the rows they were joined with do not");
     mesh_diag_fix(p->diags, d, "put what is needed into the record before: a 'set:' step behind the join");
     mesh_diag_note(p->diags, d, search.found->at, "joined here");
@@ -364,9 +367,9 @@ static struct mesh_plan_flow *start_flow(struct planner *p, struct mesh_model_st
             continue;
         }
         if (key == NULL || flow->key == NULL || strcmp(key, flow->key) != 0) {
-            struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP002", from->at,
-                                                "'%s' is partitioned by '%s', but '%s' by '%s'", from->name, key == NULL ? "(nothing)" : key,
-                                                stream->from.v[0].name, flow->key == NULL ? "(nothing)" : flow->key);
+            struct mesh_diag *d =
+                mesh_diag_add(p->diags, MESH_ERROR, "MP002", from->at, "'%s' is partitioned by '%s', but '%s' by '%s'", from->name,
+                              key == NULL ? "(nothing)" : key, stream->from.v[0].name, flow->key == NULL ? "(nothing)" : flow->key);
             mesh_diag_why(p->diags, d, "the streams of a union meet in one task, so they must be partitioned by the same field");
             mesh_diag_fix(p->diags, d, "make two streams, and let the view read both");
             p->errors++;
@@ -454,7 +457,8 @@ static void regroup_source(struct planner *p, struct mesh_plan_view *view)
                                             "view '%s' cannot be merged, and '%s' is not partitioned by '%s'", view->model->name,
                                             from->name, view->model->by.v[0]);
         mesh_diag_why(p->diags, d, "first, last, state, remove and sums of doubles depend on the order of all records of a key");
-        mesh_diag_fix(p->diags, d, "partition every source by '%s', or use count, sum of decimals, min and max only", view->model->by.v[0]);
+        mesh_diag_fix(p->diags, d, "partition every source by '%s', or use count, sum of decimals, min and max only",
+                      view->model->by.v[0]);
         p->errors++;
         return;
     }
@@ -464,8 +468,8 @@ static void regroup_source(struct planner *p, struct mesh_plan_view *view)
     stream->name = view->model->name;
     stream->at = view->model->at;
     stream->shape_in = stream->shape = (struct mesh_gen_shape *)source->shape;
-    struct mesh_plan_flow *flow = new_flow(p, stream, mesh_arena_printf(p->arena, "%s_records", view->model->name), source->root,
-                                           source->key, source->shape);
+    struct mesh_plan_flow *flow =
+        new_flow(p, stream, mesh_arena_printf(p->arena, "%s_records", view->model->name), source->root, source->key, source->shape);
     if (from->kind == MESH_FROM_INPUT)
         *mesh_vec_push_in(p->arena, &input_of(p, from->input)->flows) = flow;
     else
@@ -500,7 +504,8 @@ static void plan_view(struct planner *p, struct mesh_model_view *model)
             level = level_of(p, view->sources.v[i].root) > level ? level_of(p, view->sources.v[i].root) : level;
         struct mesh_plan_internal *partials = partials_behind(p, level);
         view->root = partials->input->root;
-        view->partial = new_state(p, MESH_STATE_VIEW, mesh_arena_printf(p->arena, "%s_partial", model->name), view->sources.v[0].root);
+        view->partial =
+            new_state(p, MESH_STATE_VIEW, mesh_arena_printf(p->arena, "%s_partial", model->name), view->sources.v[0].root);
         view->partial->partial = true;
         view->partial->view = view;
         for (size_t i = 1; i < view->sources.n; i++)
@@ -584,7 +589,8 @@ static void check_circles(const struct mesh_plan *plan)
 {
     for (size_t i = 0; i < plan->internals.n; i++)
         for (size_t k = 0; k < plan->internals.v[i]->from_roots.n; k++)
-            mesh_assert(mesh_plan_root(plan, plan->internals.v[i]->from_roots.v[k]) != mesh_plan_root(plan, plan->internals.v[i]->input->root));
+            mesh_assert(mesh_plan_root(plan, plan->internals.v[i]->from_roots.v[k]) !=
+                        mesh_plan_root(plan, plan->internals.v[i]->input->root));
 }
 
 static bool streams_ready(const struct planner *p, const struct mesh_model_from *from, size_t n)
@@ -605,10 +611,12 @@ struct mesh_plan *mesh_plan_make(struct mesh_model_product *product)
     p.plan->product = product;
     for (size_t i = 0; i < product->inputs.n; i++) {
         struct mesh_model_input *model = product->inputs.v[i];
-        struct mesh_plan_input *input = new_input(&p, model->is_table ? MESH_INPUT_TABLE : MESH_INPUT_STREAM, model->name, model->topic.text);
+        struct mesh_plan_input *input =
+            new_input(&p, model->is_table ? MESH_INPUT_TABLE : MESH_INPUT_STREAM, model->name, model->topic.text);
         input->model = model;
         if (model->is_table) {
-            input->table = new_state(&p, model->versioned.text != NULL ? MESH_STATE_VERSIONS : MESH_STATE_TABLE, model->name, input->root);
+            input->table =
+                new_state(&p, model->versioned.text != NULL ? MESH_STATE_VERSIONS : MESH_STATE_TABLE, model->name, input->root);
             input->table->table = input;
             input->table->roots.n = 0; /* kept by the topologies that join it */
         }

@@ -21,13 +21,13 @@ struct mesh_plan_view;
 
 struct mesh_plan_input {
     enum mesh_input_kind kind;
-    const char *cname;                    /* "card_payments", "clean_by_terminal_id", "partials" */
-    struct mesh_model_input *model;       /* STREAM, TABLE */
-    struct mesh_plan_flow *flow;          /* RECORDS: the flow that goes on behind the topic */
+    const char *cname;              /* "card_payments", "clean_by_terminal_id", "partials" */
+    struct mesh_model_input *model; /* STREAM, TABLE */
+    struct mesh_plan_flow *flow;    /* RECORDS: the flow that goes on behind the topic */
     const char *topic;
-    uint32_t root;                        /* of the union-find of topologies */
-    struct mesh_plan_state *table;        /* TABLE */
-    bool ahead;                           /* (emitted) there is a function that says what its records will look up */
+    uint32_t root;                           /* of the union-find of topologies */
+    struct mesh_plan_state *table;           /* TABLE */
+    bool ahead;                              /* (emitted) there is a function that says what its records will look up */
     MESH_VEC(struct mesh_plan_flow *) flows; /* that read it, in order of declaration */
     MESH_VEC(struct mesh_plan_view *) views;
 };
@@ -36,38 +36,38 @@ struct mesh_plan_internal {
     const char *cname;
     const char *topic;
     struct mesh_plan_input *input;
-    MESH_VEC(uint32_t) from_roots;        /* topologies that write to it */
+    MESH_VEC(uint32_t) from_roots; /* topologies that write to it */
 };
 
 struct mesh_plan_state {
-    const char *cname;                    /* "clean_dedupe", "rates", "card_profile_fold", "sales_by_country", "..._partial" */
+    const char *cname; /* "clean_dedupe", "rates", "card_profile_fold", "sales_by_country", "..._partial" */
     enum mesh_state_kind kind;
-    MESH_VEC(uint32_t) roots;             /* topologies that keep it */
-    struct mesh_plan_view *view;          /* VIEW */
+    MESH_VEC(uint32_t) roots;    /* topologies that keep it */
+    struct mesh_plan_view *view; /* VIEW */
     bool partial;
-    struct mesh_plan_input *table;        /* TABLE, VERSIONS */
-    struct mesh_plan_flow *flow;          /* DEDUPE, RING, PATTERN, LATCH */
-    struct mesh_model_step *step;         /* DEDUPE, RING, LATCH */
+    struct mesh_plan_input *table; /* TABLE, VERSIONS */
+    struct mesh_plan_flow *flow;   /* DEDUPE, RING, PATTERN, LATCH */
+    struct mesh_model_step *step;  /* DEDUPE, RING, LATCH */
 };
 
 struct mesh_plan_step {
     struct mesh_model_step *model;
-    struct mesh_plan_state *state;        /* DEDUPE, FOLD, RISES; JOIN: of the table */
+    struct mesh_plan_state *state; /* DEDUPE, FOLD, RISES; JOIN: of the table */
     const struct mesh_gen_shape *before, *after;
 };
 
 struct mesh_plan_flow {
     struct mesh_model_stream *stream;
-    const char *cname;                    /* function: "clean", "terminal_profile", "terminal_profile_regrouped" */
+    const char *cname;                                 /* function: "clean", "terminal_profile", "terminal_profile_regrouped" */
     const struct mesh_gen_shape *shape_in, *shape_out; /* in: what it is handed; out: what its readers get (stream's, unless cut) */
     bool from_changes;
     struct mesh_model_view *changes_of;
     uint32_t root;
-    const char *key;                      /* member of shape_in that is the partition key, or NULL */
+    const char *key; /* member of shape_in that is the partition key, or NULL */
     MESH_VEC(struct mesh_plan_step) steps;
-    bool pattern;                         /* it runs the stream's pattern */
+    bool pattern; /* it runs the stream's pattern */
     struct mesh_plan_state *pattern_state;
-    struct mesh_plan_internal *cut;       /* at its end the records leave through this topic under the member ... */
+    struct mesh_plan_internal *cut; /* at its end the records leave through this topic under the member ... */
     const char *cut_key;
     /* readers of what comes out, unless cut */
     const char *key_out;
@@ -76,7 +76,7 @@ struct mesh_plan_flow {
     MESH_VEC(struct mesh_model_port *) ports;
 };
 
-struct mesh_plan_source {                 /* one source of a view */
+struct mesh_plan_source { /* one source of a view */
     const struct mesh_gen_shape *shape;
     uint32_t root;
     const char *key;
@@ -84,17 +84,17 @@ struct mesh_plan_source {                 /* one source of a view */
 
 struct mesh_plan_view {
     struct mesh_model_view *model;
-    struct mesh_plan_state *state;        /* final */
-    struct mesh_plan_state *partial;      /* or NULL: folded where the records are */
+    struct mesh_plan_state *state;   /* final */
+    struct mesh_plan_state *partial; /* or NULL: folded where the records are */
     bool mergeable;
     MESH_VEC(struct mesh_plan_source) sources; /* as model->from */
     MESH_VEC(struct mesh_plan_flow *) changes; /* flows that read its changes */
-    const char *key;                      /* partition key, when local */
-    uint32_t root;                        /* topology of the final state */
+    const char *key;                           /* partition key, when local */
+    uint32_t root;                             /* topology of the final state */
 };
 
 struct mesh_plan_topology {
-    const char *cname;                    /* of its first input */
+    const char *cname; /* of its first input */
     uint32_t root;
     MESH_VEC(struct mesh_plan_input *) inputs;
     MESH_VEC(struct mesh_plan_state *) states;
@@ -109,7 +109,7 @@ struct mesh_plan {
     MESH_VEC(struct mesh_plan_flow *) flows;
     MESH_VEC(struct mesh_plan_view *) views;
     MESH_VEC(struct mesh_plan_topology *) topologies;
-    MESH_VEC(uint32_t) parents;           /* union-find */
+    MESH_VEC(uint32_t) parents; /* union-find */
 };
 
 /* NULL after a diagnostic. The product was checked without errors. */

@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* Decoders read, structs carry and topics transport only what somebody uses: walk back from what is used. */
-static bool pass_used(const struct mesh_gen_shape *from, const struct mesh_gen_shape *to, const struct mesh_model_assign *assigns, size_t n)
+static bool pass_used(const struct mesh_gen_shape *from, const struct mesh_gen_shape *to, const struct mesh_model_assign *assigns,
+                      size_t n)
 {
     bool changed = false;
     for (size_t i = 0; i < to->members.n; i++) {

@@ -21,32 +21,38 @@
 #include <sys/types.h>
 
 struct mesh_test_step {
-    bool pass;                          /* time_us: for how long; otherwise a record */
+    bool pass; /* time_us: for how long; otherwise a record */
     const struct mesh_model_input *input;
-    int64_t time_us;                    /* Kafka's */
-    struct mesh_str key, value;         /* p == NULL: null */
+    int64_t time_us;            /* Kafka's */
+    struct mesh_str key, value; /* p == NULL: null */
 };
 
 /* How a member is compared. */
 enum mesh_test_type {
-    MESH_TEST_TEXT, MESH_TEST_BOOL, MESH_TEST_INT, MESH_TEST_DOUBLE, MESH_TEST_DECIMAL, MESH_TEST_TIME, MESH_TEST_OTHER
+    MESH_TEST_TEXT,
+    MESH_TEST_BOOL,
+    MESH_TEST_INT,
+    MESH_TEST_DOUBLE,
+    MESH_TEST_DECIMAL,
+    MESH_TEST_TIME,
+    MESH_TEST_OTHER
 };
 
 struct mesh_test_member {
     const char *name;
     enum mesh_test_type type;
-    const char *subject;                /* whose pseudonym it may be */
+    const char *subject; /* whose pseudonym it may be */
 };
 
 enum mesh_test_about { MESH_TEST_VIEW, MESH_TEST_PORT, MESH_TEST_DEAD, MESH_TEST_LATE };
 
 struct mesh_test_expect {
     enum mesh_test_about about;
-    const char *name;                   /* of the view or port */
+    const char *name; /* of the view or port */
     struct mesh_srcref at;
     const struct mesh_model_port *port; /* PORT */
     MESH_VEC(struct mesh_test_member) members;
-    const struct mesh_yaml *key;        /* a map, or NULL: all */
+    const struct mesh_yaml *key;              /* a map, or NULL: all */
     MESH_VEC(const struct mesh_yaml *) items; /* maps */
     bool more, ordered;
     double tolerance;
@@ -64,7 +70,7 @@ struct mesh_test {
     MESH_VEC(struct mesh_test_expect) expects;
     struct mesh_diags diags;
     const char *answers[MESH_TRIAL_RUNS]; /* lines of JSON; [0] NULL: it did not run */
-    double ms;                          /* all runs */
+    double ms;                            /* all runs */
 };
 
 struct mesh_tests {
@@ -84,9 +90,9 @@ struct mesh_test_records {
     struct mesh_test *test;
     const struct mesh_model_input *input;
     const struct mesh_model_contract *contract; /* the version that writes them */
-    const struct mesh_yaml *defaults;   /* a map, or NULL */
-    const char *key;                    /* given, or NULL: of the record */
-    int64_t at_us;                      /* given, or INT64_MIN: of the record */
+    const struct mesh_yaml *defaults;           /* a map, or NULL */
+    const char *key;                            /* given, or NULL: of the record */
+    int64_t at_us;                              /* given, or INT64_MIN: of the record */
 };
 /* Append steps; mistakes are diagnostics. `at` is where a file is named. */
 void mesh_test_record(const struct mesh_test_records *records, struct mesh_yaml *record);

@@ -1,7 +1,13 @@
 #!/bin/bash
-# Warnings as errors under gcc and clang, shell scripts by shellcheck. lint.sh
+# The form of the sources by clang-format, warnings as errors under gcc and clang, shell scripts by shellcheck. lint.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if command -v clang-format > /dev/null; then
+    git ls-files '*.c' '*.h' | grep -v '^tests/golden/' | xargs clang-format --dry-run --Werror
+    echo "form: as .clang-format says"
+else
+    echo "skip: clang-format is not installed"
+fi
 for cc in gcc clang; do
     command -v "$cc" > /dev/null || { echo "skip: $cc is not installed"; continue; }
     dir=build-lint-$cc

@@ -33,24 +33,24 @@ static struct {
     bool failed; /* the case that runs */
 } check_state;
 
-#define CASE(name)                                                                                 \
-    static void case_##name(void);                                                                 \
-    __attribute__((constructor)) static void register_##name(void)                                 \
-    {                                                                                              \
-        check_register(#name, case_##name);                                                        \
-    }                                                                                              \
+#define CASE(name)                                                                                                                 \
+    static void case_##name(void);                                                                                                 \
+    __attribute__((constructor)) static void register_##name(void)                                                                 \
+    {                                                                                                                              \
+        check_register(#name, case_##name);                                                                                        \
+    }                                                                                                                              \
     static void case_##name(void)
 
 #define CHECK(condition) ((void)check_true((condition), __FILE__, __LINE__, #condition))
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!check_true((condition), __FILE__, __LINE__, #condition))                              \
-            return;                                                                                \
+#define REQUIRE(condition)                                                                                                         \
+    do {                                                                                                                           \
+        if (!check_true((condition), __FILE__, __LINE__, #condition))                                                              \
+            return;                                                                                                                \
     } while (0)
 #define CHECK_EQ_I64(got, wanted) check_i64((got), (wanted), __FILE__, __LINE__, #got)
 #define CHECK_EQ_U64(got, wanted) check_u64((got), (wanted), __FILE__, __LINE__, #got)
 /* NUL-terminated; NULL equals only NULL. */
-#define CHECK_STR(got, wanted) check_str((got), (wanted), __FILE__, __LINE__, #got)
+#define CHECK_STR(got, wanted)    check_str((got), (wanted), __FILE__, __LINE__, #got)
 #define CHECK_CONTAINS(got, part) check_contains((got), (part), __FILE__, __LINE__, #got)
 
 static inline void check_register(const char *name, void (*run)(void))
@@ -77,8 +77,7 @@ static inline bool check_true(bool condition, const char *file, int line, const 
     return condition;
 }
 
-static inline void check_i64(int64_t got, int64_t wanted, const char *file, int line,
-                             const char *text)
+static inline void check_i64(int64_t got, int64_t wanted, const char *file, int line, const char *text)
 {
     if (got == wanted)
         return;
@@ -86,14 +85,12 @@ static inline void check_i64(int64_t got, int64_t wanted, const char *file, int 
     printf("#   is     %lld\n#   wanted %lld\n", (long long)got, (long long)wanted);
 }
 
-static inline void check_u64(uint64_t got, uint64_t wanted, const char *file, int line,
-                             const char *text)
+static inline void check_u64(uint64_t got, uint64_t wanted, const char *file, int line, const char *text)
 {
     if (got == wanted)
         return;
     check_fail(file, line, text);
-    printf("#   is     %llu\n#   wanted %llu\n", (unsigned long long)got,
-           (unsigned long long)wanted);
+    printf("#   is     %llu\n#   wanted %llu\n", (unsigned long long)got, (unsigned long long)wanted);
 }
 
 static inline void check_show(const char *label, const char *text)
@@ -109,8 +106,7 @@ static inline void check_show(const char *label, const char *text)
     putchar('\n');
 }
 
-static inline void check_str(const char *got, const char *wanted, const char *file, int line,
-                             const char *text)
+static inline void check_str(const char *got, const char *wanted, const char *file, int line, const char *text)
 {
     if (got == wanted || (got != NULL && wanted != NULL && strcmp(got, wanted) == 0))
         return;
@@ -119,8 +115,7 @@ static inline void check_str(const char *got, const char *wanted, const char *fi
     check_show("wanted", wanted);
 }
 
-static inline void check_contains(const char *got, const char *part, const char *file, int line,
-                                  const char *text)
+static inline void check_contains(const char *got, const char *part, const char *file, int line, const char *text)
 {
     if (got != NULL && strstr(got, part) != NULL)
         return;

@@ -12,7 +12,7 @@
 #include "flow/engine.h"
 
 struct mesh_trial_step {
-    bool pass;           /* time_us: for how long; otherwise a record */
+    bool pass; /* time_us: for how long; otherwise a record */
     uint32_t input;
     int64_t time_us;
     struct mesh_str key, value;
@@ -46,18 +46,18 @@ struct mesh_trial {
     struct mesh_trial_topic *dests;  /* [dest * partitions + partition] */
     struct mesh_engine *engine;
     struct mesh_metrics *metrics;
-    struct mesh_buf log;             /* frames */
-    size_t durable, cut;             /* bytes of it; where the running round began */
-    MESH_VEC(uint64_t) unacked;      /* tickets */
+    struct mesh_buf log;        /* frames */
+    size_t durable, cut;        /* bytes of it; where the running round began */
+    MESH_VEC(uint64_t) unacked; /* tickets */
     MESH_VEC(struct mesh_trial_document) documents;
     struct mesh_rng rng;
-    int64_t now_us;                  /* the author's clock: idle sources */
-    int64_t commit_us;               /* the commits', an interval further each time: heartbeats need not wait for the author */
-    uint64_t idle_late;              /* of the engines before this one */
+    int64_t now_us;     /* the author's clock: idle sources */
+    int64_t commit_us;  /* the commits', an interval further each time: heartbeats need not wait for the author */
+    uint64_t idle_late; /* of the engines before this one */
     uint32_t restarts;
-    int64_t began_us;                /* by the real clock, to say how long it took */
-    bool unfolds;                    /* records show up bit by bit */
-    bool short_rounds;               /* of the commit log */
+    int64_t began_us;  /* by the real clock, to say how long it took */
+    bool unfolds;      /* records show up bit by bit */
+    bool short_rounds; /* of the commit log */
 };
 
 /* Run the steps in a new world. Seed 0: read all that is there, in big batches, without a restart; otherwise the seed decides, and

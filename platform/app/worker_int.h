@@ -33,7 +33,7 @@ struct mesh_worker_status {
     bool tables_loaded;
     uint64_t generation;
     uint64_t commits;
-    char stopped[512]; /* the engine's own words */
+    char stopped[512];                    /* the engine's own words */
     char refused[MESH_KAFKA_REFUSAL_MAX]; /* by a broker: why; "": not */
     struct mesh_mongo_info mongo;
     bool has_mongo;
@@ -86,9 +86,9 @@ struct mesh_worker {
     struct mesh_link_info link_info;
     struct mesh_lease *lease;
     int64_t lease_asked_us, held_until_us, looked_us; /* monotonic */
-    char replaces[MESH_CLAIM_TEXT]; /* what a reset state takes the place of; "": nothing */
+    char replaces[MESH_CLAIM_TEXT];                   /* what a reset state takes the place of; "": nothing */
     bool link_done, said_away;
-    int64_t back_us;   /* wall clock before which an outage still has its effects; 0: there was none */
+    int64_t back_us; /* wall clock before which an outage still has its effects; 0: there was none */
     char said_waiting[320];
     char refused[MESH_KAFKA_CLIENTS][MESH_KAFKA_REFUSAL_MAX]; /* "": not */
     MESH_VEC(struct mesh_record) records;

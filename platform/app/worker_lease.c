@@ -3,9 +3,9 @@
 
 #include "base/clock.h"
 
-#define RENEWAL_US_MAX INT64_C(1000000)
-#define RENEWALS       4 /* within a session */
-#define AGAIN_US       INT64_C(100000)
+#define RENEWAL_US_MAX   INT64_C(1000000)
+#define RENEWALS         4 /* within a session */
+#define AGAIN_US         INT64_C(100000)
 #define FROZEN_MARGIN_US INT64_C(5000000)
 #define PAUSE_US         INT64_C(500000)
 #define PAUSE_MARGIN_US  INT64_C(2000000)
@@ -14,7 +14,8 @@ _Static_assert(MESH_ENGINE_CLAIM_TEXT == MESH_CLAIM_TEXT, "the engine's claims a
 
 static struct mesh_lease_own own_claims(const struct mesh_worker *worker)
 {
-    struct mesh_lease_own own = {.mark = {.generation = mesh_engine_generation(worker->engine), .n = mesh_engine_commits(worker->engine)}};
+    struct mesh_lease_own own = {
+        .mark = {.generation = mesh_engine_generation(worker->engine), .n = mesh_engine_commits(worker->engine)}};
     own.claims = mesh_engine_claims(worker->engine, &own.n_claims);
     if (own.n_claims > 0)
         memcpy(own.mark.claim, own.claims[own.n_claims - 1], sizeof own.mark.claim);
@@ -24,11 +25,12 @@ static struct mesh_lease_own own_claims(const struct mesh_worker *worker)
 
 static int stale(struct mesh_worker *worker, const struct mesh_lease_mark *found, struct mesh_err *err)
 {
-    return mesh_err_set(err, MESH_ERR_FATAL, "state.stale",
-                        "%s is not the state that group '%s' has gone on with (claim %s, commit %llu): it is an older copy, or another "
-                        "process has taken over with a copy of it. Going on would give wrong answers. Start the instance that went on, "
-                        "restore its folder, or begin anew from the earliest records with MESH_STATE_RESET=1",
-                        worker->dir, worker->group, found->claim, (unsigned long long)found->n);
+    return mesh_err_set(
+        err, MESH_ERR_FATAL, "state.stale",
+        "%s is not the state that group '%s' has gone on with (claim %s, commit %llu): it is an older copy, or another "
+        "process has taken over with a copy of it. Going on would give wrong answers. Start the instance that went on, "
+        "restore its folder, or begin anew from the earliest records with MESH_STATE_RESET=1",
+        worker->dir, worker->group, found->claim, (unsigned long long)found->n);
 }
 
 int mesh_worker_may_follow(struct mesh_worker *worker, struct mesh_err *err)
@@ -56,9 +58,10 @@ int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err)
         /* It was frozen. The group may have gone on without this member: librdkafka has to find out first, and to join again. */
         worker->back_us = mesh_clock_wall_us() + FROZEN_MARGIN_US;
         mesh_engine_was_away(worker->engine, worker->back_us);
-        mesh_log(MESH_LOG_WARN, "this process stood still for a while; sends nothing until it knows that its state still counts", "product",
-                 worker->name, NULL);
-    } else if (worker->looked_us != 0 && now_us - worker->looked_us > PAUSE_US) /* what came meanwhile has not been fetched: silence says nothing */
+        mesh_log(MESH_LOG_WARN, "this process stood still for a while; sends nothing until it knows that its state still counts",
+                 "product", worker->name, NULL);
+    } else if (worker->looked_us != 0 &&
+               now_us - worker->looked_us > PAUSE_US) /* what came meanwhile has not been fetched: silence says nothing */
         mesh_engine_was_away(worker->engine, mesh_clock_wall_us() + PAUSE_MARGIN_US);
     worker->looked_us = now_us;
     worker->held_until_us = info.held_until_us;

@@ -45,7 +45,8 @@ static int reset_state(struct mesh_worker *worker, struct mesh_err *err)
     int reason = errno;
     mesh_store_log_close(lock);
     if (moved != 0)
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.unwritable", "cannot rename %s to %s: %s", worker->dir, aside.p, strerror(reason));
+        return mesh_err_set(err, MESH_ERR_FATAL, "state.unwritable", "cannot rename %s to %s: %s", worker->dir, aside.p,
+                            strerror(reason));
     mesh_log(MESH_LOG_WARN,
              "MESH_STATE_RESET: the state is set aside; begins from the earliest "
              "records. Unset it before the next start",

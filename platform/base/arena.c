@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGN 16u
+#define ALIGN     16u
 #define BLOCK_MIN 4096u
 
 struct mesh_arena_block {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define BLOCK_ITEMS_MAX 1000000
-#define OUT_BYTES_MIN 256u
+#define OUT_BYTES_MIN   256u
 
 static const char *const FAULT_CODES[MESH_AVRO_FAULT_COUNT] = {
     [MESH_AVRO_OK] = "",
@@ -32,7 +32,10 @@ const char *mesh_avro_fault_code(enum mesh_avro_fault fault)
     return (unsigned)fault < MESH_AVRO_FAULT_COUNT ? FAULT_CODES[fault] : "avro.unknown";
 }
 
-bool mesh_utf8_slow(const char *p, size_t n) { return mesh_utf8_valid(p, n) == n; }
+bool mesh_utf8_slow(const char *p, size_t n)
+{
+    return mesh_utf8_valid(p, n) == n;
+}
 
 static uint64_t little(const uint8_t *p, size_t n)
 {
@@ -83,7 +86,7 @@ static mesh_dec decimal_of(struct mesh_in *in, const uint8_t *p, size_t n, int p
             return 0;
         }
     }
-    __extension__ unsigned __int128 v = sign != 0 ? ~(__extension__(unsigned __int128)0) : 0;
+    __extension__ unsigned __int128 v = sign != 0 ? ~(__extension__(unsigned __int128) 0) : 0;
     for (size_t i = 0; i < n; i++)
         v = v << 8 | p[i];
     mesh_dec d = (mesh_dec)v;

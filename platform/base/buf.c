@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CAP_MIN 64u
+#define CAP_MIN          64u
 #define VARINT_BYTES_MAX 10
 
 void mesh_buf_deinit(struct mesh_buf *buf)

@@ -72,7 +72,7 @@ static inline void mesh_buf_zigzag(struct mesh_buf *buf, int64_t v)
     mesh_buf_varint(buf, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
 }
 
-void mesh_buf_dec(struct mesh_buf *buf, mesh_dec v); /* 16 bytes */
+void mesh_buf_dec(struct mesh_buf *buf, mesh_dec v);          /* 16 bytes */
 void mesh_buf_slice(struct mesh_buf *buf, struct mesh_str v); /* varint length, bytes */
 
 /* The same, read back. A cursor never passes `end`; after the first failure `bad` is set and every further read gives 0 or empty, so

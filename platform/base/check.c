@@ -10,12 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-_Noreturn void mesh_assert_failed(const char *condition, const char *file, int line,
-                                  const char *function)
+_Noreturn void mesh_assert_failed(const char *condition, const char *file, int line, const char *function)
 {
-    dprintf(STDERR_FILENO,
-            "mesh: assertion failed: %s, in %s at %s:%d (a bug of mesh; please report it)\n",
-            condition, function, file, line);
+    dprintf(STDERR_FILENO, "mesh: assertion failed: %s, in %s at %s:%d (a bug of mesh; please report it)\n", condition, function,
+            file, line);
     abort();
 }
 

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-int64_t mesh_clock_wall_us(void);      /* since 1970, may jump */
-int64_t mesh_clock_mono_us(void);      /* never goes back */
-int64_t mesh_clock_cpu_us(void);       /* of this process, user and system */
+int64_t mesh_clock_wall_us(void); /* since 1970, may jump */
+int64_t mesh_clock_mono_us(void); /* never goes back */
+int64_t mesh_clock_cpu_us(void);  /* of this process, user and system */
 
 #endif

@@ -15,12 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_SHOWN_MAX 120   /* code points of a quoted line */
-#define LINE_SHOWN_BEFORE 40 /* of these in front of the place, when a line is cut */
-#define WORD_BYTES_MAX 128   /* longer ones are not compared */
+#define LINE_SHOWN_MAX    120 /* code points of a quoted line */
+#define LINE_SHOWN_BEFORE 40  /* of these in front of the place, when a line is cut */
+#define WORD_BYTES_MAX    128 /* longer ones are not compared */
 
-const struct mesh_source *mesh_source_new(struct mesh_arena *arena, const char *path,
-                                          const char *text, size_t n)
+const struct mesh_source *mesh_source_new(struct mesh_arena *arena, const char *path, const char *text, size_t n)
 {
     mesh_assert(n < UINT32_MAX);
     MESH_VEC(uint32_t) starts = {0};
@@ -49,8 +48,7 @@ static size_t line_of(const struct mesh_source *source, uint32_t offset)
     return low;
 }
 
-void mesh_source_position(const struct mesh_source *source, uint32_t offset, int *ret_line,
-                          int *ret_column)
+void mesh_source_position(const struct mesh_source *source, uint32_t offset, int *ret_line, int *ret_column)
 {
     if (offset > source->n)
         offset = (uint32_t)source->n;
@@ -62,8 +60,7 @@ void mesh_source_position(const struct mesh_source *source, uint32_t offset, int
     *ret_column = column;
 }
 
-__attribute__((format(printf, 2, 0))) static const char *format_in(struct mesh_arena *arena,
-                                                                   const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static const char *format_in(struct mesh_arena *arena, const char *format, va_list args)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     mesh_buf_vprintf(&text, format, args);
@@ -73,13 +70,12 @@ __attribute__((format(printf, 2, 0))) static const char *format_in(struct mesh_a
 /* Without a place, only the same text is the same finding. */
 static bool same(const struct mesh_diag *a, const struct mesh_diag *b)
 {
-    return strcmp(a->code, b->code) == 0 && a->at.source == b->at.source &&
-           a->at.begin == b->at.begin && a->at.end == b->at.end &&
+    return strcmp(a->code, b->code) == 0 && a->at.source == b->at.source && a->at.begin == b->at.begin && a->at.end == b->at.end &&
            (a->at.source != NULL || strcmp(a->text, b->text) == 0);
 }
 
-struct mesh_diag *mesh_diag_add(struct mesh_diags *diags, enum mesh_severity severity,
-                                const char *code, struct mesh_srcref at, const char *text, ...)
+struct mesh_diag *mesh_diag_add(struct mesh_diags *diags, enum mesh_severity severity, const char *code, struct mesh_srcref at,
+                                const char *text, ...)
 {
     struct mesh_diag *diag = mesh_arena_new(diags->arena, struct mesh_diag);
     va_list args;
@@ -128,8 +124,7 @@ void mesh_diag_fix(struct mesh_diags *diags, struct mesh_diag *diag, const char 
     va_end(args);
 }
 
-void mesh_diag_note(struct mesh_diags *diags, struct mesh_diag *diag, struct mesh_srcref at,
-                    const char *text, ...)
+void mesh_diag_note(struct mesh_diags *diags, struct mesh_diag *diag, struct mesh_srcref at, const char *text, ...)
 {
     if (diag->n_notes == MESH_DIAG_NOTES_MAX)
         return;
@@ -161,10 +156,9 @@ static struct glyph glyph_at(const char *p, size_t n)
                                          {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2066, 0x2069}};
     static const uint32_t combining[][2] = {{0x300, 0x36f},   {0x1ab0, 0x1aff}, {0x200b, 0x200d},
                                             {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
-    static const uint32_t wide[][2] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},
-                                       {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},
-                                       {0xff00, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f},
-                                       {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+    static const uint32_t wide[][2] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},   {0xac00, 0xd7a3},
+                                       {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
+                                       {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
     unsigned char lead = (unsigned char)p[0];
     uint32_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
     if (bytes > n || mesh_utf8_valid(p, bytes) != bytes)
@@ -174,9 +168,7 @@ static struct glyph glyph_at(const char *p, size_t n)
         c = c << 6 | ((unsigned char)p[i] & 0x3f);
     if (in_ranges(c, hidden, MESH_LEN(hidden)))
         return (struct glyph){bytes, 1, false};
-    uint32_t width = in_ranges(c, combining, MESH_LEN(combining)) ? 0
-                     : in_ranges(c, wide, MESH_LEN(wide))         ? 2
-                                                                  : 1;
+    uint32_t width = in_ranges(c, combining, MESH_LEN(combining)) ? 0 : in_ranges(c, wide, MESH_LEN(wide)) ? 2 : 1;
     return (struct glyph){bytes, width, true};
 }
 
@@ -195,12 +187,10 @@ static uint32_t forward(const struct quote *q, uint32_t at, int n)
     return at;
 }
 
-static struct quote quote_of(const struct mesh_source *source, size_t line, uint32_t begin,
-                             uint32_t end)
+static struct quote quote_of(const struct mesh_source *source, size_t line, uint32_t begin, uint32_t end)
 {
     struct quote q = {.source = source, .line_begin = source->line_starts[line]};
-    q.line_end =
-        line + 1 < source->n_lines ? source->line_starts[line + 1] - 1 : (uint32_t)source->n;
+    q.line_end = line + 1 < source->n_lines ? source->line_starts[line + 1] - 1 : (uint32_t)source->n;
     if (q.line_end > q.line_begin && source->text[q.line_end - 1] == '\r')
         q.line_end--;
     q.begin = begin < q.line_begin ? q.line_begin : begin > q.line_end ? q.line_end : begin;
@@ -225,8 +215,7 @@ struct style {
 };
 
 static const struct style no_style = {"", "", {"", "", ""}};
-static const struct style colours = {
-    "\033[1m", "\033[0m", {"\033[1;31m", "\033[1;35m", "\033[1;36m"}};
+static const struct style colours = {"\033[1m", "\033[0m", {"\033[1;31m", "\033[1;35m", "\033[1;36m"}};
 
 static void add_times(struct mesh_buf *out, char c, uint32_t n)
 {
@@ -259,8 +248,7 @@ static void add_carets(struct mesh_buf *out, const struct quote *q)
     for (uint32_t at = q->from; at < q->to && (at < q->end || at < q->begin);) {
         struct glyph glyph = glyph_at(q->source->text + at, q->line_end - at);
         bool inside = at + glyph.bytes > q->begin;
-        if (q->source->text[at] == '\t' && inside && !pointed &&
-            strspn(q->source->text + at, "\t") >= q->end - at)
+        if (q->source->text[at] == '\t' && inside && !pointed && strspn(q->source->text + at, "\t") >= q->end - at)
             break;
         if (q->source->text[at] == '\t')
             mesh_buf_putc(out, '\t');
@@ -273,9 +261,8 @@ static void add_carets(struct mesh_buf *out, const struct quote *q)
         mesh_buf_putc(out, '^');
 }
 
-static void add_line(struct mesh_buf *out, const struct style *style, enum mesh_severity severity,
-                     const struct mesh_source *source, size_t line, struct mesh_srcref at,
-                     const char *hint)
+static void add_line(struct mesh_buf *out, const struct style *style, enum mesh_severity severity, const struct mesh_source *source,
+                     size_t line, struct mesh_srcref at, const char *hint)
 {
     struct quote q = quote_of(source, line, at.begin, at.end);
     mesh_buf_printf(out, "%s%5zu |%s ", style->bold, line + 1, style->plain);
@@ -288,8 +275,8 @@ static void add_line(struct mesh_buf *out, const struct style *style, enum mesh_
 }
 
 /* The line of the place; of a place over several lines the first and the last. */
-static void add_excerpt(struct mesh_buf *out, const struct style *style,
-                        enum mesh_severity severity, struct mesh_srcref at, const char *hint)
+static void add_excerpt(struct mesh_buf *out, const struct style *style, enum mesh_severity severity, struct mesh_srcref at,
+                        const char *hint)
 {
     const struct mesh_source *source = at.source;
     const char *text = source->text;
@@ -312,15 +299,14 @@ static void add_excerpt(struct mesh_buf *out, const struct style *style,
     add_line(out, style, severity, source, last, at, hint);
 }
 
-static void add_head(struct mesh_buf *out, const struct style *style, enum mesh_severity severity,
-                     const char *code, struct mesh_srcref at, const char *text)
+static void add_head(struct mesh_buf *out, const struct style *style, enum mesh_severity severity, const char *code,
+                     struct mesh_srcref at, const char *text)
 {
     if (at.source != NULL) {
         int line;
         int column;
         mesh_source_position(at.source, at.begin, &line, &column);
-        mesh_buf_printf(out, "%s%s:%d:%d:%s ", style->bold, at.source->path, line, column,
-                        style->plain);
+        mesh_buf_printf(out, "%s%s:%d:%d:%s ", style->bold, at.source->path, line, column, style->plain);
     }
     mesh_buf_printf(out, "%s%s", style->severity[severity], mesh_diag_severity_name(severity));
     if (code[0] != '\0')
@@ -348,8 +334,7 @@ static void add_text(struct mesh_buf *out, const struct style *style, const stru
 
 static void add_summary(struct mesh_buf *out, const struct mesh_diags *diags)
 {
-    mesh_buf_printf(out, "%zu error%s, %zu warning%s", diags->n_errors,
-                    diags->n_errors == 1 ? "" : "s", diags->n_warnings,
+    mesh_buf_printf(out, "%zu error%s, %zu warning%s", diags->n_errors, diags->n_errors == 1 ? "" : "s", diags->n_warnings,
                     diags->n_warnings == 1 ? "" : "s");
     if (diags->n_dropped > 0)
         mesh_buf_printf(out, " (%zu of these not shown)", diags->n_dropped);
@@ -369,8 +354,7 @@ static int by_number(uint32_t a, uint32_t b)
 
 static int by_place(const struct mesh_diag *a, const struct mesh_diag *b)
 {
-    int c = strcmp(a->at.source == NULL ? "" : a->at.source->path,
-                   b->at.source == NULL ? "" : b->at.source->path);
+    int c = strcmp(a->at.source == NULL ? "" : a->at.source->path, b->at.source == NULL ? "" : b->at.source->path);
     if (c == 0)
         c = by_number(a->at.begin, b->at.begin);
     if (c == 0)
@@ -390,8 +374,7 @@ static void sort(const struct mesh_diag **list, size_t n)
     }
 }
 
-size_t mesh_diag_print(const struct mesh_diags *diags, FILE *out, enum mesh_diag_format format,
-                       bool colour)
+size_t mesh_diag_print(const struct mesh_diags *diags, FILE *out, enum mesh_diag_format format, bool colour)
 {
     const struct mesh_diag *sorted[MESH_DIAG_MAX];
     for (size_t i = 0; i < diags->list.n; i++)
@@ -439,8 +422,7 @@ static size_t distance(const char *a, size_t a_n, const char *b, size_t b_n)
                 best = before[j] + 1;
             if (now[j - 1] + 1 < best)
                 best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                earlier[j - 2] + 1 < best)
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && earlier[j - 2] + 1 < best)
                 best = earlier[j - 2] + 1;
             now[j] = best;
         }

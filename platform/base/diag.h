@@ -22,7 +22,7 @@
 
 #include <stdio.h>
 
-#define MESH_DIAG_MAX 200 /* further ones are counted, not kept */
+#define MESH_DIAG_MAX       200 /* further ones are counted, not kept */
 #define MESH_DIAG_NOTES_MAX 16
 
 struct mesh_source {

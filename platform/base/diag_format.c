@@ -24,8 +24,7 @@ static struct place place_of(struct mesh_srcref at)
 {
     struct place place;
     mesh_source_position(at.source, at.begin, &place.line, &place.column);
-    mesh_source_position(at.source, at.end < at.begin ? at.begin : at.end, &place.end_line,
-                         &place.end_column);
+    mesh_source_position(at.source, at.end < at.begin ? at.begin : at.end, &place.end_line, &place.end_column);
     return place;
 }
 
@@ -47,8 +46,8 @@ static void add_json_place(struct mesh_buf *out, struct mesh_srcref at)
         return;
     struct place place = place_of(at);
     add_json_text(out, "path", at.source->path);
-    mesh_buf_printf(out, ",\"line\":%d,\"column\":%d,\"endLine\":%d,\"endColumn\":%d", place.line,
-                    place.column, place.end_line, place.end_column);
+    mesh_buf_printf(out, ",\"line\":%d,\"column\":%d,\"endLine\":%d,\"endColumn\":%d", place.line, place.column, place.end_line,
+                    place.end_column);
 }
 
 static void add_json_diag(struct mesh_buf *out, const struct mesh_diag *diag)
@@ -70,16 +69,14 @@ static void add_json_diag(struct mesh_buf *out, const struct mesh_diag *diag)
     mesh_buf_puts(out, "]}");
 }
 
-void mesh_diag_write_json(struct mesh_buf *out, const struct mesh_diags *all,
-                          const struct mesh_diag *const *sorted)
+void mesh_diag_write_json(struct mesh_buf *out, const struct mesh_diags *all, const struct mesh_diag *const *sorted)
 {
     mesh_buf_puts(out, "{\"diagnostics\":[");
     for (size_t i = 0; i < all->list.n; i++) {
         mesh_buf_puts(out, i == 0 ? "\n" : ",\n");
         add_json_diag(out, sorted[i]);
     }
-    mesh_buf_printf(out, "\n],\"errors\":%zu,\"warnings\":%zu,\"notShown\":%zu}\n", all->n_errors,
-                    all->n_warnings, all->n_dropped);
+    mesh_buf_printf(out, "\n],\"errors\":%zu,\"warnings\":%zu,\"notShown\":%zu}\n", all->n_errors, all->n_warnings, all->n_dropped);
 }
 
 /* XML 1.0 has no way to write most control characters; they become U+FFFD. */
@@ -158,8 +155,7 @@ static void add_junit_case(struct mesh_buf *out, const struct mesh_diag *diag)
 }
 
 /* Every diagnostic is a case, of which the errors fail; none at all is one case that passes. */
-void mesh_diag_write_junit(struct mesh_buf *out, const struct mesh_diags *all,
-                           const struct mesh_diag *const *sorted)
+void mesh_diag_write_junit(struct mesh_buf *out, const struct mesh_diags *all, const struct mesh_diag *const *sorted)
 {
     size_t n_failures = 0;
     for (size_t i = 0; i < all->list.n; i++)
@@ -184,8 +180,7 @@ static void add_github(struct mesh_buf *out, const char *text, const char *also)
     }
 }
 
-void mesh_diag_write_github(struct mesh_buf *out, const struct mesh_diags *all,
-                            const struct mesh_diag *const *sorted)
+void mesh_diag_write_github(struct mesh_buf *out, const struct mesh_diags *all, const struct mesh_diag *const *sorted)
 {
     static const char *const commands[] = {"error", "warning", "notice"};
     static const char in_property[] = ":,";
@@ -196,8 +191,7 @@ void mesh_diag_write_github(struct mesh_buf *out, const struct mesh_diags *all,
             struct place place = place_of(diag->at);
             mesh_buf_puts(out, "file=");
             add_github(out, diag->at.source->path, in_property);
-            mesh_buf_printf(out, ",line=%d,endLine=%d,col=%d", place.line, place.end_line,
-                            place.column);
+            mesh_buf_printf(out, ",line=%d,endLine=%d,col=%d", place.line, place.end_line, place.column);
             if (place.line == place.end_line) /* GitHub knows columns within one line only */
                 mesh_buf_printf(out, ",endColumn=%d", place.end_column);
             mesh_buf_putc(out, ',');
@@ -214,8 +208,7 @@ void mesh_diag_write_github(struct mesh_buf *out, const struct mesh_diags *all,
 
 static void add_uri(struct mesh_buf *out, const char *path)
 {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
     for (const char *p = path; *p != '\0'; p++) {
         if (strchr(plain, *p) != NULL)
             mesh_buf_putc(out, *p);
@@ -242,8 +235,7 @@ static void add_sarif_result(struct mesh_buf *out, const struct mesh_diag *diag)
     add_message(&message, diag);
     mesh_buf_puts(out, "{\"ruleId\":");
     mesh_json_string(out, mesh_str_of(diag->code));
-    mesh_buf_printf(
-        out, ",\"level\":\"%s\",\"message\":{\"text\":", mesh_diag_severity_name(diag->severity));
+    mesh_buf_printf(out, ",\"level\":\"%s\",\"message\":{\"text\":", mesh_diag_severity_name(diag->severity));
     mesh_json_string(out, (struct mesh_str){message.p, (uint32_t)message.n});
     mesh_buf_putc(out, '}');
     if (diag->at.source != NULL) {
@@ -267,8 +259,7 @@ static void add_sarif_result(struct mesh_buf *out, const struct mesh_diag *diag)
 }
 
 /* Each code once, in order of appearance. */
-static void add_sarif_rules(struct mesh_buf *out, const struct mesh_diags *all,
-                            const struct mesh_diag *const *sorted)
+static void add_sarif_rules(struct mesh_buf *out, const struct mesh_diags *all, const struct mesh_diag *const *sorted)
 {
     const char *before = "";
     for (size_t i = 0; i < all->list.n; i++) {
@@ -284,8 +275,7 @@ static void add_sarif_rules(struct mesh_buf *out, const struct mesh_diags *all,
     }
 }
 
-void mesh_diag_write_sarif(struct mesh_buf *out, const struct mesh_diags *all,
-                           const struct mesh_diag *const *sorted)
+void mesh_diag_write_sarif(struct mesh_buf *out, const struct mesh_diags *all, const struct mesh_diag *const *sorted)
 {
     mesh_buf_puts(out, "{\"$schema\":\"https://json.schemastore.org/sarif-2.1.0.json\","
                        "\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":\"mesh\","

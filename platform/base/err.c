@@ -24,8 +24,8 @@ static void store(struct mesh_err *err, const char *text, int n)
     memcpy(err->text + keep, cut, sizeof cut);
 }
 
-int mesh_err_set_at(struct mesh_err *err, enum mesh_err_class class, const char *code,
-                    const char *file, int line, const char *format, ...)
+int mesh_err_set_at(struct mesh_err *err, enum mesh_err_class class, const char *code, const char *file, int line,
+                    const char *format, ...)
 {
     if (err == NULL)
         return -1;

@@ -62,8 +62,7 @@ static int fail(struct mesh_err *err, int number, const char *doing, const char 
     default:
         break;
     }
-    return mesh_err_set(err, class, code, "cannot %s '%s': %s; %s", doing, path, strerror(number),
-                        remedy);
+    return mesh_err_set(err, class, code, "cannot %s '%s': %s; %s", doing, path, strerror(number), remedy);
 }
 
 static ssize_t read_some(int fd, void *to, size_t n)
@@ -89,8 +88,7 @@ int mesh_fs_read(const char *path, size_t bytes_max, struct mesh_buf *ret, struc
         ret->n += (size_t)got;
         ret->p[ret->n] = '\0';
         if (ret->n > bytes_max)
-            return mesh_err_set(err, MESH_ERR_REJECT, "fs.too_large",
-                                "'%s' is larger than the %zu bytes allowed for it", path,
+            return mesh_err_set(err, MESH_ERR_REJECT, "fs.too_large", "'%s' is larger than the %zu bytes allowed for it", path,
                                 bytes_max);
         if (got == 0)
             return 0;
@@ -144,8 +142,7 @@ static int open_beside(const char *path, struct mesh_buf *ret_name)
     return fd;
 }
 
-static int write_and_rename(int fd, const char *name, const char *path, const void *bytes, size_t n,
-                            struct mesh_err *err)
+static int write_and_rename(int fd, const char *name, const char *path, const void *bytes, size_t n, struct mesh_err *err)
 {
     struct stat old;
     if (stat(path, &old) == 0 && S_ISREG(old.st_mode) && fchmod(fd, old.st_mode & 07777) < 0)
@@ -172,13 +169,11 @@ int mesh_fs_write_atomic(const char *path, const void *bytes, size_t n, struct m
     return sync_folder(path, err);
 }
 
-int mesh_fs_write_changed(const char *path, const void *bytes, size_t n, bool *ret_written,
-                          struct mesh_err *err)
+int mesh_fs_write_changed(const char *path, const void *bytes, size_t n, bool *ret_written, struct mesh_err *err)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf old = MESH_BUF_NULL;
     *ret_written = false;
-    if (mesh_fs_read(path, n, &old, NULL) == 0 && old.n == n &&
-        (n == 0 || memcmp(old.p, bytes, n) == 0))
+    if (mesh_fs_read(path, n, &old, NULL) == 0 && old.n == n && (n == 0 || memcmp(old.p, bytes, n) == 0))
         return 0;
     if (mesh_fs_write_atomic(path, bytes, n, err) < 0)
         return -1;
@@ -226,8 +221,7 @@ static void closedirp(DIR **dir)
         closedir(*dir);
 }
 
-int mesh_fs_list(struct mesh_arena *arena, const char *path, char ***ret_names, size_t *ret_n,
-                 struct mesh_err *err)
+int mesh_fs_list(struct mesh_arena *arena, const char *path, char ***ret_names, size_t *ret_n, struct mesh_err *err)
 {
     mesh_cleanup(closedirp) DIR *dir = opendir(path);
     if (dir == NULL)

@@ -15,7 +15,7 @@
 #include <xxhash.h>
 
 #define MURMUR2_SEED 0x9747b28cu
-#define MURMUR2_M 0x5bd1e995u
+#define MURMUR2_M    0x5bd1e995u
 
 uint64_t mesh_hash64(const void *bytes, size_t n)
 {
@@ -26,8 +26,7 @@ static uint32_t murmur2(const unsigned char *p, size_t n)
 {
     uint32_t h = MURMUR2_SEED ^ (uint32_t)n;
     for (; n >= 4; p += 4, n -= 4) {
-        uint32_t k =
-            (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+        uint32_t k = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
         k *= MURMUR2_M;
         k ^= k >> 24;
         k *= MURMUR2_M;

@@ -58,8 +58,7 @@ static struct mesh_diag *report(struct parser *in, uint32_t begin, uint32_t end,
 static void *expected(struct parser *in, const char *what)
 {
     uint32_t end = in->at < in->n ? in->at + 1 : in->at;
-    struct mesh_diag *diag = report(
-        in, in->at, end, mesh_arena_printf(in->arena, "expected %s, found %s", what, shown(in)));
+    struct mesh_diag *diag = report(in, in->at, end, mesh_arena_printf(in->arena, "expected %s, found %s", what, shown(in)));
     if (peek(in) == '/' || peek(in) == '#')
         mesh_diag_hint(in->diags, diag, "JSON has no comments");
     else if (peek(in) == '\'')
@@ -170,8 +169,7 @@ static const struct mesh_json *parse_string(struct parser *in)
             in->at++;
             if (escape(in, &to) != 0) {
                 uint32_t end = in->at > here + 2 ? in->at : here + 2;
-                report(in, here, end < in->n ? end : in->n,
-                       "this is not an escape that JSON knows");
+                report(in, here, end < in->n ? end : in->n, "this is not an escape that JSON knows");
                 return NULL;
             }
         } else if ((unsigned char)peek(in) < 0x20) {
@@ -246,8 +244,7 @@ static const struct mesh_json *parse_word(struct parser *in)
     };
     uint32_t begin = in->at;
     uint32_t end = begin;
-    while (end < in->n &&
-           ((in->source->text[end] | 0x20) >= 'a' && (in->source->text[end] | 0x20) <= 'z'))
+    while (end < in->n && ((in->source->text[end] | 0x20) >= 'a' && (in->source->text[end] | 0x20) <= 'z'))
         end++;
     struct mesh_str word = {in->source->text + begin, end - begin};
     for (size_t i = 0; i < MESH_LEN(words); i++) {
@@ -260,8 +257,7 @@ static const struct mesh_json *parse_word(struct parser *in)
     }
     if (word.n == 0)
         return expected(in, "a value");
-    report(in, begin, end,
-           mesh_arena_printf(in->arena, "'%.*s' is not a value of JSON", (int)word.n, word.p));
+    report(in, begin, end, mesh_arena_printf(in->arena, "'%.*s' is not a value of JSON", (int)word.n, word.p));
     return NULL;
 }
 
@@ -339,8 +335,7 @@ static void check_key(struct parser *in, struct mesh_map *first, const struct me
         return;
     }
     struct mesh_diag *diag =
-        report(in, key->at.begin, key->at.end,
-               mesh_arena_printf(in->arena, "key '%s' is given twice in one object", key->text));
+        report(in, key->at.begin, key->at.end, mesh_arena_printf(in->arena, "key '%s' is given twice in one object", key->text));
     mesh_diag_note(in->diags, diag, *before, "'%s' is given here first", key->text);
 }
 
@@ -381,8 +376,7 @@ static const struct mesh_json *parse_object(struct parser *in)
 static const struct mesh_json *parse_nested(struct parser *in)
 {
     if (in->depth == MESH_JSON_DEPTH_MAX) {
-        report(in, in->at, in->at + 1,
-               mesh_arena_printf(in->arena, "nested deeper than %d levels", MESH_JSON_DEPTH_MAX));
+        report(in, in->at, in->at + 1, mesh_arena_printf(in->arena, "nested deeper than %d levels", MESH_JSON_DEPTH_MAX));
         return NULL;
     }
     in->depth++;
@@ -404,14 +398,12 @@ static const struct mesh_json *parse_value(struct parser *in)
     return parse_word(in);
 }
 
-const struct mesh_json *mesh_json_parse(struct mesh_arena *arena, const struct mesh_source *source,
-                                        struct mesh_diags *diags, const char *code)
+const struct mesh_json *mesh_json_parse(struct mesh_arena *arena, const struct mesh_source *source, struct mesh_diags *diags,
+                                        const char *code)
 {
     struct parser in = {.arena = arena, .source = source, .diags = diags, .code = code};
     if (source->n > MESH_JSON_BYTES_MAX) {
-        report(&in, 0, 0,
-               mesh_arena_printf(arena, "larger than the %u bytes allowed for JSON",
-                                 MESH_JSON_BYTES_MAX));
+        report(&in, 0, 0, mesh_arena_printf(arena, "larger than the %u bytes allowed for JSON", MESH_JSON_BYTES_MAX));
         return NULL;
     }
     in.n = (uint32_t)source->n;

@@ -15,10 +15,10 @@ enum mesh_json_kind { MESH_JSON_NULL, MESH_JSON_BOOL, MESH_JSON_NUMBER, MESH_JSO
 
 struct mesh_json {
     enum mesh_json_kind kind;
-    struct mesh_srcref at;   /* the whole value */
+    struct mesh_srcref at; /* the whole value */
     bool boolean;
-    const char *text;        /* string: unescaped, NUL-terminated; number: as written */
-    uint32_t n;              /* bytes of text, or number of items or members */
+    const char *text;                 /* string: unescaped, NUL-terminated; number: as written */
+    uint32_t n;                       /* bytes of text, or number of items or members */
     const struct mesh_json **items;   /* array */
     const char **keys;                /* object, in order */
     const struct mesh_srcref *key_at; /* object */
@@ -32,7 +32,7 @@ const struct mesh_json *mesh_json_get(const struct mesh_json *object, const char
 
 /* Writing: the caller puts the punctuation, these escape and format. Invalid UTF-8 becomes U+FFFD. */
 void mesh_json_string(struct mesh_buf *out, struct mesh_str text); /* with quotes */
-void mesh_json_double(struct mesh_buf *out, double v); /* shortest that reads back the same; NaN and infinities: null */
+void mesh_json_double(struct mesh_buf *out, double v);             /* shortest that reads back the same; NaN and infinities: null */
 void mesh_json_long(struct mesh_buf *out, int64_t v);
 
 #endif

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define CONTEXT_BYTES_MAX 4096 /* further pairs are left out */
-#define LEVEL_UNSET (-1)
+#define LEVEL_UNSET       (-1)
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static atomic_int current_level = LEVEL_UNSET;
@@ -91,8 +91,7 @@ static void add_head(struct mesh_buf *line, enum mesh_log_level level, const cha
     int64_t now_us = mesh_clock_wall_us();
     mesh_text_time(line, now_us - now_us % MESH_SECOND_US);
     line->n--; /* the Z */
-    mesh_buf_printf(line, ".%03dZ %-5s ", (int)(now_us % MESH_SECOND_US / 1000),
-                    level_names[level]);
+    mesh_buf_printf(line, ".%03dZ %-5s ", (int)(now_us % MESH_SECOND_US / 1000), level_names[level]);
     for (const char *p = message; *p != '\0'; p++)
         mesh_buf_putc(line, (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
     mesh_buf_putc(line, ' ');
@@ -135,6 +134,5 @@ void mesh_log(enum mesh_log_level level, const char *message, ...)
 
 void mesh_log_err(enum mesh_log_level level, const char *message, const struct mesh_err *err)
 {
-    mesh_log(level, message, "code", err->code == NULL ? "unknown" : err->code, "error", err->text,
-             NULL);
+    mesh_log(level, message, "code", err->code == NULL ? "unknown" : err->code, "error", err->text, NULL);
 }

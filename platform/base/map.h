@@ -23,6 +23,6 @@ struct mesh_map {
 void *mesh_map_get(const struct mesh_map *map, const char *key); /* NULL when absent */
 bool mesh_map_has(const struct mesh_map *map, const char *key);
 void mesh_map_set(struct mesh_map *map, const char *key, void *value); /* replaces */
-void mesh_map_deinit(struct mesh_map *map); /* frees keys and the map, not the values */
+void mesh_map_deinit(struct mesh_map *map);                            /* frees keys and the map, not the values */
 
 #endif

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DOUBLE_TEXT_MAX 40   /* longer than any %.17g */
+#define DOUBLE_TEXT_MAX  40  /* longer than any %.17g */
 #define DOUBLE_PARSE_MAX 400 /* bytes of a number that a person or a machine means */
 
 __extension__ typedef unsigned __int128 u128;
@@ -185,20 +185,15 @@ void mesh_text_double(struct mesh_buf *out, double v)
 static size_t sequence(const unsigned char *p, size_t n)
 {
     unsigned char lead = p[0];
-    size_t length = lead < 0x80   ? 1
-                    : lead < 0xc2 ? 0
-                    : lead < 0xe0 ? 2
-                    : lead < 0xf0 ? 3
-                    : lead < 0xf5 ? 4
-                                  : 0;
+    size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
     if (length == 0 || length > n)
         return 0;
     for (size_t i = 1; i < length; i++) {
         if ((p[i] & 0xc0) != 0x80)
             return 0;
     }
-    if ((lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) ||
-        (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f))
+    if ((lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) || (lead == 0xf0 && p[1] < 0x90) ||
+        (lead == 0xf4 && p[1] > 0x8f))
         return 0;
     return length;
 }

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 
 #define MESH_SECOND_US INT64_C(1000000)
-#define MESH_DAY_US (INT64_C(86400) * MESH_SECOND_US)
+#define MESH_DAY_US    (INT64_C(86400) * MESH_SECOND_US)
 
 /* RFC 3339 in UTC: "2026-11-21T02:59:29Z", with .mmm or .uuuuuu only when not zero. Years 0001..9999; outside, the number. */
 void mesh_text_time(struct mesh_buf *out, int64_t time_us);

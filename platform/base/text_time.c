@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DAYS_0000_03_01 719468 /* from 0000-03-01 to 1970-01-01 */
-#define ERA_DAYS 146097        /* 400 years */
-#define DURATION_MAX_US (36525 * MESH_DAY_US)
+#define DAYS_0000_03_01     719468 /* from 0000-03-01 to 1970-01-01 */
+#define ERA_DAYS            146097 /* 400 years */
+#define DURATION_MAX_US     (36525 * MESH_DAY_US)
 #define FRACTION_DIGITS_MAX 9 /* nanoseconds are read and cut to microseconds */
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -36,8 +36,7 @@ static struct date date_of(int64_t days)
     days += DAYS_0000_03_01;
     int64_t era = floor_div(days, ERA_DAYS);
     int64_t day_of_era = days - era * ERA_DAYS;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month = (5 * day_of_year + 2) / 153;
     struct date date = {
@@ -124,8 +123,7 @@ static bool take_date(struct rest *in, int64_t *ret_us)
     int year;
     int month;
     int day;
-    if (!take_number(in, 4, 1, 9999, &year) || !take(in, "-") ||
-        !take_number(in, 2, 1, 12, &month) || !take(in, "-") ||
+    if (!take_number(in, 4, 1, 9999, &year) || !take(in, "-") || !take_number(in, 2, 1, 12, &month) || !take(in, "-") ||
         !take_number(in, 2, 1, month_days(year, month), &day))
         return false;
     *ret_us = days_of(year, month, day) * MESH_DAY_US;
@@ -154,8 +152,7 @@ static bool take_offset(struct rest *in, int64_t *ret_us)
     bool west = in->p != in->end && *in->p == '-';
     int hour;
     int minute;
-    if (!take(in, "+-") || !take_number(in, 2, 0, 23, &hour) || !take(in, ":") ||
-        !take_number(in, 2, 0, 59, &minute))
+    if (!take(in, "+-") || !take_number(in, 2, 0, 23, &hour) || !take(in, ":") || !take_number(in, 2, 0, 59, &minute))
         return false;
     *ret_us = (hour * 60 + minute) * 60 * MESH_SECOND_US * (west ? -1 : 1);
     return true;
@@ -168,8 +165,7 @@ static bool take_clock(struct rest *in, int64_t *us)
     int second;
     int64_t fraction = 0;
     int64_t offset;
-    if (!take_number(in, 2, 0, 23, &hour) || !take(in, ":") ||
-        !take_number(in, 2, 0, 59, &minute) || !take(in, ":") ||
+    if (!take_number(in, 2, 0, 23, &hour) || !take(in, ":") || !take_number(in, 2, 0, 59, &minute) || !take(in, ":") ||
         !take_number(in, 2, 0, 60, &second))
         return false;
     if (take(in, ".") && !take_fraction(in, &fraction))
@@ -208,12 +204,7 @@ static const struct unit {
     const char *name;
     int64_t us;
 } units[] = {
-    {"d", MESH_DAY_US},
-    {"h", 3600 * MESH_SECOND_US},
-    {"m", 60 * MESH_SECOND_US},
-    {"s", MESH_SECOND_US},
-    {"ms", 1000},
-    {"us", 1},
+    {"d", MESH_DAY_US}, {"h", 3600 * MESH_SECOND_US}, {"m", 60 * MESH_SECOND_US}, {"s", MESH_SECOND_US}, {"ms", 1000}, {"us", 1},
 };
 #define N_UNITS (sizeof units / sizeof units[0])
 
@@ -245,8 +236,7 @@ int mesh_text_parse_duration(struct mesh_str text, int64_t *ret_us)
         while (p != end && *p >= 'a' && *p <= 'z')
             p++;
         size_t unit = unit_of(name, (size_t)(p - name));
-        if (digits == name || unit >= N_UNITS || unit < next_unit ||
-            v > (DURATION_MAX_US - total) / units[unit].us)
+        if (digits == name || unit >= N_UNITS || unit < next_unit || v > (DURATION_MAX_US - total) / units[unit].us)
             return 1;
         total += v * units[unit].us;
         next_unit = unit + 1;

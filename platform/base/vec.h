@@ -30,9 +30,8 @@ void *mesh_vec_grow_in(struct mesh_arena *arena, void *v, size_t *cap, size_t n,
     ((vec)->n == (vec)->cap ? (void)((vec)->v = mesh_vec_grow((vec)->v, &(vec)->cap, (vec)->n + 1, sizeof *(vec)->v)) : (void)0,   \
      &(vec)->v[(vec)->n++])
 #define mesh_vec_push_in(arena, vec)                                                                                               \
-    ((vec)->n == (vec)->cap                                                                                                        \
-         ? (void)((vec)->v = mesh_vec_grow_in((arena), (vec)->v, &(vec)->cap, (vec)->n + 1, sizeof *(vec)->v))                     \
-         : (void)0,                                                                                                                \
+    ((vec)->n == (vec)->cap ? (void)((vec)->v = mesh_vec_grow_in((arena), (vec)->v, &(vec)->cap, (vec)->n + 1, sizeof *(vec)->v))  \
+                            : (void)0,                                                                                             \
      &(vec)->v[(vec)->n++])
 #define mesh_vec_deinit(vec) (mesh_freep(&(vec)->v), (vec)->n = (vec)->cap = 0)
 

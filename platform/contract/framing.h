@@ -11,18 +11,18 @@
 
 #include "base/buf.h"
 
-#define MESH_FRAME_ID_BYTES 5
+#define MESH_FRAME_ID_BYTES     5
 #define MESH_FRAME_SINGLE_BYTES 10
-#define MESH_FRAME_HEADER_NAME "__value_schema_id"
+#define MESH_FRAME_HEADER_NAME  "__value_schema_id"
 
 enum mesh_frame_kind { MESH_FRAME_ID, MESH_FRAME_GUID, MESH_FRAME_SINGLE };
 
 struct mesh_frame {
     enum mesh_frame_kind kind;
-    uint32_t id;            /* MESH_FRAME_ID */
-    uint64_t fingerprint;   /* MESH_FRAME_SINGLE */
-    uint8_t guid[16];       /* MESH_FRAME_GUID */
-    struct mesh_str datum;  /* borrowed */
+    uint32_t id;           /* MESH_FRAME_ID */
+    uint64_t fingerprint;  /* MESH_FRAME_SINGLE */
+    uint8_t guid[16];      /* MESH_FRAME_GUID */
+    struct mesh_str datum; /* borrowed */
 };
 
 enum mesh_frame_result { MESH_FRAME_OK = 0, MESH_FRAME_TRUNCATED = 1, MESH_FRAME_UNKNOWN_MAGIC = 2 };

@@ -20,62 +20,83 @@
 #include "base/diag.h"
 #include "base/json.h"
 
-#define MESH_SCHEMA_DEPTH_MAX 32
-#define MESH_SCHEMA_FIELDS_MAX 1000  /* of one record */
-#define MESH_SCHEMA_SYMBOLS_MAX 5000
+#define MESH_SCHEMA_DEPTH_MAX    32
+#define MESH_SCHEMA_FIELDS_MAX   1000 /* of one record */
+#define MESH_SCHEMA_SYMBOLS_MAX  5000
 #define MESH_SCHEMA_BRANCHES_MAX 64
-#define MESH_SCHEMA_NODES_MAX 20000
-#define MESH_SCHEMA_FIXED_MAX (1 << 20) /* bytes */
+#define MESH_SCHEMA_NODES_MAX    20000
+#define MESH_SCHEMA_FIXED_MAX    (1 << 20) /* bytes */
 
 enum mesh_avro_kind {
-    MESH_AVRO_NULL, MESH_AVRO_BOOLEAN, MESH_AVRO_INT, MESH_AVRO_LONG, MESH_AVRO_FLOAT, MESH_AVRO_DOUBLE, MESH_AVRO_BYTES,
-    MESH_AVRO_STRING, MESH_AVRO_RECORD, MESH_AVRO_ENUM, MESH_AVRO_ARRAY, MESH_AVRO_MAP, MESH_AVRO_UNION, MESH_AVRO_FIXED,
+    MESH_AVRO_NULL,
+    MESH_AVRO_BOOLEAN,
+    MESH_AVRO_INT,
+    MESH_AVRO_LONG,
+    MESH_AVRO_FLOAT,
+    MESH_AVRO_DOUBLE,
+    MESH_AVRO_BYTES,
+    MESH_AVRO_STRING,
+    MESH_AVRO_RECORD,
+    MESH_AVRO_ENUM,
+    MESH_AVRO_ARRAY,
+    MESH_AVRO_MAP,
+    MESH_AVRO_UNION,
+    MESH_AVRO_FIXED,
     MESH_AVRO_KIND_COUNT
 };
 
 enum mesh_avro_logical {
-    MESH_LOGICAL_NONE, MESH_LOGICAL_DECIMAL, MESH_LOGICAL_UUID, MESH_LOGICAL_DATE, MESH_LOGICAL_TIME_MILLIS,
-    MESH_LOGICAL_TIME_MICROS, MESH_LOGICAL_TIMESTAMP_MILLIS, MESH_LOGICAL_TIMESTAMP_MICROS, MESH_LOGICAL_TIMESTAMP_NANOS,
-    MESH_LOGICAL_LOCAL_TIMESTAMP_MILLIS, MESH_LOGICAL_LOCAL_TIMESTAMP_MICROS, MESH_LOGICAL_LOCAL_TIMESTAMP_NANOS,
+    MESH_LOGICAL_NONE,
+    MESH_LOGICAL_DECIMAL,
+    MESH_LOGICAL_UUID,
+    MESH_LOGICAL_DATE,
+    MESH_LOGICAL_TIME_MILLIS,
+    MESH_LOGICAL_TIME_MICROS,
+    MESH_LOGICAL_TIMESTAMP_MILLIS,
+    MESH_LOGICAL_TIMESTAMP_MICROS,
+    MESH_LOGICAL_TIMESTAMP_NANOS,
+    MESH_LOGICAL_LOCAL_TIMESTAMP_MILLIS,
+    MESH_LOGICAL_LOCAL_TIMESTAMP_MICROS,
+    MESH_LOGICAL_LOCAL_TIMESTAMP_NANOS,
     MESH_LOGICAL_DURATION,
     MESH_LOGICAL_COUNT
 };
 
 struct mesh_schema_field {
     const char *name;
-    const char *doc;                   /* or NULL */
+    const char *doc; /* or NULL */
     struct mesh_schema *type;
-    const struct mesh_json *default_;  /* NULL: none */
+    const struct mesh_json *default_; /* NULL: none */
     const char **aliases;
     size_t n_aliases;
-    const char *label;                 /* its own, else the record's, else NULL */
-    const char *subject;               /* likewise */
+    const char *label;   /* its own, else the record's, else NULL */
+    const char *subject; /* likewise */
     struct mesh_srcref at, name_at, type_at, label_at;
-    const struct mesh_json *json;      /* the whole field, for further attributes */
+    const struct mesh_json *json; /* the whole field, for further attributes */
 };
 
 struct mesh_schema {
     enum mesh_avro_kind kind;
     enum mesh_avro_logical logical;
-    int precision, scale;              /* decimal */
-    const char *name;                  /* named types: the full name "omnishop.sales.Payment" */
-    const char *short_name;            /* without namespace */
+    int precision, scale;   /* decimal */
+    const char *name;       /* named types: the full name "omnishop.sales.Payment" */
+    const char *short_name; /* without namespace */
     const char *doc;
-    const char **aliases;              /* full names */
+    const char **aliases; /* full names */
     size_t n_aliases;
-    struct mesh_schema_field *fields;  /* record */
+    struct mesh_schema_field *fields; /* record */
     size_t n_fields;
-    const char **symbols;              /* enum */
+    const char **symbols; /* enum */
     size_t n_symbols;
-    const char *enum_default;          /* or NULL */
-    struct mesh_schema *items;         /* array items, map values */
-    struct mesh_schema **branches;     /* union */
+    const char *enum_default;      /* or NULL */
+    struct mesh_schema *items;     /* array items, map values */
+    struct mesh_schema **branches; /* union */
     size_t n_branches;
-    uint32_t size;                     /* fixed */
-    uint32_t id;                       /* 0.. in order of definition, for tables beside the tree */
-    const char *label, *subject;       /* record defaults */
-    struct mesh_srcref at;             /* of a named type its "name", otherwise the whole */
-    const struct mesh_json *json;      /* or NULL for plain "string" */
+    uint32_t size;                /* fixed */
+    uint32_t id;                  /* 0.. in order of definition, for tables beside the tree */
+    const char *label, *subject;  /* record defaults */
+    struct mesh_srcref at;        /* of a named type its "name", otherwise the whole */
+    const struct mesh_json *json; /* or NULL for plain "string" */
 };
 
 /* NULL after at least one error in diags. The result lives in the arena. */

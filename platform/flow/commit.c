@@ -209,7 +209,7 @@ static void write_end(struct mesh_flow_writer *writer)
     mesh_buf_zigzag(out, task->closed_us);
     mesh_buf_zigzag(out, task->discard_us);
     mesh_buf_u8(out, (uint8_t)((task->all_idle ? 1 : 0) | (task->beaten ? 2 : 0) | (task->beat_idle ? 4 : 0) |
-                            (task->beat_undone ? 8 : 0)));
+                               (task->beat_undone ? 8 : 0)));
     mesh_buf_zigzag(out, task->beat_wm_us);
     mesh_buf_varint(out, mesh_flow_outbox_lowest(task));
     mesh_buf_varint(out, mesh_store_chain_next(&task->outbox.chain));

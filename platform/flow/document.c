@@ -10,13 +10,13 @@
 
 struct doc {
     struct mesh_flow_docs *docs;
-    uint64_t n, first_n;       /* newest and oldest commit that waits in it */
+    uint64_t n, first_n; /* newest and oldest commit that waits in it */
     char *image;
     uint32_t image_n;
     bool removed;
-    bool handed, again;        /* out there; and changed meanwhile: first_n is then of the change */
+    bool handed, again; /* out there; and changed meanwhile: first_n is then of the change */
     uint64_t handed_first_n;
-    void *block;               /* row and out struct of what was handed out */
+    void *block; /* row and out struct of what was handed out */
     char *id;
     struct mesh_arena text;
 };

@@ -40,10 +40,11 @@ static int set_partitions(struct mesh_engine *engine, struct mesh_err *err)
             const struct mesh_input *input = &product->inputs[topology->inputs[i]];
             int32_t other = engine->input_partitions[topology->inputs[i]];
             if (!input->copy_all && other != n)
-                return mesh_err_set(err, MESH_ERR_FATAL, "partitions.differ",
-                                    "topics %s and %s are read together by key, but have %d and %d partitions: the same key would lie in "
-                                    "different ones. Give them the same number",
-                                    product->inputs[first].topic, input->topic, (int)n, (int)other);
+                return mesh_err_set(
+                    err, MESH_ERR_FATAL, "partitions.differ",
+                    "topics %s and %s are read together by key, but have %d and %d partitions: the same key would lie in "
+                    "different ones. Give them the same number",
+                    product->inputs[first].topic, input->topic, (int)n, (int)other);
         }
         engine->topology_first[t] = engine->n_tasks;
         engine->topology_partitions[t] = n;
@@ -77,15 +78,17 @@ static void set_metrics(struct mesh_engine *engine)
     engine->m_rejected = mesh_xcalloc((size_t)product->n_inputs * MESH_FLOW_CODE_COUNT + 1, sizeof *engine->m_rejected);
     for (uint32_t i = 0; i < product->n_inputs; i++) {
         bool internal = product->inputs[i].kind != MESH_INPUT_STREAM && product->inputs[i].kind != MESH_INPUT_TABLE;
-        engine->m_records[i] = internal ? mesh_metric_counter(m, "mesh_internal_records_total", "Messages read from internal topics", "input",
-                                                              product->inputs[i].name, NULL)
-                                        : mesh_metric_counter(m, "mesh_records_total", "Records read", "input", product->inputs[i].name, NULL);
+        engine->m_records[i] =
+            internal ? mesh_metric_counter(m, "mesh_internal_records_total", "Messages read from internal topics", "input",
+                                           product->inputs[i].name, NULL)
+                     : mesh_metric_counter(m, "mesh_records_total", "Records read", "input", product->inputs[i].name, NULL);
     }
     engine->m_state_rows = mesh_xcalloc(product->n_states + 1, sizeof *engine->m_state_rows);
     for (uint32_t i = 0; i < product->n_states; i++)
-        engine->m_state_rows[i] = mesh_metric_gauge(m, "mesh_state_rows", "Rows of a state", "state", product->states[i].name, NULL);
-    engine->m_idle_late = mesh_metric_counter(m, "mesh_idle_late_total",
-                                              "Records behind a close that an idle source allowed: corrections of what was shown", NULL);
+        engine->m_state_rows[i] =
+            mesh_metric_gauge(m, "mesh_state_rows", "Rows of a state", "state", product->states[i].name, NULL);
+    engine->m_idle_late = mesh_metric_counter(
+        m, "mesh_idle_late_total", "Records behind a close that an idle source allowed: corrections of what was shown", NULL);
     engine->m_table_late = mesh_metric_counter(m, "mesh_table_late_total",
                                                "Rows of a table that came behind records which would have found them", NULL);
     engine->m_commits = mesh_metric_counter(m, "mesh_commits_total", "Commits", NULL);
@@ -93,7 +96,8 @@ static void set_metrics(struct mesh_engine *engine)
     engine->m_outbox = mesh_metric_gauge(m, "mesh_outbox_messages", "Messages that are not acknowledged yet", NULL);
     engine->m_held = mesh_metric_gauge(m, "mesh_order_buffer_records", "Records that wait for their turn", NULL);
     engine->m_state_bytes = mesh_metric_gauge(m, "mesh_state_bytes", "Memory of all states", NULL);
-    engine->m_runs_dropped = mesh_metric_counter(m, "mesh_pattern_runs_dropped_total", "Pattern runs dropped at the limit per key", NULL);
+    engine->m_runs_dropped =
+        mesh_metric_counter(m, "mesh_pattern_runs_dropped_total", "Pattern runs dropped at the limit per key", NULL);
     engine->m_generation_skipped =
         mesh_metric_counter(m, "mesh_other_generation_total", "Records of another generation on internal topics, skipped", NULL);
     engine->m_upstream_duplicates =
@@ -387,8 +391,9 @@ int mesh_engine_feed(struct mesh_engine *engine, uint32_t input, int32_t partiti
             return r;
     }
     if (!any)
-        return mesh_err_set(err, MESH_ERR_FATAL, "flow.partition", "no task reads partition %d of %s: did the topic get more partitions?",
-                            (int)partition, engine->product->inputs[input].topic);
+        return mesh_err_set(err, MESH_ERR_FATAL, "flow.partition",
+                            "no task reads partition %d of %s: did the topic get more partitions?", (int)partition,
+                            engine->product->inputs[input].topic);
     return 0;
 }
 
@@ -417,8 +422,8 @@ void mesh_engine_trimmed(struct mesh_engine *engine, uint32_t input, int32_t par
         char number[16];
         snprintf(number, sizeof number, "%d", (int)partition);
         mesh_metric_add(mesh_metric_counter(engine->metrics, "mesh_trimmed_records_total",
-                                            "Records that the broker deleted before they were read", "input", s->decl->name, "partition",
-                                            number, NULL),
+                                            "Records that the broker deleted before they were read", "input", s->decl->name,
+                                            "partition", number, NULL),
                         (uint64_t)(to - begin));
         mesh_flow_mark_dirty(s->task);
     }

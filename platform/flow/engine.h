@@ -37,25 +37,25 @@
 #include "mesh/task.h"
 #include "metrics/metrics.h"
 
-#define MESH_FLOW_BATCH_MAX 1024
-#define MESH_FLOW_SLICE 16                     /* records, or rows of a commit, between two calls of conf.between: 0.1 ms or so */
-#define MESH_FLOW_ORDER_BYTES_MAX (256u << 20) /* sort buffers of all tasks; beyond it the sources that are ahead are not wanted */
-#define MESH_FLOW_OUTBOX_BYTES_MAX (256u << 20)/* unacknowledged messages; beyond it nothing is wanted */
-#define MESH_FLOW_DOCUMENTS_MAX 200000         /* rows waiting for MongoDB; beyond it nothing is wanted */
-#define MESH_FLOW_UPSTREAMS_MAX 4096           /* tasks that write to one input partition */
-#define MESH_FLOW_ROUND_LOG_BYTES (64u << 20)
+#define MESH_FLOW_BATCH_MAX         1024
+#define MESH_FLOW_SLICE             16           /* records, or rows of a commit, between two calls of conf.between: 0.1 ms or so */
+#define MESH_FLOW_ORDER_BYTES_MAX   (256u << 20) /* sort buffers of all tasks; beyond it the sources that are ahead are not wanted */
+#define MESH_FLOW_OUTBOX_BYTES_MAX  (256u << 20) /* unacknowledged messages; beyond it nothing is wanted */
+#define MESH_FLOW_DOCUMENTS_MAX     200000       /* rows waiting for MongoDB; beyond it nothing is wanted */
+#define MESH_FLOW_UPSTREAMS_MAX     4096         /* tasks that write to one input partition */
+#define MESH_FLOW_ROUND_LOG_BYTES   (64u << 20)
 #define MESH_FLOW_ROUND_SWEEP_BYTES (64u << 10)
-#define MESH_FLOW_LETTER_BYTES_MAX (1u << 20)  /* original bytes in a dead letter; longer ones are cut and marked */
+#define MESH_FLOW_LETTER_BYTES_MAX  (1u << 20) /* original bytes in a dead letter; longer ones are cut and marked */
 
-#define MESH_ENGINE_CLAIM_TEXT 33              /* 32 hex digits */
+#define MESH_ENGINE_CLAIM_TEXT 33 /* 32 hex digits */
 
 struct mesh_engine;
 struct mesh_seal_hook;
 
 struct mesh_engine_conf {
     const struct mesh_product *product;
-    const int32_t *input_partitions;   /* per input of the product: what the topic has */
-    const int32_t *port_partitions;    /* per port (0 for ports that are not Kafka), then per internal topic, then DLQ, late */
+    const int32_t *input_partitions; /* per input of the product: what the topic has */
+    const int32_t *port_partitions;  /* per port (0 for ports that are not Kafka), then per internal topic, then DLQ, late */
     struct mesh_str pseudonym_key;
     const struct mesh_seal_hook *seal; /* letters of personal inputs (flow/sealed.h); borrowed; NULL: they stay readable */
     const uint32_t *const *wire_ids;   /* per input: per contract: the schema id on the wire (registry or local id) */
@@ -103,7 +103,7 @@ struct mesh_header {
 struct mesh_record {
     int64_t offset;
     int64_t kafka_time_us;
-    struct mesh_str key, value;   /* p == NULL: null */
+    struct mesh_str key, value; /* p == NULL: null */
     const struct mesh_header *headers;
     uint32_t n_headers;
 };
@@ -143,14 +143,14 @@ bool mesh_engine_round_done(struct mesh_engine *engine);
 
 /* ---- output ---- */
 struct mesh_message {
-    uint32_t dest;          /* port, internal, DLQ or late */
+    uint32_t dest; /* port, internal, DLQ or late */
     const char *topic;
     int32_t partition;
     struct mesh_str key, value;
     const struct mesh_header *headers;
     uint32_t n_headers;
-    int64_t time_us;        /* Kafka timestamp: the event time */
-    uint64_t ticket;        /* for mesh_engine_acked() */
+    int64_t time_us; /* Kafka timestamp: the event time */
+    uint64_t ticket; /* for mesh_engine_acked() */
 };
 
 /* The next durable message to send, in order; false when there is none. Borrowed until it is acknowledged. */
@@ -162,10 +162,10 @@ void mesh_engine_resend(struct mesh_engine *engine);
 
 struct mesh_document {
     uint32_t port;
-    struct mesh_str id;      /* hex of window start and key: the _id */
+    struct mesh_str id; /* hex of window start and key: the _id */
     bool removed;
-    uint64_t generation, n;  /* the row's commit: only forward (DESIGN 9, rule 15) */
-    const void *out;         /* the view's out struct, strings included; not when removed */
+    uint64_t generation, n; /* the row's commit: only forward (DESIGN 9, rule 15) */
+    const void *out;        /* the view's out struct, strings included; not when removed */
     uint64_t ticket;
 };
 bool mesh_engine_next_document(struct mesh_engine *engine, struct mesh_document *ret); /* borrowed until stored */
@@ -176,23 +176,23 @@ enum mesh_read_windows { MESH_READ_ALL, MESH_READ_LATEST, MESH_READ_OPEN, MESH_R
 
 struct mesh_read {
     uint32_t view;
-    const struct mesh_key *key;   /* point: the whole key; list: NULL */
-    int64_t from_us, to_us;       /* windows that start in [from, to); INT64_MIN, INT64_MAX: all */
+    const struct mesh_key *key; /* point: the whole key; list: NULL */
+    int64_t from_us, to_us;     /* windows that start in [from, to); INT64_MIN, INT64_MAX: all */
     enum mesh_read_windows windows;
-    uint32_t limit;               /* at most this many rows */
-    struct mesh_str after;        /* list: rows whose place (window start, key bytes) is greater; empty: from the start */
+    uint32_t limit;        /* at most this many rows */
+    struct mesh_str after; /* list: rows whose place (window start, key bytes) is greater; empty: from the start */
 };
 
 /* Copies of rows: out structs, whose strings live in `text`. */
 struct mesh_rows {
-    struct mesh_buf rows;         /* n * out_size */
-    struct mesh_buf text;         /* strings are fixed up when the answer is complete */
+    struct mesh_buf rows; /* n * out_size */
+    struct mesh_buf text; /* strings are fixed up when the answer is complete */
     size_t n;
-    bool more;                    /* there are further rows */
-    uint64_t count;               /* list: rows of the view in all windows asked for, filters apart */
-    struct mesh_buf last;         /* place of the last row, for `after` */
-    int64_t as_of_us;             /* smallest time up to which the tasks that answered have processed everything; INT64_MIN: none yet */
-    uint64_t commit, durable;     /* commits processed and durable, summed over the tasks: the same when nothing is pending */
+    bool more;                /* there are further rows */
+    uint64_t count;           /* list: rows of the view in all windows asked for, filters apart */
+    struct mesh_buf last;     /* place of the last row, for `after` */
+    int64_t as_of_us;         /* smallest time up to which the tasks that answered have processed everything; INT64_MIN: none yet */
+    uint64_t commit, durable; /* commits processed and durable, summed over the tasks: the same when nothing is pending */
 };
 void mesh_rows_deinit(struct mesh_rows *rows);
 
@@ -208,10 +208,10 @@ void mesh_engine_marks(const struct mesh_engine *engine, uint32_t view, uint64_t
 struct mesh_source_info {
     uint32_t input;
     int32_t partition;
-    int64_t position, end;       /* end: -1 unknown */
-    int64_t watermark_us;        /* INT64_MIN: none yet */
+    int64_t position, end; /* end: -1 unknown */
+    int64_t watermark_us;  /* INT64_MIN: none yet */
     bool idle, at_end;
-    uint64_t trimmed;            /* records lost to the broker's retention */
+    uint64_t trimmed; /* records lost to the broker's retention */
 };
 size_t mesh_engine_n_sources(const struct mesh_engine *engine);
 void mesh_engine_source_info(const struct mesh_engine *engine, size_t i, struct mesh_source_info *ret);

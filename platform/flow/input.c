@@ -7,7 +7,7 @@
 struct admitted {
     struct mesh_flow_lane *lane;
     struct mesh_event event;
-    int64_t place;               /* among records of its lane */
+    int64_t place; /* among records of its lane */
     void *record;
     struct mesh_flow_held *held; /* when it was decoded into the order buffer */
 };
@@ -42,10 +42,10 @@ static const struct mesh_header *find_header(const struct mesh_record *record, s
 
 /* What a record is, apart from its turn: found out early when its rows are to be asked for early. */
 struct prepared {
-    unsigned code;         /* 0 or what is wrong */
-    uint32_t version;      /* which contract wrote it */
+    unsigned code;    /* 0 or what is wrong */
+    uint32_t version; /* which contract wrote it */
     struct mesh_str datum;
-    void *record;          /* decoded; NULL: not yet */
+    void *record; /* decoded; NULL: not yet */
     int64_t time_us;
 };
 
@@ -53,8 +53,7 @@ static unsigned identify(const struct mesh_flow_source *source, const struct mes
 {
     const struct mesh_input *decl = source->decl;
     const uint32_t *ids = source->task->engine->conf.wire_ids[source->input];
-    const struct mesh_header *header =
-        record->n_headers == 0 ? NULL : find_header(record, MESH_STR(MESH_FRAME_HEADER_NAME));
+    const struct mesh_header *header = record->n_headers == 0 ? NULL : find_header(record, MESH_STR(MESH_FRAME_HEADER_NAME));
     struct mesh_frame frame;
     int r = mesh_frame_read(record->value, header == NULL ? (struct mesh_str){0} : header->value, &frame);
     if (r != MESH_FRAME_OK)
@@ -260,8 +259,9 @@ static int upstream_check(struct mesh_flow_source *source, const struct mesh_rec
         char what[MESH_FLOW_ORIGIN_TEXT];
         mesh_flow_origin_text(&origin, what);
         mesh_flow_stop(source->task->engine, source,
-                       "input %s partition %d: %s started anew (generation %llu after %llu); its records were not taken", source->decl->name,
-                       (int)source->partition, what, (unsigned long long)origin.generation, (unsigned long long)up->generation);
+                       "input %s partition %d: %s started anew (generation %llu after %llu); its records were not taken",
+                       source->decl->name, (int)source->partition, what, (unsigned long long)origin.generation,
+                       (unsigned long long)up->generation);
         return -1;
     }
     return mesh_flow_sequence_check(source, &origin, &up->sequence, &up->resync);

@@ -74,7 +74,7 @@ void mesh_key_dec(struct mesh_key *key, mesh_dec v)
     uint8_t *to = room(key, 16);
     if (to == NULL)
         return;
-    __extension__ unsigned __int128 u = (__extension__(unsigned __int128)v);
+    __extension__ unsigned __int128 u = (__extension__(unsigned __int128) v);
     put_big(to, (uint64_t)(u >> 64) ^ SIGN64);
     put_big(to + 8, (uint64_t)u);
 }
@@ -107,7 +107,8 @@ static bool get_string(const uint8_t **p, const uint8_t *end, struct mesh_arena 
     return true;
 }
 
-bool mesh_flow_key_member(const uint8_t **p, const uint8_t *end, const struct mesh_field *field, struct mesh_arena *scratch, void *out)
+bool mesh_flow_key_member(const uint8_t **p, const uint8_t *end, const struct mesh_field *field, struct mesh_arena *scratch,
+                          void *out)
 {
     char *to = (char *)out + field->offset;
     if (field->nullable)

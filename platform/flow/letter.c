@@ -95,7 +95,8 @@ static void put_aside(struct mesh_task *task, uint32_t dest, const struct mesh_e
     int32_t partition = mesh_hash_partition(event->key.n == 0 ? "" : event->key.p, event->key.n, engine->dest_partitions[dest]);
     struct mesh_str key = event->key;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf sealed = MESH_BUF_NULL;
-    if (engine->conf.seal != NULL && mesh_flow_is_personal(task->product, event->input) && !mesh_flow_is_sealed(original, n_original)) {
+    if (engine->conf.seal != NULL && mesh_flow_is_personal(task->product, event->input) &&
+        !mesh_flow_is_sealed(original, n_original)) {
         uint32_t own = headers.n;
         mesh_flow_seal(engine->conf.seal, event->topic, event->partition, event->offset, key, value, all + own, n - own, &sealed);
         add_header(&headers, MESH_FLOW_SEALED_HEADER, MESH_FLOW_SEALED_CIPHER "%s", engine->conf.seal->key_id);

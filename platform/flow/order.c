@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#define QUEUE_MIN 64u
+#define QUEUE_MIN  64u
 #define CACHE_LINE 64u
 
 static bool before(const struct mesh_flow_waiting *a, const struct mesh_flow_waiting *b)
@@ -117,8 +117,8 @@ static struct mesh_str copy(char **to, struct mesh_str s)
     return r;
 }
 
-struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_lane *lane, const struct mesh_event *event, int64_t place,
-                                      size_t record_size)
+struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_lane *lane, const struct mesh_event *event,
+                                      int64_t place, size_t record_size)
 {
     size_t struct_at = (sizeof(struct mesh_flow_held) + 15) / 16 * 16;
     size_t bytes = struct_at + record_size + event->key.n + event->value.n;
@@ -235,7 +235,8 @@ static void look_ahead(struct mesh_task *task, const struct mesh_flow_lane *lane
         mesh_flow_look_ahead(task, decl, soon->record, soon->time_us);
 }
 
-static void apply_row(struct mesh_task *task, const struct mesh_flow_lane *lane, const struct mesh_flow_held *held, struct mesh_event *event)
+static void apply_row(struct mesh_task *task, const struct mesh_flow_lane *lane, const struct mesh_flow_held *held,
+                      struct mesh_event *event)
 {
     if (held->order_us < task->released_us)
         mesh_metric_add(task->engine->m_table_late, 1);
@@ -269,9 +270,7 @@ static void apply(struct mesh_task *task, struct mesh_flow_lane *lane, bool forc
         mesh_metric_add(task->engine->m_idle_late, 1);
     else
         task->released_us = held->order_us;
-    int64_t at = lane == task->sole                              ? held->source_wm_us
-                 : forced && held->order_us > task->wm_us ? task->wm_us
-                                                          : held->order_us;
+    int64_t at = lane == task->sole ? held->source_wm_us : forced && held->order_us > task->wm_us ? task->wm_us : held->order_us;
     look_ahead(task, lane);
     mesh_flow_apply(task, lane, &event, held->record, at);
     mesh_flow_held_free(task, lane, held);

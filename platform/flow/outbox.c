@@ -177,8 +177,8 @@ void mesh_send_internal(struct mesh_task *task, uint32_t internal, struct mesh_s
 {
     uint32_t dest = mesh_engine_dest_internal(task->product, internal);
     int32_t partition = mesh_hash_partition(key_text.p, key_text.n, task->engine->dest_partitions[dest]);
-    mesh_flow_outbox_internal(task, internal, partition, key_text, MESH_FLOW_RECORD, task->release_us, false, bytes_of(&task->value),
-                              event->time_us);
+    mesh_flow_outbox_internal(task, internal, partition, key_text, MESH_FLOW_RECORD, task->release_us, false,
+                              bytes_of(&task->value), event->time_us);
 }
 
 /* ---- the log ---- */

@@ -102,8 +102,8 @@ void mesh_flow_heartbeats(struct mesh_task *task, int64_t now_us)
             continue;
         int32_t partitions = engine->dest_partitions[mesh_engine_dest_internal(task->product, i)];
         for (int32_t p = 0; p < partitions; p++)
-            mesh_flow_outbox_internal(task, i, p, (struct mesh_str){0}, MESH_FLOW_HEARTBEAT, task->wm_us, idle, (struct mesh_str){0},
-                                      engine->now_us);
+            mesh_flow_outbox_internal(task, i, p, (struct mesh_str){0}, MESH_FLOW_HEARTBEAT, task->wm_us, idle,
+                                      (struct mesh_str){0}, engine->now_us);
     }
     task->beaten = true;
     task->beat_idle = idle;

@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
-#define ENTRIES 2048u
+#define ENTRIES         2048u
 #define VALUE_BYTES_MAX 64
-#define TEXT_BYTES 32
+#define TEXT_BYTES      32
 
 struct entry {
     const char *subject; /* a constant of the generated code: compared by address first */

@@ -174,8 +174,8 @@ static bool shown(const struct mesh_flow_state *state, struct mesh_store_row *ro
 }
 
 /* The newest window that has rows, over these tasks. */
-static bool latest_window(const struct mesh_engine *engine, const struct mesh_read *read, uint32_t state, uint32_t first, uint32_t n,
-                          int64_t *ret)
+static bool latest_window(const struct mesh_engine *engine, const struct mesh_read *read, uint32_t state, uint32_t first,
+                          uint32_t n, int64_t *ret)
 {
     bool any = false;
     for (uint32_t i = first; i < first + n; i++) {
@@ -249,8 +249,8 @@ static void offer_bucket(struct page *page, struct mesh_flow_state *state, const
 }
 
 /* Windows in ascending order over all tasks, until the page is full and a window is done. */
-static void list_windows(struct mesh_engine *engine, struct page *page, uint32_t state_index, uint32_t first, uint32_t n, int64_t from,
-                         int64_t to, struct mesh_rows *ret)
+static void list_windows(struct mesh_engine *engine, struct page *page, uint32_t state_index, uint32_t first, uint32_t n,
+                         int64_t from, int64_t to, struct mesh_rows *ret)
 {
     const struct mesh_read *read = page->read;
     size_t *at = mesh_xcalloc((size_t)n + 1, sizeof *at);
@@ -347,7 +347,8 @@ static bool point_of(struct mesh_flow_state *state, const struct mesh_read *read
         int64_t window = state->table.buckets[b].id;
         if (window >= to)
             break;
-        if (state->table.buckets[b].n == 0 || !window_wanted(read, state, window) || (page->has_after && window <= page->after_window))
+        if (state->table.buckets[b].n == 0 || !window_wanted(read, state, window) ||
+            (page->has_after && window <= page->after_window))
             continue;
         struct mesh_store_row *row = mesh_store_table_find(&state->table, window, key->bytes, key->n);
         if (row == NULL)

@@ -13,17 +13,18 @@
 struct mesh_flow_pending_commit {
     struct mesh_task *task;
     uint64_t n;
-    struct mesh_buf ops;       /* of all chunks */
-    MESH_VEC(size_t) ends;     /* of each chunk in ops */
-    bool *seen;                /* per task: a commit was applied */
+    struct mesh_buf ops;   /* of all chunks */
+    MESH_VEC(size_t) ends; /* of each chunk in ops */
+    bool *seen;            /* per task: a commit was applied */
 };
 
 static int corrupt(struct mesh_err *err, const char *what)
 {
-    return mesh_err_set(err, MESH_ERR_FATAL, "state.corrupt",
-                        "the commit log holds %s that cannot be read. Nothing was changed. Restore the state directory from a copy, or "
-                        "move it away and start anew from the topics",
-                        what);
+    return mesh_err_set(
+        err, MESH_ERR_FATAL, "state.corrupt",
+        "the commit log holds %s that cannot be read. Nothing was changed. Restore the state directory from a copy, or "
+        "move it away and start anew from the topics",
+        what);
 }
 
 static struct mesh_task *task_of(struct mesh_engine *engine, uint64_t topology, uint64_t partition)
@@ -50,18 +51,19 @@ static int read_claim(struct mesh_engine *engine, struct mesh_cursor *in, struct
         return corrupt(err, "a claim");
     if (!mesh_str_eq(product, mesh_str_of(engine->product_name)) || !mesh_str_eq(hash, mesh_str_of(engine->product->state_hash)) ||
         n != engine->product->n_topologies)
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.shape",
-                            "the state was written by %.*s with another shape of state (%.*s, now %s): its states or topologies "
-                            "changed. Deploy the declaration that wrote it, or begin anew with MESH_STATE_RESET=1, which sets the old state aside",
-                            (int)product.n, product.p, (int)hash.n, hash.p, engine->product->state_hash);
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "state.shape",
+            "the state was written by %.*s with another shape of state (%.*s, now %s): its states or topologies "
+            "changed. Deploy the declaration that wrote it, or begin anew with MESH_STATE_RESET=1, which sets the old state aside",
+            (int)product.n, product.p, (int)hash.n, hash.p, engine->product->state_hash);
     for (uint64_t i = 0; i < n; i++) {
         uint64_t partitions = mesh_get_varint(in);
         if (!in->bad && partitions != (uint64_t)engine->topology_partitions[i])
-            return mesh_err_set(err, MESH_ERR_FATAL, "state.partitions",
-                                "the state of topology %s was written for %llu partitions, its topics have %d now: keys lie elsewhere. "
-                                "Begin anew with MESH_STATE_RESET=1",
-                                engine->product->topologies[i].name, (unsigned long long)partitions,
-                                (int)engine->topology_partitions[i]);
+            return mesh_err_set(
+                err, MESH_ERR_FATAL, "state.partitions",
+                "the state of topology %s was written for %llu partitions, its topics have %d now: keys lie elsewhere. "
+                "Begin anew with MESH_STATE_RESET=1",
+                engine->product->topologies[i].name, (unsigned long long)partitions, (int)engine->topology_partitions[i]);
     }
     if (in->bad)
         return corrupt(err, "a claim");
@@ -353,16 +355,17 @@ static int read_end(struct mesh_engine *engine, struct mesh_cursor *in, struct m
         return corrupt(err, "a commit whose parts do not fit its end");
     bool first = !pending->seen[task->index];
     if (first ? (n != 1 && !round_first) : n <= task->n)
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.gap",
-                            "the commit log of task %s/%d goes from commit %llu to %llu: a part of the log is missing. Nothing was changed. "
-                            "Restore the state directory from a copy, or move it away and start anew from the topics",
-                            engine->product->topologies[topology].name, (int)partition, (unsigned long long)task->n,
-                            (unsigned long long)n);
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "state.gap",
+            "the commit log of task %s/%d goes from commit %llu to %llu: a part of the log is missing. Nothing was changed. "
+            "Restore the state directory from a copy, or move it away and start anew from the topics",
+            engine->product->topologies[topology].name, (int)partition, (unsigned long long)task->n, (unsigned long long)n);
     if (!first && n != task->n + 1)
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.gap",
-                            "commit %llu of task %s/%d is missing in the commit log. Nothing was changed. Restore the state directory "
-                            "from a copy, or move it away and start anew from the topics",
-                            (unsigned long long)(task->n + 1), engine->product->topologies[topology].name, (int)partition);
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "state.gap",
+            "commit %llu of task %s/%d is missing in the commit log. Nothing was changed. Restore the state directory "
+            "from a copy, or move it away and start anew from the topics",
+            (unsigned long long)(task->n + 1), engine->product->topologies[topology].name, (int)partition);
     pending->seen[task->index] = true;
     task->n = n;
     if ((have > 0 && !apply_ops(task, (struct mesh_str){pending->ops.p, (uint32_t)pending->ops.n})) || !read_marks(task, in))

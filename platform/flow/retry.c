@@ -1,8 +1,8 @@
 /* The input and the state that every product has without declaring them, and the way of a letter. */
 #include "flow/retry.h"
 
-#include "flow/sealed.h"
 #include "base/text.h"
+#include "flow/sealed.h"
 #include "flow/task_int.h"
 
 #include <stdlib.h>
@@ -33,8 +33,8 @@ const struct mesh_product *mesh_flow_with_retry(struct mesh_arena *arena, const 
     };
     struct mesh_state *states = mesh_arena_alloc(arena, (product->n_states + 1) * sizeof *states);
     memcpy(states, product->states, product->n_states * sizeof *states);
-    states[product->n_states] = (struct mesh_state){
-        .name = "retry", .kind = MESH_STATE_DEDUPE, .site = site, .within_us = MESH_FLOW_RETRY_WITHIN_US};
+    states[product->n_states] =
+        (struct mesh_state){.name = "retry", .kind = MESH_STATE_DEDUPE, .site = site, .within_us = MESH_FLOW_RETRY_WITHIN_US};
     struct mesh_topology *topologies = mesh_arena_alloc(arena, product->n_topologies * sizeof *topologies);
     for (uint32_t i = 0; i < product->n_topologies; i++) {
         topologies[i] = product->topologies[i];

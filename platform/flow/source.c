@@ -25,9 +25,9 @@ static int64_t reached(const struct mesh_task *task, const struct mesh_flow_lane
 
 void mesh_flow_watermark(struct mesh_task *task)
 {
-    int64_t low = INT64_MAX;     /* of streams that are not idle */
+    int64_t low = INT64_MAX; /* of streams that are not idle */
     int64_t high = MESH_FLOW_NEVER;
-    int64_t tables = INT64_MAX;  /* that are not idle */
+    int64_t tables = INT64_MAX; /* that are not idle */
     int64_t discard = INT64_MAX;
     bool streams_idle = true;
     for (uint32_t i = 0; i < task->n_lanes; i++) {

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define SLICES 32 /* a row outlives its time by at most 1/32 of it */
+#define SLICES       32 /* a row outlives its time by at most 1/32 of it */
 #define SLICE_US_MIN INT64_C(1000000)
 
 const struct mesh_flow_kind *mesh_flow_kind_of(const struct mesh_flow_state *state)
@@ -106,8 +106,8 @@ struct mesh_flow_state *mesh_flow_state_new(struct mesh_task *task, uint32_t ind
     struct mesh_metrics *metrics = task->engine->metrics;
     const char *what = state->decl->site.what != NULL ? state->decl->site.what : state->decl->name;
     if (state->decl->kind == MESH_STATE_VIEW)
-        state->late = mesh_metric_counter(metrics, "mesh_late_total", "Records refused because their window had closed", "step", what,
-                                          NULL);
+        state->late =
+            mesh_metric_counter(metrics, "mesh_late_total", "Records refused because their window had closed", "step", what, NULL);
     if (state->decl->kind == MESH_STATE_DEDUPE)
         state->duplicates =
             mesh_metric_counter(metrics, "mesh_duplicates_total", "Records dropped by a dedupe step", "step", what, NULL);

@@ -50,8 +50,8 @@ bool mesh_dedupe(struct mesh_task *task, uint32_t state_index, const struct mesh
     if (!mesh_flow_key_ok(task, key, &state->decl->site))
         return false;
     bool is_new = false;
-    struct mesh_store_row *row = mesh_store_table_make(&state->table, 0, key->bytes, key->n,
-                                                       mesh_flow_state_bucket(state, 0, event->time_us), &is_new);
+    struct mesh_store_row *row =
+        mesh_store_table_make(&state->table, 0, key->bytes, key->n, mesh_flow_state_bucket(state, 0, event->time_us), &is_new);
     struct seen *seen = mesh_store_row_payload(row);
     if (!is_new && event->again && seen->time_us == event->time_us)
         return true; /* it was this record that was let pass */

@@ -185,7 +185,8 @@ const void *mesh_pattern(struct mesh_task *task, uint32_t state_index, const str
         return NULL;
     bool is_new = false;
     if (row == NULL)
-        row = mesh_store_table_make(&state->table, 0, key->bytes, key->n, mesh_flow_state_bucket(state, 0, event->time_us), &is_new);
+        row =
+            mesh_store_table_make(&state->table, 0, key->bytes, key->n, mesh_flow_state_bucket(state, 0, event->time_us), &is_new);
     struct runs *all = mesh_store_row_payload(row);
     int64_t now = task->release_us > event->time_us ? task->release_us : event->time_us;
     bool changed = false;

@@ -266,15 +266,15 @@ const struct mesh_flow_kind mesh_flow_kind_ring = {
 };
 
 /* ---- the ABI ---- */
-struct mesh_ring *mesh_ring_add(struct mesh_task *task, uint32_t state_index, const struct mesh_key *key, const struct mesh_event *event,
-                                const union mesh_cell *cells)
+struct mesh_ring *mesh_ring_add(struct mesh_task *task, uint32_t state_index, const struct mesh_key *key,
+                                const struct mesh_event *event, const union mesh_cell *cells)
 {
     struct mesh_flow_state *state = mesh_flow_state_at(task, state_index);
     if (!mesh_flow_key_ok(task, key, &state->decl->site))
         return NULL;
     bool is_new = false;
-    struct mesh_store_row *row = mesh_store_table_make(&state->table, 0, key->bytes, key->n,
-                                                       mesh_flow_state_bucket(state, 0, event->time_us), &is_new);
+    struct mesh_store_row *row =
+        mesh_store_table_make(&state->table, 0, key->bytes, key->n, mesh_flow_state_bucket(state, 0, event->time_us), &is_new);
     struct mesh_ring *ring = mesh_store_row_payload(row);
     ring->state = state;
     forget(state, ring);

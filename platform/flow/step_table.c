@@ -39,8 +39,8 @@ const struct mesh_flow_kind mesh_flow_kind_table = {
 /* ---- VERSIONS ---- */
 struct versions {
     uint32_t n, cap;
-    int64_t *from;  /* ascending */
-    uint8_t *rows;  /* n * row_size */
+    int64_t *from; /* ascending */
+    uint8_t *rows; /* n * row_size */
 };
 
 static size_t versions_payload_bytes(const struct mesh_state *decl)

@@ -37,7 +37,7 @@ enum mesh_flow_code {
     MESH_FLOW_ENVELOPE,
     MESH_FLOW_LATE,
     MESH_FLOW_SEALED,
-    MESH_FLOW_CODE_AVRO,  /* + enum mesh_avro_fault */
+    MESH_FLOW_CODE_AVRO, /* + enum mesh_avro_fault */
     MESH_FLOW_CODE_FAULT = MESH_FLOW_CODE_AVRO + MESH_AVRO_FAULT_COUNT,
     MESH_FLOW_CODE_COUNT = MESH_FLOW_CODE_FAULT + MESH_FAULT_COUNT
 };
@@ -64,8 +64,8 @@ struct mesh_flow_waiting {
 struct mesh_flow_lane {
     struct mesh_flow_source *source;
     uint32_t input;
-    uint32_t rank;             /* its place among lanes of the same input: partition, or upstream task */
-    int64_t wm_us;             /* MESH_FLOW_NEVER: none yet */
+    uint32_t rank; /* its place among lanes of the same input: partition, or upstream task */
+    int64_t wm_us; /* MESH_FLOW_NEVER: none yet */
     bool heard, idle, table;
     /* Order time of a record is at least the watermark before it + slack. 0, unless this is the only stream of its task: then delay, so
      * that its order times never go back and it is taken in offset order, however late its records are. */
@@ -73,21 +73,21 @@ struct mesh_flow_lane {
     /* internal: the upstream task */
     uint32_t from_topology;
     int32_t from_partition;
-    uint64_t sequence;         /* L; 0 = no contact */
-    bool resync;               /* records were trimmed: the next sequence is taken as it is */
+    uint64_t sequence; /* L; 0 = no contact */
+    bool resync;       /* records were trimmed: the next sequence is taken as it is */
     /* the order buffer */
     struct mesh_store_chain chain;
     struct mesh_flow_waiting *fifo; /* ring of a power of two, ascending */
     uint32_t fifo_head, fifo_n, fifo_cap;
     struct mesh_flow_waiting *heap; /* those that came behind the newest of the fifo */
     uint32_t heap_n, heap_cap;
-    uint64_t logged;           /* serials below are in the log, if they were still held then */
-    uint64_t drained;          /* serials below were released because everything was idle */
+    uint64_t logged;  /* serials below are in the log, if they were still held then */
+    uint64_t drained; /* serials below were released because everything was idle */
 };
 
 /* A task of another product that writes to an input of ours. */
 struct mesh_flow_upstream {
-    uint32_t product;   /* index into the input's upstreams */
+    uint32_t product; /* index into the input's upstreams */
     uint32_t topology;
     int32_t partition;
     uint64_t generation;
@@ -101,10 +101,10 @@ struct mesh_flow_source {
     const struct mesh_input *decl;
     uint32_t input;
     int32_t partition;
-    int64_t position;   /* next offset; -1: from the earliest */
-    int64_t end;        /* -1: unknown */
+    int64_t position; /* next offset; -1: from the earliest */
+    int64_t end;      /* -1: unknown */
     bool at_end;
-    bool loaded;        /* table: was once read to its end */
+    bool loaded; /* table: was once read to its end */
     bool stopped;
     int64_t quiet_since_us; /* wall clock; MESH_FLOW_NEVER: not at the end, or no record yet */
     uint64_t trimmed;
@@ -121,9 +121,9 @@ struct mesh_flow_letter {
     int32_t partition;
     uint64_t sequence;
     int64_t time_us;
-    uint64_t n;             /* commit that holds it */
+    uint64_t n; /* commit that holds it */
     uint32_t bytes;
-    uint32_t n_headers;     /* the first one is "mesh", except on internal topics */
+    uint32_t n_headers; /* the first one is "mesh", except on internal topics */
     struct mesh_str key, value;
     struct mesh_header headers[];
 };
@@ -143,11 +143,11 @@ struct mesh_flow_state {
     uint32_t index;
     struct mesh_task *task;
     struct mesh_store_table table;
-    size_t owned_bytes;            /* what payloads own besides their row */
-    MESH_VEC(uint32_t) dirty;      /* row indexes; a row that is not flagged dirty was removed since */
-    MESH_VEC(size_t) cuts;         /* places between operations of `deltas` where a chunk may end */
-    struct mesh_buf deltas;        /* log operations in order: appends, removals. They go before the images of the commit */
-    int64_t slice_us;              /* expiry buckets of rows without a window; 0: never */
+    size_t owned_bytes;       /* what payloads own besides their row */
+    MESH_VEC(uint32_t) dirty; /* row indexes; a row that is not flagged dirty was removed since */
+    MESH_VEC(size_t) cuts;    /* places between operations of `deltas` where a chunk may end */
+    struct mesh_buf deltas;   /* log operations in order: appends, removals. They go before the images of the commit */
+    int64_t slice_us;         /* expiry buckets of rows without a window; 0: never */
     int64_t ttl_us;
     /* VIEW */
     const struct mesh_view *view;
@@ -155,10 +155,10 @@ struct mesh_flow_state {
     int64_t near_from_us, near_to_us; /* the tumbling window asked for last: no division for its neighbours in time */
     bool has_change, has_close, has_docs;
     int64_t next_close_us;
-    void *old;                     /* out struct before the change, for view->changed; its strings are scratch */
+    void *old; /* out struct before the change, for view->changed; its strings are scratch */
     bool has_old;
-    uint32_t changed_row;          /* MESH_STORE_NONE: no change pending */
-    uint32_t partial_internal;     /* where partials go */
+    uint32_t changed_row;      /* MESH_STORE_NONE: no change pending */
+    uint32_t partial_internal; /* where partials go */
     /* PATTERN */
     void *captured;
     /* round */
@@ -180,7 +180,7 @@ struct mesh_flow_hints {
 struct mesh_task {
     struct mesh_engine *engine;
     const struct mesh_product *product;
-    uint32_t index;                /* among all tasks */
+    uint32_t index; /* among all tasks */
     uint32_t topology;
     int32_t partition;
     struct mesh_flow_state **states; /* by the product's index; NULL: another topology's */
@@ -188,28 +188,28 @@ struct mesh_task {
     uint32_t n_sources;
     struct mesh_flow_lane **lanes; /* tables first: at the same time, a row is there before the record that looks for it */
     uint32_t n_lanes;
-    bool ordered;                  /* and has more than one lane */
-    struct mesh_flow_lane *sole;   /* the only stream beside tables; NULL: there are more, or no tables */
-    int64_t gate_us;               /* sole: the minimum over tables that are not idle: records from there on wait for them */
-    int64_t direct_us;             /* sole: below it nothing waits and no table is awaited: no need for the buffer */
+    bool ordered;                /* and has more than one lane */
+    struct mesh_flow_lane *sole; /* the only stream beside tables; NULL: there are more, or no tables */
+    int64_t gate_us;             /* sole: the minimum over tables that are not idle: records from there on wait for them */
+    int64_t direct_us;           /* sole: below it nothing waits and no table is awaited: no need for the buffer */
     bool dirty;
-    bool committing;               /* commit n is being written: it holds everything that was processed */
-    bool carry;                    /* a round began: write all that waits, again */
+    bool committing; /* commit n is being written: it holds everything that was processed */
+    bool carry;      /* a round began: write all that waits, again */
     bool all_idle;
     int64_t wm_us, release_us, released_us, closed_us, discard_us;
-    int64_t next_close_us;         /* smallest of its states */
-    uint64_t n, durable_n;         /* commits */
-    bool in_flight;                /* n is not durable */
+    int64_t next_close_us; /* smallest of its states */
+    uint64_t n, durable_n; /* commits */
+    bool in_flight;        /* n is not durable */
     struct mesh_flow_outbox outbox;
-    struct mesh_buf origin;        /* everything of the mesh header but the sequence; empty: to be made */
-    uint64_t *sequences;           /* per engine->dest_first[dest] + partition */
-    struct mesh_flow_docs **docs;  /* per port; NULL: none */
-    uint64_t docs_acked;           /* commits up to here are in MongoDB */
+    struct mesh_buf origin;       /* everything of the mesh header but the sequence; empty: to be made */
+    uint64_t *sequences;          /* per engine->dest_first[dest] + partition */
+    struct mesh_flow_docs **docs; /* per port; NULL: none */
+    uint64_t docs_acked;          /* commits up to here are in MongoDB */
     /* heartbeats */
     bool sends_internal;
     int64_t beat_wm_us, beat_at_us;
     bool beat_idle, beaten;
-    bool beat_undone;              /* since beat_idle was said, a message followed: who got it takes this task for awake */
+    bool beat_undone; /* since beat_idle was said, a message followed: who got it takes this task for awake */
     /* the record at hand */
     const struct mesh_event *event;
     struct mesh_arena scratch;
@@ -217,7 +217,7 @@ struct mesh_task {
     bool late_sent, too_long_sent;
     struct mesh_flow_hints hints[MESH_FLOW_AHEAD]; /* of the records to come, newest at hints_at */
     uint32_t hints_at;
-    uint8_t *records;              /* MESH_FLOW_AHEAD + 1 of MESH_RECORD_BYTES_MAX, for decoding */
+    uint8_t *records; /* MESH_FLOW_AHEAD + 1 of MESH_RECORD_BYTES_MAX, for decoding */
     struct mesh_flow_pseudonyms *pseudonyms;
 };
 
@@ -233,45 +233,45 @@ struct mesh_flow_skip {
 };
 
 struct mesh_engine {
-    struct mesh_engine_conf conf;    /* its id tables are copies, in conf_memory */
+    struct mesh_engine_conf conf; /* its id tables are copies, in conf_memory */
     struct mesh_arena conf_memory;
-    int64_t published_us;            /* gauges were brought up to date */
+    int64_t published_us; /* gauges were brought up to date */
     const struct mesh_product *product;
     uint64_t generation, epoch;
     struct mesh_task **tasks;
     uint32_t n_tasks;
-    uint32_t *topology_first;      /* task of partition 0 */
+    uint32_t *topology_first; /* task of partition 0 */
     int32_t *topology_partitions;
-    int32_t *input_partitions;     /* copied from conf */
+    int32_t *input_partitions; /* copied from conf */
     uint32_t n_dests;
     int32_t *dest_partitions;
-    uint32_t *dest_first;          /* into a task's sequences */
+    uint32_t *dest_first; /* into a task's sequences */
     uint32_t n_sequences;
-    char *product_name;            /* "domain/name" */
+    char *product_name; /* "domain/name" */
     char *pseudonym_key;
     uint32_t pseudonym_key_n;
     struct mesh_flow_source **sources; /* all, in the order of source_info */
     uint32_t n_sources;
     struct mesh_flow_source **by_place; /* by (input, partition) */
-    uint32_t *place_first;         /* per input: its partition 0 in place_sources */
-    uint32_t *place_sources;       /* per (input, partition): where in by_place; one more at the end */
+    uint32_t *place_first;              /* per input: its partition 0 in place_sources */
+    uint32_t *place_sources;            /* per (input, partition): where in by_place; one more at the end */
     char *stopped;
     int64_t now_us;
 
     bool in_flight;
-    int64_t dirty_since_us;        /* INT64_MAX: nothing to commit */
+    int64_t dirty_since_us;                    /* INT64_MAX: nothing to commit */
     uint64_t unlogged_letters, unsent_letters; /* waiting for a commit; durable or not, not handed out */
-    uint32_t worked;               /* since conf.between was called */
+    uint32_t worked;                           /* since conf.between was called */
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
-    size_t documents;              /* waiting */
+    size_t documents; /* waiting */
     uint32_t document_task, document_port;
     struct mesh_buf out, envelope; /* scratch of messages */
 
     /* rounds */
-    uint8_t round;                 /* 0: none yet */
+    uint8_t round; /* 0: none yet */
     bool round_active, round_swept, round_done, round_claim;
-    uint64_t log_bytes;            /* appended since the last round */
+    uint64_t log_bytes; /* appended since the last round */
 
     /* recovery */
     bool restoring, restored, claimed;
@@ -284,8 +284,8 @@ struct mesh_engine {
     struct mesh_metrics *metrics, *own_metrics;
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
-    struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_runs_dropped,
-        *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
+    struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes,
+        *m_runs_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
     struct mesh_metric **m_state_rows, **m_watermarks;
     MESH_VEC(struct mesh_flow_skip) skips;
 };
@@ -342,7 +342,8 @@ int mesh_flow_sequence_check(struct mesh_flow_source *source, const struct mesh_
 /* ---- order.c ---- */
 static inline int64_t mesh_flow_order_of(const struct mesh_flow_lane *lane, int64_t time_us, int64_t source_wm_us)
 {
-    if (source_wm_us == MESH_FLOW_NEVER || lane->table) /* tables are often loaded in the order of their keys: each row has its own time */
+    if (source_wm_us == MESH_FLOW_NEVER ||
+        lane->table) /* tables are often loaded in the order of their keys: each row has its own time */
         return time_us;
     int64_t least = source_wm_us + lane->slack_us;
     return time_us > least ? time_us : least;
@@ -357,8 +358,8 @@ bool mesh_flow_lane_before(const struct mesh_flow_lane *a, const struct mesh_flo
 int64_t mesh_flow_first_held(const struct mesh_task *task);
 /* Room in the order buffer for a record and its struct; key and value are copied. Its order time follows from event->time_us, which may
  * still be unknown. */
-struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_lane *lane, const struct mesh_event *event, int64_t place,
-                                      size_t record_size);
+struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_lane *lane, const struct mesh_event *event,
+                                      int64_t place, size_t record_size);
 /* Take back the one that was held last. */
 void mesh_flow_held_cancel(struct mesh_task *task, struct mesh_flow_lane *lane, struct mesh_flow_held *held);
 void mesh_flow_release(struct mesh_task *task);
@@ -418,7 +419,7 @@ struct mesh_store_row *mesh_flow_view_touch(struct mesh_flow_state *state, int64
 void mesh_flow_view_notify(struct mesh_flow_state *state, const struct mesh_event *event);
 void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us);
 void mesh_flow_view_restored(struct mesh_flow_state *state); /* finds its next window to close */
-void mesh_flow_view_emit(struct mesh_flow_state *state); /* CHANGE and CLOSE ports and documents, at commit */
+void mesh_flow_view_emit(struct mesh_flow_state *state);     /* CHANGE and CLOSE ports and documents, at commit */
 bool mesh_flow_window_closed(const struct mesh_flow_state *state, int64_t window, int64_t wm_us);
 /* Fill the out struct; borrows from row, key and scratch. */
 void mesh_flow_view_out(const struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n, int64_t revision,
@@ -451,7 +452,7 @@ enum mesh_flow_op {
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT 4
+#define MESH_FLOW_LOG_FORMAT  4
 
 struct mesh_flow_writer { /* the chunks of one task's commit */
     struct mesh_task *task;
@@ -483,7 +484,8 @@ void mesh_flow_pseudonyms_free(struct mesh_flow_pseudonyms *cache);
 
 /* ---- key.c ---- */
 /* Decode one member of a key into an out struct; strings with zeros in them go to scratch. Returns what is left. */
-bool mesh_flow_key_member(const uint8_t **p, const uint8_t *end, const struct mesh_field *field, struct mesh_arena *scratch, void *out);
+bool mesh_flow_key_member(const uint8_t **p, const uint8_t *end, const struct mesh_field *field, struct mesh_arena *scratch,
+                          void *out);
 
 static inline int64_t mesh_flow_floor(int64_t v, int64_t unit)
 {

@@ -27,10 +27,10 @@ enum mesh_kafka_client { MESH_KAFKA_SOURCE, MESH_KAFKA_SINK, MESH_KAFKA_CLIENTS 
 struct mesh_kafka_conf {
     const char *brokers;
     const struct mesh_kafka_security *security; /* loaded; borrowed for the life of the clients; NULL: plaintext */
-    const char *group;      /* "mesh.sales_fraud.sales_fraud" */
-    const char *instance;   /* static member: one instance owns all tasks */
-    const char *client;     /* client.id */
-    int session_timeout_ms; /* the heartbeat is a tenth of it */
+    const char *group;                          /* "mesh.sales_fraud.sales_fraud" */
+    const char *instance;                       /* static member: one instance owns all tasks */
+    const char *client;                         /* client.id */
+    int session_timeout_ms;                     /* the heartbeat is a tenth of it */
     int fetch_wait_ms;
     int linger_ms;
     size_t fetch_bytes;     /* prefetched, all partitions together ... */

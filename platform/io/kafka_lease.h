@@ -46,10 +46,10 @@ struct mesh_lease;
 
 struct mesh_lease_info {
     bool busy;
-    bool stale;           /* may not follow what was found */
-    int64_t held_until_us;/* monotonic; 0: never held */
+    bool stale;            /* may not follow what was found */
+    int64_t held_until_us; /* monotonic; 0: never held */
     struct mesh_lease_mark found;
-    char why[160];        /* the last exchange failed: why; it is tried again */
+    char why[160]; /* the last exchange failed: why; it is tried again */
 };
 
 struct mesh_lease *mesh_lease_start(rd_kafka_t *rk, int session_timeout_ms, struct mesh_wake *wake);

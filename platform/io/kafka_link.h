@@ -32,12 +32,12 @@ struct mesh_link_topic {
 
 struct mesh_link_info {
     enum mesh_link_phase phase;
-    bool away;              /* no broker can be reached now */
-    char cluster_id[128];   /* from TOPICS on */
-    bool embedded;          /* the id is a mock cluster's */
-    bool group_has_offsets; /* READY; */
+    bool away;                   /* no broker can be reached now */
+    char cluster_id[128];        /* from TOPICS on */
+    bool embedded;               /* the id is a mock cluster's */
+    bool group_has_offsets;      /* READY; */
     struct mesh_lease_mark mark; /* what stands in their metadata: who wrote them last */
-    char waiting_for[320];  /* TOPICS: which, and why */
+    char waiting_for[320];       /* TOPICS: which, and why */
 };
 
 struct mesh_kafka_link;

@@ -53,8 +53,7 @@ static const double sizes[] = {1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 2621
 const struct mesh_metric_bounds mesh_metric_seconds = {seconds, MESH_LEN(seconds)};
 const struct mesh_metric_bounds mesh_metric_sizes = {sizes, MESH_LEN(sizes)};
 
-static struct family *family_new(const char *name, const char *help, enum metric_type type,
-                                 struct mesh_metric_bounds bounds)
+static struct family *family_new(const char *name, const char *help, enum metric_type type, struct mesh_metric_bounds bounds)
 {
     struct family *family = mesh_xcalloc(1, sizeof *family);
     family->name = mesh_xstrdup(name);
@@ -198,8 +197,8 @@ static size_t series_at(const struct family *family, const char *labels, bool *r
     return i;
 }
 
-static struct family *get_family(struct mesh_metrics *metrics, const char *name, const char *help,
-                                 enum metric_type type, struct mesh_metric_bounds bounds)
+static struct family *get_family(struct mesh_metrics *metrics, const char *name, const char *help, enum metric_type type,
+                                 struct mesh_metric_bounds bounds)
 {
     bool found;
     size_t at = family_at(metrics, name, &found);
@@ -222,8 +221,7 @@ static struct family *get_family(struct mesh_metrics *metrics, const char *name,
     return family;
 }
 
-static struct mesh_metric *get_series(struct mesh_metrics *metrics, struct family *family,
-                                      const char *labels)
+static struct mesh_metric *get_series(struct mesh_metrics *metrics, struct family *family, const char *labels)
 {
     bool found;
     size_t at = series_at(family, labels, &found);
@@ -238,8 +236,7 @@ static struct mesh_metric *get_series(struct mesh_metrics *metrics, struct famil
     return metric;
 }
 
-static struct mesh_metric *find(const struct mesh_metrics *metrics, const char *name,
-                                const char *labels)
+static struct mesh_metric *find(const struct mesh_metrics *metrics, const char *name, const char *labels)
 {
     bool found;
     size_t at = family_at(metrics, name, &found);
@@ -250,9 +247,8 @@ static struct mesh_metric *find(const struct mesh_metrics *metrics, const char *
     return found ? family->series.v[at] : NULL;
 }
 
-static struct mesh_metric *get(struct mesh_metrics *metrics, const char *name, const char *help,
-                               enum metric_type type, struct mesh_metric_bounds bounds,
-                               va_list args)
+static struct mesh_metric *get(struct mesh_metrics *metrics, const char *name, const char *help, enum metric_type type,
+                               struct mesh_metric_bounds bounds, va_list args)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf labels = MESH_BUF_NULL;
     add_labels(&labels, args);
@@ -268,30 +264,26 @@ static struct mesh_metric *get(struct mesh_metrics *metrics, const char *name, c
     return metric;
 }
 
-struct mesh_metric *mesh_metric_counter(struct mesh_metrics *metrics, const char *name,
-                                        const char *help, ...)
+struct mesh_metric *mesh_metric_counter(struct mesh_metrics *metrics, const char *name, const char *help, ...)
 {
     va_list args;
     va_start(args, help);
-    struct mesh_metric *metric =
-        get(metrics, name, help, COUNTER, (struct mesh_metric_bounds){0}, args);
+    struct mesh_metric *metric = get(metrics, name, help, COUNTER, (struct mesh_metric_bounds){0}, args);
     va_end(args);
     return metric;
 }
 
-struct mesh_metric *mesh_metric_gauge(struct mesh_metrics *metrics, const char *name,
-                                      const char *help, ...)
+struct mesh_metric *mesh_metric_gauge(struct mesh_metrics *metrics, const char *name, const char *help, ...)
 {
     va_list args;
     va_start(args, help);
-    struct mesh_metric *metric =
-        get(metrics, name, help, GAUGE, (struct mesh_metric_bounds){0}, args);
+    struct mesh_metric *metric = get(metrics, name, help, GAUGE, (struct mesh_metric_bounds){0}, args);
     va_end(args);
     return metric;
 }
 
-struct mesh_metric *mesh_metric_histogram(struct mesh_metrics *metrics, const char *name,
-                                          const char *help, struct mesh_metric_bounds bounds, ...)
+struct mesh_metric *mesh_metric_histogram(struct mesh_metrics *metrics, const char *name, const char *help,
+                                          struct mesh_metric_bounds bounds, ...)
 {
     va_list args;
     va_start(args, bounds);
@@ -349,8 +341,7 @@ void mesh_metric_set(struct mesh_metric *metric, double v)
     if (metric->family->type == GAUGE)
         atomic_store_explicit(&metric->real, v, memory_order_relaxed);
     else
-        atomic_store_explicit(&metric->number, v > 0 && v < 0x1p64 ? (uint64_t)v : 0,
-                              memory_order_relaxed);
+        atomic_store_explicit(&metric->number, v > 0 && v < 0x1p64 ? (uint64_t)v : 0, memory_order_relaxed);
 }
 
 static _Atomic uint64_t *bucket_of(struct mesh_metric *histogram, double v)
@@ -378,8 +369,7 @@ void mesh_metric_observe_shared(struct mesh_metric *histogram, double v)
         return;
     atomic_fetch_add_explicit(bucket_of(histogram, v), 1, memory_order_relaxed);
     double sum = atomic_load_explicit(&histogram->real, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&histogram->real, &sum, sum + v,
-                                                  memory_order_relaxed, memory_order_relaxed))
+    while (!atomic_compare_exchange_weak_explicit(&histogram->real, &sum, sum + v, memory_order_relaxed, memory_order_relaxed))
         continue;
 }
 
@@ -479,8 +469,7 @@ void mesh_metrics_render(struct mesh_metrics *metrics, struct mesh_buf *out)
     for (size_t i = 0; i < metrics->families.n; i++)
         add_family(out, metrics->families.v[i]);
     if (metrics->n_dropped > 0) {
-        add_head(out, "mesh_metrics_series_dropped", "Series that are not shown: too many",
-                 "gauge");
+        add_head(out, "mesh_metrics_series_dropped", "Series that are not shown: too many", "gauge");
         mesh_buf_printf(out, "mesh_metrics_series_dropped %zu\n", metrics->n_dropped);
     }
     pthread_mutex_unlock(&metrics->lock);

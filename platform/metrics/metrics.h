@@ -32,9 +32,9 @@
 
 #include <stdint.h>
 
-#define MESH_METRIC_SERIES_MAX 4096
-#define MESH_METRIC_LABELS_MAX 8
-#define MESH_METRIC_BUCKETS_MAX 32
+#define MESH_METRIC_SERIES_MAX    4096
+#define MESH_METRIC_LABELS_MAX    8
+#define MESH_METRIC_BUCKETS_MAX   32
 #define MESH_METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 struct mesh_metrics;
@@ -47,22 +47,18 @@ struct mesh_metric_bounds {
 };
 
 extern const struct mesh_metric_bounds mesh_metric_seconds; /* 100 us to 60 s: latencies */
-extern const struct mesh_metric_bounds
-    mesh_metric_sizes; /* 1 to 1 Mi, by fours: batches and bytes */
+extern const struct mesh_metric_bounds mesh_metric_sizes;   /* 1 to 1 Mi, by fours: batches and bytes */
 
 struct mesh_metrics *mesh_metrics_new(void);
 void mesh_metrics_free(struct mesh_metrics *metrics);
 
 /* Labels follow as pairs of name and value, ended by NULL. Everything is copied. Never NULL. */
-struct mesh_metric *mesh_metric_counter(struct mesh_metrics *metrics, const char *name,
-                                        const char *help,
-                                        ... /* const char *label, const char *value, ..., NULL */)
+struct mesh_metric *mesh_metric_counter(struct mesh_metrics *metrics, const char *name, const char *help,
+                                        ... /* const char *label, const char *value, ..., NULL */) __attribute__((sentinel));
+struct mesh_metric *mesh_metric_gauge(struct mesh_metrics *metrics, const char *name, const char *help, ...)
     __attribute__((sentinel));
-struct mesh_metric *mesh_metric_gauge(struct mesh_metrics *metrics, const char *name,
-                                      const char *help, ...) __attribute__((sentinel));
-struct mesh_metric *mesh_metric_histogram(struct mesh_metrics *metrics, const char *name,
-                                          const char *help, struct mesh_metric_bounds bounds, ...)
-    __attribute__((sentinel));
+struct mesh_metric *mesh_metric_histogram(struct mesh_metrics *metrics, const char *name, const char *help,
+                                          struct mesh_metric_bounds bounds, ...) __attribute__((sentinel));
 
 void mesh_metric_add(struct mesh_metric *counter, uint64_t n);
 void mesh_metric_add_shared(struct mesh_metric *counter, uint64_t n);
@@ -79,8 +75,7 @@ double mesh_metric_sum(const struct mesh_metric *histogram);
 /* How many observations were <= bounds.v[i]; i == bounds.n: all. */
 uint64_t mesh_metric_bucket(const struct mesh_metric *histogram, size_t i);
 /* The series registered with these labels, or NULL. */
-struct mesh_metric *mesh_metric_find(struct mesh_metrics *metrics, const char *name, ...)
-    __attribute__((sentinel));
+struct mesh_metric *mesh_metric_find(struct mesh_metrics *metrics, const char *name, ...) __attribute__((sentinel));
 
 /* Appends the text exposition format 0.0.4: families by name, series by labels, each family's HELP
  * and TYPE once. */

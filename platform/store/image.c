@@ -57,7 +57,7 @@ static bool has_value(const struct mesh_field *field, const void *row)
 
 static void write_dec(struct mesh_buf *out, mesh_dec v)
 {
-    __extension__ unsigned __int128 u = (__extension__(unsigned __int128)v << 1);
+    __extension__ unsigned __int128 u = (__extension__(unsigned __int128) v << 1);
     if (v < 0)
         u = ~u;
     while (u >= 0x80) {
@@ -74,7 +74,7 @@ static mesh_dec read_dec(struct mesh_cursor *in)
         uint8_t b = mesh_get_u8(in);
         u |= (__extension__(unsigned __int128)(b & 0x7f)) << shift;
         if (b < 0x80)
-            return (mesh_dec)((u >> 1) ^ (__extension__(unsigned __int128)0 - (u & 1)));
+            return (mesh_dec)((u >> 1) ^ (__extension__(unsigned __int128) 0 - (u & 1)));
     }
     in->bad = true;
     return 0;

@@ -17,11 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "MESHLOG\n"
-#define HEAD_BYTES 12u            /* magic and format */
-#define FRAME_HEAD_BYTES 12u      /* length and checksum */
+#define MAGIC              "MESHLOG\n"
+#define HEAD_BYTES         12u /* magic and format */
+#define FRAME_HEAD_BYTES   12u /* length and checksum */
 #define IDENTITY_BYTES_MAX 4096u
-#define SEARCH_BYTES_MAX (1u << 30) /* hashed while looking for a whole frame behind a broken one */
+#define SEARCH_BYTES_MAX   (1u << 30) /* hashed while looking for a whole frame behind a broken one */
 
 struct segment {
     uint64_t number;
@@ -147,10 +147,11 @@ static int check_head(const char *path, const struct mapped *map, struct mesh_er
 
 static int corrupt(const char *path, size_t at, struct mesh_err *err)
 {
-    return mesh_err_set(err, MESH_ERR_FATAL, "state.corrupt",
-                        "%s is damaged at offset %zu: a frame is broken and whole ones stand behind it. Nothing was changed. Restore the "
-                        "directory from a copy, or move it away and start anew from the topics",
-                        path, at);
+    return mesh_err_set(
+        err, MESH_ERR_FATAL, "state.corrupt",
+        "%s is damaged at offset %zu: a frame is broken and whole ones stand behind it. Nothing was changed. Restore the "
+        "directory from a copy, or move it away and start anew from the topics",
+        path, at);
 }
 
 /* Walk the frames of one segment. *ret_end: where the valid ones end. A broken tail is left to the caller when it may be one. */
@@ -183,15 +184,16 @@ static int take_lock(struct mesh_store_log *log, struct mesh_err *err)
     mesh_buf_printf(&path, "%s/LOCK", log->dir);
     log->lock_fd = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (log->lock_fd < 0)
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.unwritable", "cannot write %s: %s. Check the directory and its owner", path.p,
-                            strerror(errno));
+        return mesh_err_set(err, MESH_ERR_FATAL, "state.unwritable", "cannot write %s: %s. Check the directory and its owner",
+                            path.p, strerror(errno));
     if (flock(log->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         char owner[32] = {0};
         ssize_t n = pread(log->lock_fd, owner, sizeof owner - 1, 0);
         owner[n > 0 ? strcspn(owner, "\n") : 0] = '\0';
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.locked",
-                            "%s is in use by process %s. One instance owns a state directory; stop the other one or give this one its own",
-                            log->dir, owner[0] == '\0' ? "?" : owner);
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "state.locked",
+            "%s is in use by process %s. One instance owns a state directory; stop the other one or give this one its own",
+            log->dir, owner[0] == '\0' ? "?" : owner);
     }
     char text[32];
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
@@ -231,15 +233,16 @@ static int check_identity(struct mesh_store_log *log, const struct mesh_store_id
     struct mesh_str product = line_of(&text, "product");
     struct mesh_str cluster = line_of(&text, "cluster");
     if (!mesh_str_eq(format, MESH_STR("1")))
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.format", "%s has format %.*s, this program reads %d", log->dir, (int)format.n,
-                            format.p == NULL ? "" : format.p, MESH_LOG_FORMAT);
+        return mesh_err_set(err, MESH_ERR_FATAL, "state.format", "%s has format %.*s, this program reads %d", log->dir,
+                            (int)format.n, format.p == NULL ? "" : format.p, MESH_LOG_FORMAT);
     if (!mesh_str_eq(product, mesh_str_of(identity->product)))
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.other_product", "%s holds the state of %.*s, not of %s. Give each product its own",
-                            log->dir, (int)product.n, product.p == NULL ? "" : product.p, identity->product);
+        return mesh_err_set(err, MESH_ERR_FATAL, "state.other_product",
+                            "%s holds the state of %.*s, not of %s. Give each product its own", log->dir, (int)product.n,
+                            product.p == NULL ? "" : product.p, identity->product);
     if (!mesh_str_eq(cluster, mesh_str_of(identity->cluster_id))) {
         mesh_err_set(err, MESH_ERR_FATAL, "state.other_cluster",
-                     "%s holds state of the Kafka cluster %.*s, this one is %s: its offsets mean other records", log->dir, (int)cluster.n,
-                     cluster.p == NULL ? "" : cluster.p, identity->cluster_id);
+                     "%s holds state of the Kafka cluster %.*s, this one is %s: its offsets mean other records", log->dir,
+                     (int)cluster.n, cluster.p == NULL ? "" : cluster.p, identity->cluster_id);
         return MESH_STORE_OTHER_CLUSTER;
     }
     return 0;
@@ -320,9 +323,8 @@ int mesh_store_log_open(const char *dir, const struct mesh_store_identity *ident
     log->sync = sync;
     log->fd = log->lock_fd = -1;
     log->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r = log->dir_fd < 0
-                ? mesh_err_set(err, MESH_ERR_FATAL, "state.unreadable", "cannot open %s: %s", dir, strerror(errno))
-                : take_lock(log, err);
+    int r = log->dir_fd < 0 ? mesh_err_set(err, MESH_ERR_FATAL, "state.unreadable", "cannot open %s: %s", dir, strerror(errno))
+                            : take_lock(log, err);
     if (r == 0)
         r = check_identity(log, identity, err);
     if (r == 0)
@@ -393,8 +395,8 @@ int mesh_store_log_set_aside(const char *dir, char **ret_where, struct mesh_err 
 }
 
 /* ---- reading ---- */
-int mesh_store_log_read(struct mesh_store_log *log, int (*each)(void *context, struct mesh_str frame, struct mesh_err *err), void *context,
-                        struct mesh_err *err)
+int mesh_store_log_read(struct mesh_store_log *log, int (*each)(void *context, struct mesh_str frame, struct mesh_err *err),
+                        void *context, struct mesh_err *err)
 {
     for (size_t i = 0; i < log->segments.n; i++) {
         mesh_cleanup(mesh_freep) char *path = path_of(log, log->segments.v[i].number);
@@ -429,9 +431,10 @@ static int failed(struct mesh_store_log *log, const char *what, struct mesh_err 
 {
     int why = errno;
     log->broken = true;
-    return mesh_err_set(err, MESH_ERR_FATAL, "state.write",
-                        "cannot %s the commit log in %s: %s. What was durable before stays; free space or mend the disk and start again",
-                        what, log->dir, strerror(why));
+    return mesh_err_set(
+        err, MESH_ERR_FATAL, "state.write",
+        "cannot %s the commit log in %s: %s. What was durable before stays; free space or mend the disk and start again", what,
+        log->dir, strerror(why));
 }
 
 static int begin_segment(struct mesh_store_log *log, struct mesh_err *err)

@@ -18,7 +18,7 @@
 #include "mesh/err.h"
 
 #define MESH_LOG_FRAME_BYTES_MAX (64u << 20)
-#define MESH_LOG_FORMAT 1
+#define MESH_LOG_FORMAT          1
 
 struct mesh_store_log;
 
@@ -43,8 +43,8 @@ int mesh_store_log_lock(const char *dir, struct mesh_store_log **ret, struct mes
 int mesh_store_log_set_aside(const char *dir, char **ret_where, struct mesh_err *err);
 
 /* Every frame in order; `each` returns 0 to go on or a negative result to stop with it. */
-int mesh_store_log_read(struct mesh_store_log *log, int (*each)(void *context, struct mesh_str frame, struct mesh_err *err), void *context,
-                        struct mesh_err *err);
+int mesh_store_log_read(struct mesh_store_log *log, int (*each)(void *context, struct mesh_str frame, struct mesh_err *err),
+                        void *context, struct mesh_err *err);
 /* Bytes of a torn tail that opening cut off; 0 = none. */
 uint64_t mesh_store_log_torn(const struct mesh_store_log *log);
 bool mesh_store_log_empty(const struct mesh_store_log *log); /* no frames at all: a fresh start */

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define SLOTS_MIN 64u
-#define HUGE_BYTES ((size_t)2 << 20) /* large arrays are aligned to huge pages: random access is mostly TLB misses otherwise */
-#define SLABS_ALONE 64u              /* so many slabs are allocated one by one, further ones in blocks of HUGE_BYTES */
-#define ROW_ALIGN 64u
+#define SLOTS_MIN     64u
+#define HUGE_BYTES    ((size_t)2 << 20) /* large arrays are aligned to huge pages: random access is mostly TLB misses otherwise */
+#define SLABS_ALONE   64u               /* so many slabs are allocated one by one, further ones in blocks of HUGE_BYTES */
+#define ROW_ALIGN     64u
 #define KEY_BYTES_MAX 4096u
 
 void mesh_store_table_init(struct mesh_store_table *table, size_t payload_bytes, void (*drop)(void *context, void *payload),
@@ -248,8 +248,8 @@ static void leave(struct mesh_store_table *table, struct mesh_store_row *row)
     bucket->n--;
 }
 
-struct mesh_store_row *mesh_store_table_make(struct mesh_store_table *table, int64_t window, const void *key, size_t n, int64_t bucket,
-                                             bool *ret_new)
+struct mesh_store_row *mesh_store_table_make(struct mesh_store_table *table, int64_t window, const void *key, size_t n,
+                                             int64_t bucket, bool *ret_new)
 {
     mesh_assert(n <= KEY_BYTES_MAX);
     if (table->slots == NULL || table->count >= (table->mask >> 1) + (table->mask >> 3)) /* 62 % full */

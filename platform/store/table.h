@@ -18,30 +18,30 @@
 
 #include <stddef.h>
 
-#define MESH_STORE_NONE UINT32_MAX
+#define MESH_STORE_NONE       UINT32_MAX
 #define MESH_STORE_KEY_INLINE 24
-#define MESH_STORE_SLAB_ROWS 128
+#define MESH_STORE_SLAB_ROWS  128
 
 enum {
-    MESH_STORE_LIVE = 1,   /* the row is in use */
-    MESH_STORE_DIRTY = 2,  /* the owner's: to be written with the next commit */
-    MESH_STORE_FLAG4 = 4,  /* the owner's */
+    MESH_STORE_LIVE = 1,  /* the row is in use */
+    MESH_STORE_DIRTY = 2, /* the owner's: to be written with the next commit */
+    MESH_STORE_FLAG4 = 4, /* the owner's */
     MESH_STORE_FLAG8 = 8,
 };
 
 struct mesh_store_row {
     int64_t window;
     int64_t bucket;
-    uint32_t prev, next;  /* in the bucket; of a free row: next free */
+    uint32_t prev, next; /* in the bucket; of a free row: next free */
     uint32_t hash;
     uint32_t index;
     uint16_t key_n;
     uint8_t flags;
-    uint8_t round;        /* the owner's: the last round of the log that holds it */
+    uint8_t round; /* the owner's: the last round of the log that holds it */
     uint32_t spare;
     union {
         uint8_t in[MESH_STORE_KEY_INLINE];
-        uint8_t *p;       /* longer keys */
+        uint8_t *p; /* longer keys */
     } key;
 };
 
@@ -60,20 +60,20 @@ struct mesh_store_slot {
 
 struct mesh_store_table {
     struct mesh_store_slot *slots;
-    uint32_t mask;                     /* number of slots - 1 */
+    uint32_t mask; /* number of slots - 1 */
     uint8_t **slabs;
     uint32_t n_slabs, cap_slabs;
-    void **blocks;                     /* memory of slabs: one each at first, many in one block when the table is large */
+    void **blocks; /* memory of slabs: one each at first, many in one block when the table is large */
     uint32_t n_blocks, cap_blocks;
-    uint8_t *block_at, *block_end;     /* what is left of the newest one */
-    uint32_t n_rows;                   /* indexes given out so far, free ones included */
+    uint8_t *block_at, *block_end; /* what is left of the newest one */
+    uint32_t n_rows;               /* indexes given out so far, free ones included */
     uint32_t free_row;
-    uint32_t count;                    /* live rows */
+    uint32_t count; /* live rows */
     size_t payload_bytes, stride;
     struct mesh_store_bucket *buckets; /* [first_bucket, n_buckets), ascending by id; may hold empty ones */
     size_t first_bucket, n_buckets, cap_buckets;
-    size_t last_bucket;                /* where the newest lookup ended */
-    size_t bytes;                      /* of slots, slabs, long keys and buckets; the owner adds what payloads own */
+    size_t last_bucket; /* where the newest lookup ended */
+    size_t bytes;       /* of slots, slabs, long keys and buckets; the owner adds what payloads own */
     void (*drop)(void *context, void *payload);
     void *context;
 };
@@ -87,8 +87,8 @@ uint32_t mesh_store_table_hash(int64_t window, const void *key, size_t n);
 /* NULL: no such row. */
 struct mesh_store_row *mesh_store_table_find(const struct mesh_store_table *table, int64_t window, const void *key, size_t n);
 /* The row, made when it is new; it then stands in `bucket`. An existing one stays where it stands. */
-struct mesh_store_row *mesh_store_table_make(struct mesh_store_table *table, int64_t window, const void *key, size_t n, int64_t bucket,
-                                             bool *ret_new);
+struct mesh_store_row *mesh_store_table_make(struct mesh_store_table *table, int64_t window, const void *key, size_t n,
+                                             int64_t bucket, bool *ret_new);
 void mesh_store_table_remove(struct mesh_store_table *table, struct mesh_store_row *row);
 void mesh_store_table_clear(struct mesh_store_table *table);
 

@@ -39,7 +39,8 @@ static void waits(struct broker *broker, int port)
 {
     char path[96];
     for (int from = 20000; from < 25000; from += 1000) {
-        mesh_cleanup(answer_deinit) struct answer before = http_get(port, "/totals/DE?committed=1", NULL); /* nothing is pending there */
+        mesh_cleanup(answer_deinit) struct answer before =
+            http_get(port, "/totals/DE?committed=1", NULL); /* nothing is pending there */
         long long position = number_in(&before, "Mesh-Position: ");
         CHECK(position > 0);
         orders(broker, from, from + 1000);

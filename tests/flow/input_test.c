@@ -12,7 +12,8 @@
 
 static struct shop_record sale(const char *id, const char *card, int64_t amount, int64_t at)
 {
-    return (struct shop_record){.id = mesh_str_of(id), .card = mesh_str_of(card), .store = MESH_STR("s"), .amount = amount, .at = at};
+    return (struct shop_record){
+        .id = mesh_str_of(id), .card = mesh_str_of(card), .store = MESH_STR("s"), .amount = amount, .at = at};
 }
 
 static void begin(struct world *w)
@@ -39,8 +40,14 @@ static const char *header(const struct world_message *m, const char *name)
     return NULL;
 }
 
-static struct world_topic *dlq(struct world *w) { return &w->dests[mesh_engine_dest_dlq(&shop)][0]; }
-static struct world_topic *late(struct world *w) { return &w->dests[mesh_engine_dest_late(&shop)][0]; }
+static struct world_topic *dlq(struct world *w)
+{
+    return &w->dests[mesh_engine_dest_dlq(&shop)][0];
+}
+static struct world_topic *late(struct world *w)
+{
+    return &w->dests[mesh_engine_dest_late(&shop)][0];
+}
 
 CASE(dead_letters_keep_their_bytes_and_say_why)
 {
@@ -298,7 +305,8 @@ CASE(a_gap_stops_the_input_unless_records_were_trimmed)
     world_drain(&w);
     CHECK(mesh_engine_stopped(w.engine) == NULL);
     CHECK_EQ_I64(taken(&w), 3);
-    struct mesh_metric *metric = mesh_metric_find(w.metrics, "mesh_trimmed_records_total", "input", "sales", "partition", "0", NULL);
+    struct mesh_metric *metric =
+        mesh_metric_find(w.metrics, "mesh_trimmed_records_total", "input", "sales", "partition", "0", NULL);
     CHECK(metric != NULL && mesh_metric_value(metric) == 1);
     world_deinit(&w);
 }
@@ -325,7 +333,8 @@ static void decode_seen(struct mesh_in *in, uint32_t version, void *record)
 
 CASE(a_held_record_is_decoded_by_its_own_contract_after_an_upgrade)
 {
-    static const struct mesh_contract newer[] = {{.name = "shop/record@2", .local_id = 9}, {.name = "shop/record@1", .local_id = 7}};
+    static const struct mesh_contract newer[] = {{.name = "shop/record@2", .local_id = 9},
+                                                 {.name = "shop/record@1", .local_id = 7}};
     struct mesh_input inputs[SHOP_N_INPUTS];
     struct mesh_product upgraded = shop;
     struct world w;
@@ -362,7 +371,8 @@ CASE(a_log_of_another_shape_is_refused)
         ones[i] = 1;
     static const uint32_t ids[SHOP_N_PORTS];
     static const uint32_t *const wires[SHOP_N_INPUTS] = {ids, ids, ids, ids, ids, ids, ids};
-    struct mesh_engine_conf conf = {.product = &other, .input_partitions = ones, .port_partitions = ones, .wire_ids = wires, .port_ids = ids};
+    struct mesh_engine_conf conf = {
+        .product = &other, .input_partitions = ones, .port_partitions = ones, .wire_ids = wires, .port_ids = ids};
     struct mesh_engine *engine = NULL;
     struct mesh_err err = {0};
     REQUIRE(mesh_engine_new(&conf, &engine, &err) == 0);

@@ -52,7 +52,8 @@ static void put_input(struct world *w, uint64_t seed, int n)
         if (mesh_rng_below(&rng, 16) == 0)
             world_put_raw(w, SHOP_SIGNS, partition, r.card, (struct mesh_str){0}, at, NULL, 0);
     }
-    struct shop_record gone = {.id = MESH_STR("gone"), .card = MESH_STR("card3"), .store = MESH_STR("s"), .amount = 13, .at = at + SHOP_SECOND};
+    struct shop_record gone = {
+        .id = MESH_STR("gone"), .card = MESH_STR("card3"), .store = MESH_STR("s"), .amount = 13, .at = at + SHOP_SECOND};
     world_put(w, SHOP_COUNTS, mesh_hash_partition(gone.card.p, gone.card.n, w->partitions), &gone);
     /* Time is closed: a record far behind everything in each partition. */
     for (int32_t p = 0; p < w->partitions; p++) {
@@ -63,7 +64,8 @@ static void put_input(struct world *w, uint64_t seed, int n)
             do
                 snprintf(card, sizeof card, "end%d", k++);
             while (mesh_hash_partition(card, strlen(card), w->partitions) != p);
-            struct shop_record r = {.id = mesh_str_of(card), .card = mesh_str_of(card), .store = MESH_STR("end"), .at = at + 600 * SHOP_SECOND};
+            struct shop_record r = {
+                .id = mesh_str_of(card), .card = mesh_str_of(card), .store = MESH_STR("end"), .at = at + 600 * SHOP_SECOND};
             r.at += input == SHOP_RATES || input == SHOP_SIGNS ? SHOP_SECOND : 0;
             world_put(w, input, input == SHOP_RATES ? 0 : p, &r);
         }
@@ -150,7 +152,19 @@ static void many(int32_t partitions, uint32_t crash, uint64_t round, int runs)
     CHECK(round == 0 || rounds_seen > 20);
 }
 
-CASE(any_interleaving_gives_the_same_one_partition) { many(1, 0, 0, 10); }
-CASE(any_interleaving_gives_the_same) { many(3, 0, 0, 20); }
-CASE(crashes_at_any_point_change_nothing) { many(3, 25, 0, 20); }
-CASE(rounds_and_crashes_change_nothing) { many(3, 25, 2000, 20); }
+CASE(any_interleaving_gives_the_same_one_partition)
+{
+    many(1, 0, 0, 10);
+}
+CASE(any_interleaving_gives_the_same)
+{
+    many(3, 0, 0, 20);
+}
+CASE(crashes_at_any_point_change_nothing)
+{
+    many(3, 25, 0, 20);
+}
+CASE(rounds_and_crashes_change_nothing)
+{
+    many(3, 25, 2000, 20);
+}

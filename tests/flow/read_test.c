@@ -29,7 +29,8 @@ static void put_rates(struct world *w)
             .id = MESH_STR("r"), .card = mesh_str_of(store), .store = mesh_str_of(store), .amount = 1, .at = START_US - 1};
         world_put(w, SHOP_RATES, 0, &r);
     }
-    struct shop_record last = {.id = MESH_STR("r"), .card = MESH_STR("s"), .store = MESH_STR("s"), .at = START_US + 100000 * SHOP_SECOND};
+    struct shop_record last = {
+        .id = MESH_STR("r"), .card = MESH_STR("s"), .store = MESH_STR("s"), .at = START_US + 100000 * SHOP_SECOND};
     world_put(w, SHOP_RATES, 0, &last); /* they are known for long: nothing waits for them */
 }
 

@@ -9,7 +9,10 @@
 
 #define AT(seconds) ((int64_t)(1700000000 + (seconds)) * SHOP_SECOND)
 
-static struct world_topic *dlq(struct world *w) { return &w->dests[mesh_engine_dest_dlq(&shop)][0]; }
+static struct world_topic *dlq(struct world *w)
+{
+    return &w->dests[mesh_engine_dest_dlq(&shop)][0];
+}
 
 static void put(struct world *w, uint32_t input, const char *id, const char *store, int64_t amount, int64_t at)
 {
@@ -38,8 +41,8 @@ static void send_back(struct world *w, const struct world_message *letter, const
     }
     headers[4] = (struct mesh_header){MESH_STR(MESH_FLOW_RETRY_PREFIX "attempt"), mesh_str_of(attempt)};
     headers[5] = (struct mesh_header){MESH_STR("trace"), MESH_STR("abc")};
-    world_put_raw(w, SHOP_N_INPUTS, 0, (struct mesh_str){letter->key, letter->key_n}, (struct mesh_str){letter->value, letter->value_n},
-                  letter->time_us, headers, 6);
+    world_put_raw(w, SHOP_N_INPUTS, 0, (struct mesh_str){letter->key, letter->key_n},
+                  (struct mesh_str){letter->value, letter->value_n}, letter->time_us, headers, 6);
 }
 
 static void close_time(struct world *w, int64_t at)
@@ -155,7 +158,8 @@ CASE(a_letter_behind_the_end_of_everything_goes_all_the_way)
     REQUIRE(dlq(&w)->messages.n + w.dests[mesh_engine_dest_dlq(&shop)][1].messages.n == 1);
     CHECK_EQ_I64((int64_t)world_metric(&w, "mesh_order_buffer_records", NULL, NULL), 0);
 
-    struct world_message letter = dlq(&w)->messages.n == 1 ? dlq(&w)->messages.v[0] : w.dests[mesh_engine_dest_dlq(&shop)][1].messages.v[0];
+    struct world_message letter =
+        dlq(&w)->messages.n == 1 ? dlq(&w)->messages.v[0] : w.dests[mesh_engine_dest_dlq(&shop)][1].messages.v[0];
     put(&w, SHOP_RATES, "r", "new", 1, AT(-100));
     advance(&w, 10);
     send_back(&w, &letter, "1");

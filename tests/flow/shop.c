@@ -3,7 +3,10 @@
 
 #include <stddef.h>
 
-#define SITE(text) {"tests/flow/shop.yaml", __LINE__, text}
+#define SITE(text)                                                                                                                 \
+    {                                                                                                                              \
+        "tests/flow/shop.yaml", __LINE__, text                                                                                     \
+    }
 
 static const struct mesh_site joined = SITE("streams.sold.steps[1] join");
 
@@ -28,7 +31,10 @@ void shop_write(struct mesh_out *out, const struct shop_record *r)
     mesh_out_long(out, r->at);
 }
 
-static int64_t event_time(const void *record) { return ((const struct shop_record *)record)->at; }
+static int64_t event_time(const void *record)
+{
+    return ((const struct shop_record *)record)->at;
+}
 
 static struct mesh_str key_card(const void *record, char *scratch)
 {
@@ -135,7 +141,8 @@ static void totals_finish(const void *row, void *out)
     o->order = r->order;
 }
 
-static void send_alert(struct mesh_task *task, struct mesh_str what, struct mesh_str key, int64_t amount, const struct mesh_event *event)
+static void send_alert(struct mesh_task *task, struct mesh_str what, struct mesh_str key, int64_t amount,
+                       const struct mesh_event *event)
 {
     struct mesh_out *value = mesh_value(task);
     mesh_out_bytes(value, what);
@@ -440,7 +447,10 @@ static const struct mesh_input inputs[SHOP_N_INPUTS] = {
                        .decode = decode,
                        .event_time = event_time,
                        .process = process_by_store},
-    [SHOP_PARTIALS] = {.name = "partials", .topic = "mesh.shop.partials", .kind = MESH_INPUT_PARTIALS, .site = SITE("views.minute")},
+    [SHOP_PARTIALS] = {.name = "partials",
+                       .topic = "mesh.shop.partials",
+                       .kind = MESH_INPUT_PARTIALS,
+                       .site = SITE("views.minute")},
     [SHOP_VISITS] = {.name = "visits",
                      .topic = "visits",
                      .kind = MESH_INPUT_STREAM,
@@ -473,7 +483,8 @@ static const struct mesh_input inputs[SHOP_N_INPUTS] = {
 
 static const struct mesh_state states[SHOP_N_STATES] = {
     [SHOP_SEEN] = {.name = "seen", .kind = MESH_STATE_DEDUPE, .site = SITE("sold.dedupe"), .within_us = 600 * SHOP_SECOND},
-    [SHOP_RATE] = {.name = "rates", .kind = MESH_STATE_VERSIONS, .fields = rate_fields, .n_fields = 1, .row_size = sizeof(struct rate_row)},
+    [SHOP_RATE] =
+        {.name = "rates", .kind = MESH_STATE_VERSIONS, .fields = rate_fields, .n_fields = 1, .row_size = sizeof(struct rate_row)},
     [SHOP_SPENT] = {.name = "spent", .kind = MESH_STATE_RING, .keep_us = 62 * SHOP_SECOND, .cells = spent_cells, .n_cells = 1},
     [SHOP_PROBE] = {.name = "probe",
                     .kind = MESH_STATE_PATTERN,
@@ -517,7 +528,8 @@ static const struct mesh_state states[SHOP_N_STATES] = {
                      .keep_us = 1200 * SHOP_SECOND,
                      .view = &views[SHOP_VIEW_MINUTE]},
     [SHOP_HIGH] = {.name = "high", .kind = MESH_STATE_LATCH},
-    [SHOP_SIGN] = {.name = "signs", .kind = MESH_STATE_TABLE, .fields = rate_fields, .n_fields = 1, .row_size = sizeof(struct rate_row)},
+    [SHOP_SIGN] =
+        {.name = "signs", .kind = MESH_STATE_TABLE, .fields = rate_fields, .n_fields = 1, .row_size = sizeof(struct rate_row)},
     [SHOP_VISITED] = {.name = "visited",
                       .kind = MESH_STATE_VIEW,
                       .site = SITE("views.visited"),
@@ -550,16 +562,10 @@ static const struct mesh_port ports[SHOP_N_PORTS] = {
 
 static const uint32_t from_main[] = {0};
 static const struct mesh_internal internals[SHOP_N_INTERNALS] = {
-    [SHOP_INTERNAL_BY_STORE] = {.name = "by_store",
-                                .topic = "mesh.shop.by_store",
-                                .input = SHOP_BY_STORE,
-                                .from_topologies = from_main,
-                                .n_from = 1},
-    [SHOP_INTERNAL_PARTIALS] = {.name = "partials",
-                                .topic = "mesh.shop.partials",
-                                .input = SHOP_PARTIALS,
-                                .from_topologies = from_main,
-                                .n_from = 1},
+    [SHOP_INTERNAL_BY_STORE] =
+        {.name = "by_store", .topic = "mesh.shop.by_store", .input = SHOP_BY_STORE, .from_topologies = from_main, .n_from = 1},
+    [SHOP_INTERNAL_PARTIALS] =
+        {.name = "partials", .topic = "mesh.shop.partials", .input = SHOP_PARTIALS, .from_topologies = from_main, .n_from = 1},
 };
 
 static const uint32_t main_inputs[] = {SHOP_SALES, SHOP_COUNTS, SHOP_RATES};

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH 256
+#define BATCH    256
 #define START_US (1700000000 * SHOP_SECOND)
 
 struct row {
@@ -50,7 +50,10 @@ static void decode(struct mesh_in *in, uint32_t version, void *record)
     r->at = mesh_in_micros(in);
 }
 
-static int64_t event_time(const void *record) { return ((const struct record *)record)->at; }
+static int64_t event_time(const void *record)
+{
+    return ((const struct record *)record)->at;
+}
 
 static const struct mesh_view view = {.name = "v",
                                       .out = outs,
@@ -69,7 +72,13 @@ static const struct mesh_view view = {.name = "v",
 static const enum mesh_type cells[] = {MESH_LONG};
 static const struct mesh_state states[] = {
     {.name = "seen", .kind = MESH_STATE_DEDUPE, .within_us = 3600 * SHOP_SECOND},
-    {.name = "v", .kind = MESH_STATE_VIEW, .fields = fields, .n_fields = 2, .row_size = sizeof(struct row), .keep_us = 600 * SHOP_SECOND, .view = &view},
+    {.name = "v",
+     .kind = MESH_STATE_VIEW,
+     .fields = fields,
+     .n_fields = 2,
+     .row_size = sizeof(struct row),
+     .keep_us = 600 * SHOP_SECOND,
+     .view = &view},
     {.name = "ring", .kind = MESH_STATE_RING, .keep_us = 60 * SHOP_SECOND, .cells = cells, .n_cells = 1},
 };
 
@@ -108,9 +117,12 @@ static void process(struct mesh_task *task, const struct mesh_event *event, cons
 }
 
 static const struct mesh_contract contract = {.name = "c", .local_id = 7};
-#define INPUT(text)                                                                                                                        \
-    {.name = text, .topic = text, .kind = MESH_INPUT_STREAM, .contracts = &contract, .n_contracts = 1, .record_size = sizeof(struct record), \
-     .decode = decode, .event_time = event_time, .process = process, .delay_us = SHOP_SECOND}
+#define INPUT(text)                                                                                                                \
+    {                                                                                                                              \
+        .name = text, .topic = text, .kind = MESH_INPUT_STREAM, .contracts = &contract, .n_contracts = 1,                          \
+        .record_size = sizeof(struct record), .decode = decode, .event_time = event_time, .process = process,                      \
+        .delay_us = SHOP_SECOND                                                                                                    \
+    }
 static const struct mesh_input inputs[] = {INPUT("a"), INPUT("b")};
 static const struct mesh_port ports[] = {{.name = "p", .kind = MESH_PORT_KAFKA, .topic = "p", .emit = MESH_EMIT_EVENT}};
 static const uint32_t both[] = {0, 1};
@@ -119,15 +131,34 @@ static const uint32_t all[] = {0, 1, 2};
 static void measure(const char *name, int flags, uint32_t n_inputs, size_t n, uint64_t keys, int64_t jitter_us)
 {
     what = flags;
-    const struct mesh_topology topology = {.name = "t", .inputs = both, .n_inputs = n_inputs, .states = all, .n_states = 3, .ordered = true};
-    const struct mesh_product product = {.abi = MESH_ABI, .domain = "d", .name = "p", .state_hash = "x", .inputs = inputs, .n_inputs = n_inputs,
-                                         .states = states, .n_states = 3, .views = &view, .n_views = 1, .ports = ports, .n_ports = 1,
-                                         .topologies = &topology, .n_topologies = 1, .dlq_topic = "dlq", .late_topic = "late"};
+    const struct mesh_topology topology = {
+        .name = "t", .inputs = both, .n_inputs = n_inputs, .states = all, .n_states = 3, .ordered = true};
+    const struct mesh_product product = {.abi = MESH_ABI,
+                                         .domain = "d",
+                                         .name = "p",
+                                         .state_hash = "x",
+                                         .inputs = inputs,
+                                         .n_inputs = n_inputs,
+                                         .states = states,
+                                         .n_states = 3,
+                                         .views = &view,
+                                         .n_views = 1,
+                                         .ports = ports,
+                                         .n_ports = 1,
+                                         .topologies = &topology,
+                                         .n_topologies = 1,
+                                         .dlq_topic = "dlq",
+                                         .late_topic = "late"};
     static const uint32_t ids[] = {7};
     static const uint32_t *const wires[] = {ids, ids};
     static const int32_t ones[] = {1, 1, 1, 1, 1};
-    struct mesh_engine_conf conf = {.product = &product, .input_partitions = ones, .port_partitions = ones, .wire_ids = wires, .port_ids = ids,
-                                    .generation = 1, .commit_interval_us = 200000};
+    struct mesh_engine_conf conf = {.product = &product,
+                                    .input_partitions = ones,
+                                    .port_partitions = ones,
+                                    .wire_ids = wires,
+                                    .port_ids = ids,
+                                    .generation = 1,
+                                    .commit_interval_us = 200000};
     struct mesh_engine *engine = NULL;
     struct mesh_err err;
     if (mesh_engine_new(&conf, &engine, &err) < 0)
@@ -144,7 +175,8 @@ static void measure(const char *name, int flags, uint32_t n_inputs, size_t n, ui
         mesh_out_long(&bytes, (int64_t)(i * 7919));
         mesh_out_long(&bytes, (int64_t)mesh_rng_below(&rng, keys));
         mesh_out_long(&bytes, (int64_t)mesh_rng_below(&rng, 10000));
-        mesh_out_long(&bytes, START_US + (int64_t)i * 10 - (jitter_us > 0 ? (int64_t)mesh_rng_below(&rng, (uint64_t)jitter_us) : 0));
+        mesh_out_long(&bytes,
+                      START_US + (int64_t)i * 10 - (jitter_us > 0 ? (int64_t)mesh_rng_below(&rng, (uint64_t)jitter_us) : 0));
     }
     starts[n] = bytes.n;
     struct mesh_record records[BATCH];
@@ -155,10 +187,11 @@ static void measure(const char *name, int flags, uint32_t n_inputs, size_t n, ui
         uint32_t input = (uint32_t)(i / BATCH) % n_inputs;
         size_t have = n - i < BATCH ? n - i : BATCH;
         for (size_t k = 0; k < have; k++)
-            records[k] = (struct mesh_record){.offset = (int64_t)(i + k),
-                                              .kafka_time_us = START_US,
-                                              .key = {"k", 1},
-                                              .value = {(const char *)bytes.p + starts[i + k], (uint32_t)(starts[i + k + 1] - starts[i + k])}};
+            records[k] = (struct mesh_record){
+                .offset = (int64_t)(i + k),
+                .kafka_time_us = START_US,
+                .key = {"k", 1},
+                .value = {(const char *)bytes.p + starts[i + k], (uint32_t)(starts[i + k + 1] - starts[i + k])}};
         int64_t at = mesh_clock_cpu_us();
         if (mesh_engine_feed(engine, input, 0, records, have, (int64_t)i, &err) < 0)
             abort();
@@ -185,14 +218,23 @@ int main(int argc, char **argv)
 {
     int m = 0;
     size_t n = argc > 1 ? (size_t)atol(argv[1]) : 2000000;
-    if (argc < 3 || strchr(argv[2], 97 + m++)) measure("decode only", NOTHING, 1, n, 10000, 0);
-    if (argc < 3 || strchr(argv[2], 97 + m++)) measure("fold", FOLD, 1, n, 10000, 0);
-    if (argc < 3 || strchr(argv[2], 97 + m++)) measure("dedupe + fold", DEDUPE | FOLD, 1, n, 10000, 0);
-    if (argc < 3 || strchr(argv[2], 97 + m++)) measure("order buffer, sorted", NOTHING, 2, n, 10000, 0);
-    if (argc < 3 || strchr(argv[2], 97 + m++)) measure("order buffer, shuffled within 1 s", NOTHING, 2, n, 10000, SHOP_SECOND);
-    if (argc < 3 || strchr(argv[2], 97 + m++)) measure("order buffer + dedupe + fold", DEDUPE | FOLD, 2, n, 10000, 1000);
-    if (argc < 3 || strchr(argv[2], 97 + m++)) measure("order buffer + dedupe + fold, 1 M keys", DEDUPE | FOLD, 2, n, 1000000, 1000);
-    if (argc < 3 || strchr(argv[2], 97 + m++)) measure("ring: add and sum", RING, 1, n, 10000, 0);
-    if (argc < 3 || strchr(argv[2], 97 + m++)) measure("send", SEND, 1, n, 10000, 0);
+    if (argc < 3 || strchr(argv[2], 97 + m++))
+        measure("decode only", NOTHING, 1, n, 10000, 0);
+    if (argc < 3 || strchr(argv[2], 97 + m++))
+        measure("fold", FOLD, 1, n, 10000, 0);
+    if (argc < 3 || strchr(argv[2], 97 + m++))
+        measure("dedupe + fold", DEDUPE | FOLD, 1, n, 10000, 0);
+    if (argc < 3 || strchr(argv[2], 97 + m++))
+        measure("order buffer, sorted", NOTHING, 2, n, 10000, 0);
+    if (argc < 3 || strchr(argv[2], 97 + m++))
+        measure("order buffer, shuffled within 1 s", NOTHING, 2, n, 10000, SHOP_SECOND);
+    if (argc < 3 || strchr(argv[2], 97 + m++))
+        measure("order buffer + dedupe + fold", DEDUPE | FOLD, 2, n, 10000, 1000);
+    if (argc < 3 || strchr(argv[2], 97 + m++))
+        measure("order buffer + dedupe + fold, 1 M keys", DEDUPE | FOLD, 2, n, 1000000, 1000);
+    if (argc < 3 || strchr(argv[2], 97 + m++))
+        measure("ring: add and sum", RING, 1, n, 10000, 0);
+    if (argc < 3 || strchr(argv[2], 97 + m++))
+        measure("send", SEND, 1, n, 10000, 0);
     return 0;
 }

@@ -11,21 +11,21 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define SECOND INT64_C(1000000)
-#define DELAY_US (5 * SECOND)
+#define SECOND    INT64_C(1000000)
+#define DELAY_US  (5 * SECOND)
 #define WITHIN_US (20 * SECOND)
-#define KEEP_US (60 * SECOND)
-#define N 3000
-#define KEYS 5
+#define KEEP_US   (60 * SECOND)
+#define N         3000
+#define KEYS      5
 
 struct event {
     int64_t key, value, at;
-    bool first;               /* what the step said */
+    bool first; /* what the step said */
     int64_t n;
     mesh_dec sum;
     double real, low, high;
     bool any;
-    int64_t completed;        /* value that the completed run began with; 0: none */
+    int64_t completed; /* value that the completed run began with; 0: none */
     int64_t version;
     int64_t windows;
 };
@@ -50,7 +50,8 @@ struct hop_out {
     int64_t revision, n;
 };
 
-static const struct mesh_field captured_fields[] = {{.name = "first", .type = MESH_LONG, .offset = offsetof(struct captured, first)}};
+static const struct mesh_field captured_fields[] = {
+    {.name = "first", .type = MESH_LONG, .offset = offsetof(struct captured, first)}};
 static const struct mesh_field version_fields[] = {{.name = "value", .type = MESH_LONG, .offset = offsetof(struct version, value)}};
 static const struct mesh_field hop_fields[] = {{.name = "n", .type = MESH_LONG, .offset = offsetof(struct hop_row, n)}};
 static const struct mesh_field hop_outs[] = {{.name = "key", .type = MESH_LONG, .offset = offsetof(struct hop_out, key)},
@@ -66,7 +67,10 @@ static void capture(struct mesh_task *task, void *run, uint32_t step, const void
         to->first = ((const struct event *)record)->value;
 }
 
-static void finish(const void *row, void *out) { ((struct hop_out *)out)->n = ((const struct hop_row *)row)->n; }
+static void finish(const void *row, void *out)
+{
+    ((struct hop_out *)out)->n = ((const struct hop_row *)row)->n;
+}
 
 static const struct mesh_view view = {.name = "hops",
                                       .state = HOPS,
@@ -86,10 +90,26 @@ static const struct mesh_view view = {.name = "hops",
 static const struct mesh_state states[N_STATES] = {
     [SEEN] = {.name = "seen", .kind = MESH_STATE_DEDUPE, .within_us = WITHIN_US},
     [RING] = {.name = "ring", .kind = MESH_STATE_RING, .keep_us = KEEP_US, .cells = cells, .n_cells = 2},
-    [RUNS] = {.name = "runs", .kind = MESH_STATE_PATTERN, .within_us = WITHIN_US, .times = times, .n_steps = 2, .capture = capture,
-              .fields = captured_fields, .n_fields = 1, .row_size = sizeof(struct captured)},
-    [VERSIONS] = {.name = "versions", .kind = MESH_STATE_VERSIONS, .fields = version_fields, .n_fields = 1, .row_size = sizeof(struct version)},
-    [HOPS] = {.name = "hops", .kind = MESH_STATE_VIEW, .fields = hop_fields, .n_fields = 1, .row_size = sizeof(struct hop_row), .view = &view},
+    [RUNS] = {.name = "runs",
+              .kind = MESH_STATE_PATTERN,
+              .within_us = WITHIN_US,
+              .times = times,
+              .n_steps = 2,
+              .capture = capture,
+              .fields = captured_fields,
+              .n_fields = 1,
+              .row_size = sizeof(struct captured)},
+    [VERSIONS] = {.name = "versions",
+                  .kind = MESH_STATE_VERSIONS,
+                  .fields = version_fields,
+                  .n_fields = 1,
+                  .row_size = sizeof(struct version)},
+    [HOPS] = {.name = "hops",
+              .kind = MESH_STATE_VIEW,
+              .fields = hop_fields,
+              .n_fields = 1,
+              .row_size = sizeof(struct hop_row),
+              .view = &view},
 };
 
 static uint64_t hits_of(const struct event *e)
@@ -144,26 +164,53 @@ static void decode(struct mesh_in *in, uint32_t version, void *record)
     e->at = mesh_in_micros(in);
 }
 
-static int64_t event_time(const void *record) { return ((const struct event *)record)->at; }
+static int64_t event_time(const void *record)
+{
+    return ((const struct event *)record)->at;
+}
 
 static const struct mesh_contract contract = {.name = "c", .local_id = 1};
-static const struct mesh_input input = {.name = "in", .topic = "in", .kind = MESH_INPUT_STREAM, .contracts = &contract, .n_contracts = 1,
-                                        .record_size = sizeof(struct event), .decode = decode, .event_time = event_time,
-                                        .process = process, .delay_us = DELAY_US};
+static const struct mesh_input input = {.name = "in",
+                                        .topic = "in",
+                                        .kind = MESH_INPUT_STREAM,
+                                        .contracts = &contract,
+                                        .n_contracts = 1,
+                                        .record_size = sizeof(struct event),
+                                        .decode = decode,
+                                        .event_time = event_time,
+                                        .process = process,
+                                        .delay_us = DELAY_US};
 static const uint32_t zero[] = {0};
 static const uint32_t all_states[] = {0, 1, 2, 3, 4};
-static const struct mesh_topology topology = {.name = "t", .inputs = zero, .n_inputs = 1, .states = all_states, .n_states = N_STATES, .ordered = true};
-static const struct mesh_product product = {.abi = MESH_ABI, .domain = "d", .name = "p", .state_hash = "x", .inputs = &input, .n_inputs = 1,
-                                            .states = states, .n_states = N_STATES, .views = &view, .n_views = 1,
-                                            .topologies = &topology, .n_topologies = 1, .dlq_topic = "dlq", .late_topic = "late"};
+static const struct mesh_topology topology = {
+    .name = "t", .inputs = zero, .n_inputs = 1, .states = all_states, .n_states = N_STATES, .ordered = true};
+static const struct mesh_product product = {.abi = MESH_ABI,
+                                            .domain = "d",
+                                            .name = "p",
+                                            .state_hash = "x",
+                                            .inputs = &input,
+                                            .n_inputs = 1,
+                                            .states = states,
+                                            .n_states = N_STATES,
+                                            .views = &view,
+                                            .n_views = 1,
+                                            .topologies = &topology,
+                                            .n_topologies = 1,
+                                            .dlq_topic = "dlq",
+                                            .late_topic = "late"};
 
 static struct mesh_engine *start(void)
 {
     static const int32_t ones[] = {1, 1, 1};
     static const uint32_t ids[] = {1};
     static const uint32_t *const wires[] = {ids};
-    struct mesh_engine_conf conf = {.product = &product, .input_partitions = ones, .port_partitions = ones, .wire_ids = wires, .port_ids = ids,
-                                    .generation = 1, .commit_interval_us = 1};
+    struct mesh_engine_conf conf = {.product = &product,
+                                    .input_partitions = ones,
+                                    .port_partitions = ones,
+                                    .wire_ids = wires,
+                                    .port_ids = ids,
+                                    .generation = 1,
+                                    .commit_interval_us = 1};
     struct mesh_engine *engine = NULL;
     struct mesh_err err = {0};
     mesh_assert(mesh_engine_new(&conf, &engine, &err) == 0);
@@ -352,12 +399,19 @@ static void with_restarts(int restart)
     }
 }
 
-CASE(steps_do_what_they_are_defined_as) { with_restarts(0); }
-CASE(steps_do_the_same_over_restarts) { with_restarts(60); }
+CASE(steps_do_what_they_are_defined_as)
+{
+    with_restarts(0);
+}
+CASE(steps_do_the_same_over_restarts)
+{
+    with_restarts(60);
+}
 
 CASE(keys_sort_as_their_values)
 {
-    static const struct mesh_str texts[] = {{"", 0}, {"\0", 1}, {"\0\0", 2}, {"\0a", 2}, {"a", 1}, {"a\0", 2}, {"a\0b", 3}, {"aa", 2}, {"\xff", 1}};
+    static const struct mesh_str texts[] = {{"", 0},    {"\0", 1},   {"\0\0", 2}, {"\0a", 2}, {"a", 1},
+                                            {"a\0", 2}, {"a\0b", 3}, {"aa", 2},   {"\xff", 1}};
     static const int64_t numbers[] = {INT64_MIN, -5, -1, 0, 1, 255, 256, INT64_MAX};
     enum { T = 9, M = 8 };
     struct mesh_key keys[T * M];

@@ -31,7 +31,10 @@ static void advance(struct world *w, int64_t seconds)
     }
 }
 
-static uint64_t letters(struct world *w) { return w->dests[mesh_engine_dest_dlq(&shop)][0].messages.n; }
+static uint64_t letters(struct world *w)
+{
+    return w->dests[mesh_engine_dest_dlq(&shop)][0].messages.n;
+}
 
 CASE(a_record_waits_for_the_first_row_of_an_empty_table)
 {

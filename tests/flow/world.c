@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FRAME_HEAD 12
+#define FRAME_HEAD  12
 #define INTERVAL_US 200000
 
 static const uint32_t wire[] = {7, 9};
@@ -143,8 +143,8 @@ static void append(struct world_topic *topic, struct mesh_str key, struct mesh_s
     }
 }
 
-int64_t world_put_raw(struct world *w, uint32_t input, int32_t partition, struct mesh_str key, struct mesh_str value, int64_t time_us,
-                      const struct mesh_header *headers, uint32_t n_headers)
+int64_t world_put_raw(struct world *w, uint32_t input, int32_t partition, struct mesh_str key, struct mesh_str value,
+                      int64_t time_us, const struct mesh_header *headers, uint32_t n_headers)
 {
     struct world_topic *topic = &w->inputs[input][partition];
     append(topic, key, value, time_us, headers, n_headers);
@@ -258,12 +258,12 @@ static void put_doc(struct world *w, const struct mesh_document *d)
         mesh_buf_puts(&text, "removed");
     } else if (d->port == SHOP_TOTALS_DOCS) {
         const struct shop_totals_out *o = d->out;
-        mesh_buf_printf(&text, "%.*s n=%lld sum=%lld order=%lld rev=%lld", (int)o->store.n, o->store.p, (long long)o->n, (long long)o->sum,
-                        (long long)o->order, (long long)o->revision);
+        mesh_buf_printf(&text, "%.*s n=%lld sum=%lld order=%lld rev=%lld", (int)o->store.n, o->store.p, (long long)o->n,
+                        (long long)o->sum, (long long)o->order, (long long)o->revision);
     } else if (d->port == SHOP_CARDS_DOCS) {
         const struct shop_cards_out *o = d->out;
-        mesh_buf_printf(&text, "%.*s n=%lld order=%lld last=%.*s rev=%lld", (int)o->card.n, o->card.p, (long long)o->n, (long long)o->order,
-                        (int)o->last_id.n, o->last_id.p == NULL ? "" : o->last_id.p, (long long)o->revision);
+        mesh_buf_printf(&text, "%.*s n=%lld order=%lld last=%.*s rev=%lld", (int)o->card.n, o->card.p, (long long)o->n,
+                        (long long)o->order, (int)o->last_id.n, o->last_id.p == NULL ? "" : o->last_id.p, (long long)o->revision);
     } else {
         const struct shop_minute_out *o = d->out;
         mesh_buf_printf(&text, "%.*s@%lld n=%lld sum=%lld max=%lld rev=%lld %s", (int)o->store.n, o->store.p,
@@ -370,9 +370,9 @@ static void show_row(uint32_t view, const void *row, struct mesh_buf *out)
                         (long long)o->sum, (long long)o->order, (long long)o->revision);
     } else {
         const struct shop_minute_out *o = row;
-        mesh_buf_printf(out, "%s %lld %.*s n=%lld sum=%lld max=%lld rev=%lld %s\n", view == SHOP_VIEW_MINUTE ? "minute" : "visited", (long long)(o->window_start / SHOP_SECOND),
-                        (int)o->store.n, o->store.p, (long long)o->n, (long long)o->sum, (long long)o->largest, (long long)o->revision,
-                        o->final ? "final" : "open");
+        mesh_buf_printf(out, "%s %lld %.*s n=%lld sum=%lld max=%lld rev=%lld %s\n", view == SHOP_VIEW_MINUTE ? "minute" : "visited",
+                        (long long)(o->window_start / SHOP_SECOND), (int)o->store.n, o->store.p, (long long)o->n, (long long)o->sum,
+                        (long long)o->largest, (long long)o->revision, o->final ? "final" : "open");
     }
 }
 
@@ -436,7 +436,8 @@ static void show_port(struct world *w, uint32_t dest, bool newest_only, struct m
             w->gaps += origin.sequence != *last + 1;
             *last = origin.sequence;
             struct mesh_buf line = MESH_BUF_NULL;
-            mesh_buf_printf(&line, "%s p%d %s ", dest < w->product->n_ports ? w->product->ports[dest].name : "aside", (int)p, m->key);
+            mesh_buf_printf(&line, "%s p%d %s ", dest < w->product->n_ports ? w->product->ports[dest].name : "aside", (int)p,
+                            m->key);
             size_t key_n = line.n;
             if (!newest_only && dest == SHOP_ALERTS)
                 mesh_buf_printf(&line, "#%llu ", (unsigned long long)origin.sequence);
@@ -502,6 +503,7 @@ bool world_shows(struct world *w, uint32_t view, const char *text)
 
 double world_metric(struct world *w, const char *name, const char *label, const char *value)
 {
-    struct mesh_metric *m = label == NULL ? mesh_metric_find(w->metrics, name, NULL) : mesh_metric_find(w->metrics, name, label, value, NULL);
+    struct mesh_metric *m =
+        label == NULL ? mesh_metric_find(w->metrics, name, NULL) : mesh_metric_find(w->metrics, name, label, value, NULL);
     return m == NULL ? 0 : mesh_metric_value(m);
 }

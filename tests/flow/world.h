@@ -13,7 +13,7 @@
 #include "base/vec.h"
 
 #define WORLD_PARTITIONS_MAX 8
-#define WORLD_DESTS_MAX 16
+#define WORLD_DESTS_MAX      16
 
 struct world_message {
     int64_t offset, time_us;
@@ -38,14 +38,15 @@ struct world_doc {
 struct world {
     const struct mesh_product *product;
     int32_t partitions;
-    struct world_topic inputs[SHOP_N_INPUTS + 1][WORLD_PARTITIONS_MAX]; /* the last: letters that come back, if the product takes them */
+    struct world_topic inputs[SHOP_N_INPUTS + 1]
+                             [WORLD_PARTITIONS_MAX]; /* the last: letters that come back, if the product takes them */
     struct world_topic dests[WORLD_DESTS_MAX][WORLD_PARTITIONS_MAX];
     struct mesh_engine *engine;
     struct mesh_metrics *metrics;
-    struct mesh_buf log;         /* frames, concatenated */
-    size_t durable;              /* bytes of it */
-    size_t cut;                  /* where the running round began */
-    MESH_VEC(uint64_t) unacked;  /* tickets */
+    struct mesh_buf log;        /* frames, concatenated */
+    size_t durable;             /* bytes of it */
+    size_t cut;                 /* where the running round began */
+    MESH_VEC(uint64_t) unacked; /* tickets */
     MESH_VEC(struct world_doc) docs;
     struct mesh_rng rng;
     int64_t now_us;
@@ -56,7 +57,7 @@ struct world {
     void *between_context;
     uint64_t round_log_bytes, round_sweep_bytes;
     uint32_t rounds, crashes, commits;
-    uint32_t gaps;               /* in sequences, as receivers see them */
+    uint32_t gaps; /* in sequences, as receivers see them */
 };
 
 void world_init(struct world *w, int32_t partitions, uint64_t seed);
@@ -68,14 +69,14 @@ void world_crash(struct world *w);
 
 /* Append to an input topic; returns its offset. */
 int64_t world_put(struct world *w, uint32_t input, int32_t partition, const struct shop_record *record);
-int64_t world_put_raw(struct world *w, uint32_t input, int32_t partition, struct mesh_str key, struct mesh_str value, int64_t time_us,
-                      const struct mesh_header *headers, uint32_t n_headers);
+int64_t world_put_raw(struct world *w, uint32_t input, int32_t partition, struct mesh_str key, struct mesh_str value,
+                      int64_t time_us, const struct mesh_header *headers, uint32_t n_headers);
 /* A plain value: frame and datum. */
 void world_value(struct mesh_buf *out, const struct shop_record *record);
 
 /* One step each. feed: up to n records of a partition, if it wants any; true when something was read. */
 bool world_feed(struct world *w, uint32_t input, int32_t partition, size_t n);
-bool world_commit(struct world *w);     /* append; not yet durable */
+bool world_commit(struct world *w); /* append; not yet durable */
 void world_durable(struct world *w);
 bool world_send(struct world *w, size_t n);
 void world_ack(struct world *w, size_t n); /* some, in random order */

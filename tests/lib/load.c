@@ -126,9 +126,10 @@ static void send_line(struct load *l, char *cells[COLUMNS_MAX])
     const char *key = cells[l->key_column];
     int32_t partition = mesh_hash_partition(key, strlen(key), l->partitions);
     for (;;) {
-        rd_kafka_resp_err_t r = rd_kafka_producev(l->rk, RD_KAFKA_V_RKT(l->rkt), RD_KAFKA_V_PARTITION(partition),
-                                                  RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_VALUE(value.p, value.n),
-                                                  RD_KAFKA_V_TIMESTAMP(time_us / 1000), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+        rd_kafka_resp_err_t r =
+            rd_kafka_producev(l->rk, RD_KAFKA_V_RKT(l->rkt), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_KEY(key, strlen(key)),
+                              RD_KAFKA_V_VALUE(value.p, value.n), RD_KAFKA_V_TIMESTAMP(time_us / 1000),
+                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
         if (r == RD_KAFKA_RESP_ERR_NO_ERROR)
             break;
         if (r != RD_KAFKA_RESP_ERR__QUEUE_FULL)

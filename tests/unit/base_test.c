@@ -190,8 +190,7 @@ CASE(hmac_of_a_key_that_stays)
 CASE(an_error_tells_its_story)
 {
     struct mesh_err err = {0};
-    CHECK_EQ_I64(
-        mesh_err_set(&err, MESH_ERR_RETRY, "broker.unreachable", "no answer from %s", "b1"), -1);
+    CHECK_EQ_I64(mesh_err_set(&err, MESH_ERR_RETRY, "broker.unreachable", "no answer from %s", "b1"), -1);
     CHECK_EQ_I64(err.class, MESH_ERR_RETRY);
     CHECK_STR(err.code, "broker.unreachable");
     CHECK_STR(err.text, "no answer from b1");

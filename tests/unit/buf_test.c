@@ -113,8 +113,7 @@ CASE(zigzag)
 CASE(decimals_of_128_bits)
 {
     mesh_dec max = (mesh_dec)(((__extension__(unsigned __int128) 1) << 127) - 1);
-    const mesh_dec cases[] = {0,   1,       -1, (mesh_dec)INT64_MIN, (mesh_dec)UINT64_MAX + 1,
-                              max, -max - 1};
+    const mesh_dec cases[] = {0, 1, -1, (mesh_dec)INT64_MIN, (mesh_dec)UINT64_MAX + 1, max, -max - 1};
     for (size_t i = 0; i < MESH_LEN(cases); i++) {
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf b = MESH_BUF_NULL;
         mesh_buf_dec(&b, cases[i]);

@@ -44,8 +44,7 @@ static const char *quoted(const char *text, uint32_t begin, uint32_t end, const 
 {
     struct mesh_diags diags = fresh();
     const struct mesh_source *source = source_of("f", text);
-    struct mesh_diag *diag =
-        mesh_diag_add(&diags, MESH_ERROR, "E", (struct mesh_srcref){source, begin, end}, "bad");
+    struct mesh_diag *diag = mesh_diag_add(&diags, MESH_ERROR, "E", (struct mesh_srcref){source, begin, end}, "bad");
     if (hint != NULL)
         mesh_diag_hint(&diags, diag, "%s", hint);
     print(&diags, MESH_DIAG_TEXT, false);
@@ -74,11 +73,10 @@ static struct mesh_diags example(void)
 {
     struct mesh_diags diags = fresh();
     const struct mesh_source *source = source_of("domains/orders/product.yaml", product);
-    struct mesh_diag *diag = mesh_diag_add(&diags, MESH_ERROR, "MG012", at(source, "ordres", 0),
-                                           "input '%s' is not declared", "ordres");
+    struct mesh_diag *diag =
+        mesh_diag_add(&diags, MESH_ERROR, "MG012", at(source, "ordres", 0), "input '%s' is not declared", "ordres");
     mesh_diag_hint(&diags, diag, "did you mean '%s'?", "orders");
-    mesh_diag_why(&diags, diag,
-                  "a stream reads an input port, another stream or the changes of a view");
+    mesh_diag_why(&diags, diag, "a stream reads an input port, another stream or the changes of a view");
     mesh_diag_fix(&diags, diag, "write 'from: orders'");
     mesh_diag_note(&diags, diag, at(source, "orders", 1), "'orders' is declared here");
     return diags;
@@ -109,8 +107,7 @@ CASE(positions)
     static const struct {
         uint32_t offset;
         int line, column;
-    } cases[] = {{0, 1, 1},  {1, 1, 2},  {2, 2, 1},  {6, 2, 4},  {8, 2, 5},
-                 {11, 3, 1}, {15, 3, 2}, {17, 4, 1}, {999, 4, 1}};
+    } cases[] = {{0, 1, 1}, {1, 1, 2}, {2, 2, 1}, {6, 2, 4}, {8, 2, 5}, {11, 3, 1}, {15, 3, 2}, {17, 4, 1}, {999, 4, 1}};
     for (size_t i = 0; i < MESH_LEN(cases); i++) {
         mesh_source_position(s, cases[i].offset, &line, &column);
         CHECK_EQ_I64(line, cases[i].line);
@@ -140,10 +137,9 @@ CASE(carets_align_under_utf8)
                                                                "    1 | gr\xc3\xbcn: x\xcc\x81y\n"
                                                                "      |       ^\n");
     /* wide characters take two cells */
-    CHECK_STR(quoted("\xe6\x97\xa5\xe6\x9c\xac x", 3, 6, NULL),
-              "f:1:2: error[E]: bad\n"
-              "    1 | \xe6\x97\xa5\xe6\x9c\xac x\n"
-              "      |   ^^\n");
+    CHECK_STR(quoted("\xe6\x97\xa5\xe6\x9c\xac x", 3, 6, NULL), "f:1:2: error[E]: bad\n"
+                                                                "    1 | \xe6\x97\xa5\xe6\x9c\xac x\n"
+                                                                "      |   ^^\n");
 }
 
 CASE(what_would_disguise_is_replaced)
@@ -233,8 +229,7 @@ CASE(in_order_of_file_place_code_and_stable)
     mesh_diag_add(&diags, MESH_ERROR, "E0", (struct mesh_srcref){0}, "whole B");
     mesh_diag_add(&diags, MESH_ERROR, "E0", (struct mesh_srcref){0}, "whole A");
     print(&diags, MESH_DIAG_TEXT, false);
-    static const char *const wanted[] = {"whole B", "whole A", "first",
-                                         "second",  "third",   "fourth"};
+    static const char *const wanted[] = {"whole B", "whole A", "first", "second", "third", "fourth"};
     const char *before = printed;
     for (size_t i = 0; i < MESH_LEN(wanted); i++) {
         const char *here = strstr(printed, wanted[i]);
@@ -250,8 +245,7 @@ CASE(the_same_twice_is_one)
 {
     struct mesh_diags diags = fresh();
     const struct mesh_source *s = source_of("f", "one two\n");
-    mesh_diag_fix(&diags, mesh_diag_add(&diags, MESH_ERROR, "E1", at(s, "one", 0), "a"),
-                  "first fix");
+    mesh_diag_fix(&diags, mesh_diag_add(&diags, MESH_ERROR, "E1", at(s, "one", 0), "a"), "first fix");
     struct mesh_diag *again = mesh_diag_add(&diags, MESH_ERROR, "E1", at(s, "one", 0), "b");
     mesh_diag_fix(&diags, again, "second fix");
     mesh_diag_add(&diags, MESH_ERROR, "E2", at(s, "one", 0), "c");
@@ -273,8 +267,7 @@ CASE(too_many_are_counted)
     text[300] = '\0';
     const struct mesh_source *s = source_of("f", text);
     for (uint32_t i = 0; i < 300; i++) {
-        struct mesh_diag *diag =
-            mesh_diag_add(&diags, MESH_ERROR, "E", (struct mesh_srcref){s, i, i + 1}, "bad");
+        struct mesh_diag *diag = mesh_diag_add(&diags, MESH_ERROR, "E", (struct mesh_srcref){s, i, i + 1}, "bad");
         for (int j = 0; j < MESH_DIAG_NOTES_MAX + 5; j++)
             mesh_diag_note(&diags, diag, diag->at, "note %d", j);
         CHECK_EQ_U64(diag->n_notes, MESH_DIAG_NOTES_MAX);
@@ -282,8 +275,7 @@ CASE(too_many_are_counted)
     }
     CHECK_EQ_U64(diags.list.n, MESH_DIAG_MAX);
     CHECK_EQ_U64(diags.n_errors, 300);
-    CHECK_CONTAINS(print(&diags, MESH_DIAG_TEXT, false),
-                   "300 errors, 0 warnings (100 of these not shown)\n");
+    CHECK_CONTAINS(print(&diags, MESH_DIAG_TEXT, false), "300 errors, 0 warnings (100 of these not shown)\n");
 }
 
 CASE(colour_only_when_asked)
@@ -291,9 +283,7 @@ CASE(colour_only_when_asked)
     struct mesh_diags diags = example();
     CHECK(strchr(print(&diags, MESH_DIAG_TEXT, false), '\033') == NULL);
     print(&diags, MESH_DIAG_TEXT, true);
-    CHECK_CONTAINS(
-        printed,
-        "\033[1mdomains/orders/product.yaml:14:11:\033[0m \033[1;31merror[MG012]:\033[0m ");
+    CHECK_CONTAINS(printed, "\033[1mdomains/orders/product.yaml:14:11:\033[0m \033[1;31merror[MG012]:\033[0m ");
     CHECK_CONTAINS(printed, "\033[1;31m          ^^^^^^ did you mean 'orders'?\033[0m\n");
 }
 
@@ -301,8 +291,7 @@ CASE(nothing_found)
 {
     struct mesh_diags diags = fresh();
     CHECK_STR(print(&diags, MESH_DIAG_TEXT, true), "0 errors, 0 warnings\n");
-    CHECK_STR(print(&diags, MESH_DIAG_JSON, true),
-              "{\"diagnostics\":[\n],\"errors\":0,\"warnings\":0,\"notShown\":0}\n");
+    CHECK_STR(print(&diags, MESH_DIAG_JSON, true), "{\"diagnostics\":[\n],\"errors\":0,\"warnings\":0,\"notShown\":0}\n");
     CHECK_CONTAINS(print(&diags, MESH_DIAG_JUNIT, true), "tests=\"1\" failures=\"0\"");
     CHECK_STR(print(&diags, MESH_DIAG_GITHUB, true), "");
     CHECK_CONTAINS(print(&diags, MESH_DIAG_SARIF, true), "\"results\":[\n]");
@@ -311,20 +300,19 @@ CASE(nothing_found)
 CASE(json)
 {
     struct mesh_diags diags = example();
-    CHECK_STR(
-        print(&diags, MESH_DIAG_JSON, false),
-        "{\"diagnostics\":[\n"
-        "{\"severity\":\"error\",\"code\":\"MG012\",\"path\":\"domains/orders/"
-        "product.yaml\",\"line\":14,"
-        "\"column\":11,\"endLine\":14,\"endColumn\":17,\"message\":\"input 'ordres' is not "
-        "declared\","
-        "\"hint\":\"did you mean 'orders'?\",\"why\":\"a stream reads an input port, another "
-        "stream or the "
-        "changes of a view\",\"fix\":\"write 'from: orders'\",\"notes\":[{\"message\":\"'orders' "
-        "is declared "
-        "here\",\"path\":\"domains/orders/product.yaml\",\"line\":6,\"column\":3,\"endLine\":6,"
-        "\"endColumn\":9}]}\n"
-        "],\"errors\":1,\"warnings\":0,\"notShown\":0}\n");
+    CHECK_STR(print(&diags, MESH_DIAG_JSON, false),
+              "{\"diagnostics\":[\n"
+              "{\"severity\":\"error\",\"code\":\"MG012\",\"path\":\"domains/orders/"
+              "product.yaml\",\"line\":14,"
+              "\"column\":11,\"endLine\":14,\"endColumn\":17,\"message\":\"input 'ordres' is not "
+              "declared\","
+              "\"hint\":\"did you mean 'orders'?\",\"why\":\"a stream reads an input port, another "
+              "stream or the "
+              "changes of a view\",\"fix\":\"write 'from: orders'\",\"notes\":[{\"message\":\"'orders' "
+              "is declared "
+              "here\",\"path\":\"domains/orders/product.yaml\",\"line\":6,\"column\":3,\"endLine\":6,"
+              "\"endColumn\":9}]}\n"
+              "],\"errors\":1,\"warnings\":0,\"notShown\":0}\n");
 }
 
 static struct mesh_diags nasty(void)
@@ -340,30 +328,28 @@ static struct mesh_diags nasty(void)
 CASE(junit)
 {
     struct mesh_diags diags = nasty();
-    CHECK_STR(
-        print(&diags, MESH_DIAG_JUNIT, false),
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-        " <testsuite name=\"mesh\" tests=\"3\" failures=\"1\" errors=\"0\">\n"
-        "  <testcase classname=\"mesh\" name=\"N1\"><system-out>by the "
-        "way</system-out></testcase>\n"
-        "  <testcase classname=\"mesh\" name=\"W1\"><system-out>careful</system-out></testcase>\n"
-        "  <testcase classname=\"a b,c:%.yaml\" name=\"1:1 E1\"><failure type=\"E1\" "
-        "message=\"&lt;&amp;&quot;ok&gt;&#10;100%, done: \xef\xbf\xbd\xef\xbf\xbd\">"
-        "a b,c:%.yaml:1:1: &lt;&amp;&quot;ok&gt;&#10;100%, done: "
-        "\xef\xbf\xbd\xef\xbf\xbd</failure></testcase>\n"
-        " </testsuite>\n</testsuites>\n");
+    CHECK_STR(print(&diags, MESH_DIAG_JUNIT, false),
+              "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+              " <testsuite name=\"mesh\" tests=\"3\" failures=\"1\" errors=\"0\">\n"
+              "  <testcase classname=\"mesh\" name=\"N1\"><system-out>by the "
+              "way</system-out></testcase>\n"
+              "  <testcase classname=\"mesh\" name=\"W1\"><system-out>careful</system-out></testcase>\n"
+              "  <testcase classname=\"a b,c:%.yaml\" name=\"1:1 E1\"><failure type=\"E1\" "
+              "message=\"&lt;&amp;&quot;ok&gt;&#10;100%, done: \xef\xbf\xbd\xef\xbf\xbd\">"
+              "a b,c:%.yaml:1:1: &lt;&amp;&quot;ok&gt;&#10;100%, done: "
+              "\xef\xbf\xbd\xef\xbf\xbd</failure></testcase>\n"
+              " </testsuite>\n</testsuites>\n");
 }
 
 CASE(github)
 {
     struct mesh_diags diags = example();
-    CHECK_STR(
-        print(&diags, MESH_DIAG_GITHUB, false),
-        "::error "
-        "file=domains/orders/product.yaml,line=14,endLine=14,col=11,endColumn=17,title=MG012::"
-        "input 'ordres' is not declared; did you mean 'orders'?%0Awhy: a stream reads an input "
-        "port, another "
-        "stream or the changes of a view%0Afix: write 'from: orders'\n");
+    CHECK_STR(print(&diags, MESH_DIAG_GITHUB, false),
+              "::error "
+              "file=domains/orders/product.yaml,line=14,endLine=14,col=11,endColumn=17,title=MG012::"
+              "input 'ordres' is not declared; did you mean 'orders'?%0Awhy: a stream reads an input "
+              "port, another "
+              "stream or the changes of a view%0Afix: write 'from: orders'\n");
     diags = nasty();
     print(&diags, MESH_DIAG_GITHUB, false);
     CHECK_CONTAINS(printed, "::notice title=N1::by the way\n::warning title=W1::careful\n");
@@ -377,13 +363,10 @@ CASE(sarif)
     print(&diags, MESH_DIAG_SARIF, false);
     CHECK_CONTAINS(printed, "\"version\":\"2.1.0\"");
     CHECK_CONTAINS(printed, "\"rules\":[{\"id\":\"MG012\"}]");
-    CHECK_CONTAINS(
-        printed,
-        "{\"ruleId\":\"MG012\",\"level\":\"error\",\"message\":{\"text\":\"input 'ordres'");
-    CHECK_CONTAINS(
-        printed, "\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":"
-                 "\"domains/orders/product.yaml\"},\"region\":{\"startLine\":14,\"startColumn\":11,"
-                 "\"endLine\":14,\"endColumn\":17}}}]");
+    CHECK_CONTAINS(printed, "{\"ruleId\":\"MG012\",\"level\":\"error\",\"message\":{\"text\":\"input 'ordres'");
+    CHECK_CONTAINS(printed, "\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":"
+                            "\"domains/orders/product.yaml\"},\"region\":{\"startLine\":14,\"startColumn\":11,"
+                            "\"endLine\":14,\"endColumn\":17}}}]");
     CHECK_CONTAINS(printed, "\"relatedLocations\":[{\"physicalLocation\":");
     diags = nasty();
     CHECK_CONTAINS(print(&diags, MESH_DIAG_SARIF, false), "\"uri\":\"a%20b%2Cc%3A%25.yaml\"");
@@ -391,8 +374,7 @@ CASE(sarif)
 
 CASE(did_you_mean)
 {
-    static const char *const words[] = {"orders",   "order_id", "customers",
-                                        "products", "id",       "orders"};
+    static const char *const words[] = {"orders", "order_id", "customers", "products", "id", "orders"};
     size_t n = MESH_LEN(words);
     CHECK(mesh_did_you_mean("ordres", words, n) == words[0]); /* swapped; the first of equals */
     CHECK_STR(mesh_did_you_mean("order", words, n), "orders");

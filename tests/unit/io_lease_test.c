@@ -21,8 +21,15 @@ CASE(a_mark_is_read_as_it_was_written)
 
 CASE(what_is_not_a_mark_is_left_alone)
 {
-    static const char *const texts[] = {"", "mesh commit 12", "mesh stopped", "mesh 2 " A " 1 2", "mesh 1 0123 1 2", "mesh 1 " A " 1",
-                                        "mesh 1 " A " 1 2 3", "mesh 1 " A "0 1 2", "mesh 1 zzzz456789abcdef0123456789abcdef 1 2"};
+    static const char *const texts[] = {"",
+                                        "mesh commit 12",
+                                        "mesh stopped",
+                                        "mesh 2 " A " 1 2",
+                                        "mesh 1 0123 1 2",
+                                        "mesh 1 " A " 1",
+                                        "mesh 1 " A " 1 2 3",
+                                        "mesh 1 " A "0 1 2",
+                                        "mesh 1 zzzz456789abcdef0123456789abcdef 1 2"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct mesh_lease_mark mark = {"untouched", 7, 7};
         CHECK(mesh_lease_mark_read(mesh_str_of(texts[i]), &mark) == 1);
@@ -38,11 +45,11 @@ CASE(a_state_follows_its_own_claims_and_nothing_newer_than_itself)
 {
     const char claims[][MESH_CLAIM_TEXT] = {A};
     struct mesh_lease_own own = {.mark = {A, 5, 100}, .claims = claims, .n_claims = 1};
-    CHECK(mesh_lease_may_follow(&own, &(struct mesh_lease_mark){"", 0, 0}));     /* nobody was there */
+    CHECK(mesh_lease_may_follow(&own, &(struct mesh_lease_mark){"", 0, 0})); /* nobody was there */
     CHECK(mesh_lease_may_follow(&own, &(struct mesh_lease_mark){A, 5, 100}));
     CHECK(mesh_lease_may_follow(&own, &(struct mesh_lease_mark){A, 5, 40}));
-    CHECK(!mesh_lease_may_follow(&own, &(struct mesh_lease_mark){A, 5, 101}));   /* a copy from before */
-    CHECK(!mesh_lease_may_follow(&own, &(struct mesh_lease_mark){B, 5, 1}));     /* somebody else went on */
+    CHECK(!mesh_lease_may_follow(&own, &(struct mesh_lease_mark){A, 5, 101})); /* a copy from before */
+    CHECK(!mesh_lease_may_follow(&own, &(struct mesh_lease_mark){B, 5, 1}));   /* somebody else went on */
     own.n_claims = 0;
     CHECK(!mesh_lease_may_follow(&own, &(struct mesh_lease_mark){A, 5, 1}));
 }

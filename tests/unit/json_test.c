@@ -14,8 +14,7 @@ static const struct mesh_json *parse_n(const char *text, size_t n)
 {
     mesh_arena_reset(&arena);
     diags = (struct mesh_diags){.arena = &arena};
-    const struct mesh_json *made =
-        mesh_json_parse(&arena, mesh_source_new(&arena, "f.avsc", text, n), &diags, "MG200");
+    const struct mesh_json *made = mesh_json_parse(&arena, mesh_source_new(&arena, "f.avsc", text, n), &diags, "MG200");
     CHECK((made == NULL) == (diags.n_errors > 0));
     return made;
 }
@@ -41,8 +40,7 @@ CASE(scalars)
     CHECK(parse("null")->kind == MESH_JSON_NULL);
     CHECK(parse(" true ")->kind == MESH_JSON_BOOL && parse("true")->boolean);
     CHECK(parse("false")->kind == MESH_JSON_BOOL && !parse("false")->boolean);
-    static const char *const numbers[] = {
-        "0", "-0", "12", "-1.50", "1e5", "1E+5", "1.5e-10", "123456789012345678901234567890"};
+    static const char *const numbers[] = {"0", "-0", "12", "-1.50", "1e5", "1E+5", "1.5e-10", "123456789012345678901234567890"};
     for (size_t i = 0; i < MESH_LEN(numbers); i++) {
         const struct mesh_json *v = parse(numbers[i]);
         REQUIRE(v != NULL && v->kind == MESH_JSON_NUMBER);
@@ -55,8 +53,7 @@ CASE(strings)
 {
     CHECK_STR(parse("\"\"")->text, "");
     CHECK_STR(parse("\"a\\\"\\\\\\/\\b\\f\\n\\r\\tz\"")->text, "a\"\\/\b\f\n\r\tz");
-    CHECK_STR(parse("\"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\"")->text,
-              "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+    CHECK_STR(parse("\"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\"")->text, "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
     CHECK_STR(parse("\"\\uD83D\\uDE00\\uFFFF\"")->text, "\xf0\x9f\x98\x80\xef\xbf\xbf");
     CHECK_STR(parse("\"gr\xc3\xbcn\"")->text, "gr\xc3\xbcn");
     const struct mesh_json *v = parse("\"a\\u0000b\"");
@@ -120,8 +117,7 @@ CASE(complaints_point)
     CHECK_STR(complaint(""), "0-0 expected a value, found the end of the text");
     CHECK_STR(complaint("[1 2]"), "3-4 expected ',' or ']', found '2'");
     CHECK_STR(complaint("[1,]"), "2-3 nothing follows this comma; JSON has no trailing commas");
-    CHECK_STR(complaint("{\"a\":1,}"),
-              "6-7 nothing follows this comma; JSON has no trailing commas");
+    CHECK_STR(complaint("{\"a\":1,}"), "6-7 nothing follows this comma; JSON has no trailing commas");
     CHECK_STR(complaint("{a:1}"), "1-2 expected a key in double quotes, found 'a'");
     CHECK_STR(complaint("{\"a\" 1}"), "5-6 expected ':' behind the key, found '1'");
     CHECK_STR(complaint("{\"a\":1"), "6-6 expected ',' or '}', found the end of the text");
@@ -161,12 +157,10 @@ CASE(hints)
 
 CASE(every_cut_of_a_text_is_refused)
 {
-    static const char whole[] =
-        "{\"type\":\"record\",\"f\":[1.5e+3,true,null,{\"\\u00e9\":\"x\\n\"}],\"z\":[]}";
+    static const char whole[] = "{\"type\":\"record\",\"f\":[1.5e+3,true,null,{\"\\u00e9\":\"x\\n\"}],\"z\":[]}";
     CHECK(parse(whole) != NULL);
     for (size_t n = 0; n < sizeof whole - 1; n++) {
-        mesh_cleanup(mesh_freep) char *cut =
-            mesh_xcalloc(1, n + 1); /* so that ASan sees a read too far */
+        mesh_cleanup(mesh_freep) char *cut = mesh_xcalloc(1, n + 1); /* so that ASan sees a read too far */
         memcpy(cut, whole, n);
         CHECK(parse_n(cut, n) == NULL);
     }

@@ -44,22 +44,19 @@ CASE(the_line)
     FILE *file;
     mesh_log_set_level(MESH_LOG_DEBUG);
     int saved = begin(&file);
-    mesh_log(MESH_LOG_WARN, "broker is away; waiting", "brokers", "127.0.0.1:9092", "why",
-             "no route", NULL);
+    mesh_log(MESH_LOG_WARN, "broker is away; waiting", "brokers", "127.0.0.1:9092", "why", "no route", NULL);
     end(file, saved);
     static const char shape[] = "dddd-dd-ddTdd:dd:dd.dddZ ";
     for (size_t i = 0; i < sizeof shape - 1; i++)
         CHECK(shape[i] == 'd' ? line[i] >= '0' && line[i] <= '9' : line[i] == shape[i]);
-    CHECK_STR(line + sizeof shape - 1,
-              "warn  broker is away; waiting  brokers=127.0.0.1:9092 why=\"no route\"\n");
+    CHECK_STR(line + sizeof shape - 1, "warn  broker is away; waiting  brokers=127.0.0.1:9092 why=\"no route\"\n");
 }
 
 CASE(values_are_quoted_when_they_must)
 {
     FILE *file;
     int saved = begin(&file);
-    mesh_log(MESH_LOG_ERROR, "two\nlines", "a", "", "b", "x=y", "c", "q\"\n\x1b", "d",
-             "gr\xc3\xbcn", "e", "\xff", "f", NULL);
+    mesh_log(MESH_LOG_ERROR, "two\nlines", "a", "", "b", "x=y", "c", "q\"\n\x1b", "d", "gr\xc3\xbcn", "e", "\xff", "f", NULL);
     end(file, saved);
     CHECK_CONTAINS(line, "error two lines  a=\"\" b=\"x=y\" c=\"q\\\"\\n\\u001b\" d=gr\xc3\xbcn "
                          "e=\"\xef\xbf\xbd\" f=\"\"\n");

@@ -38,8 +38,7 @@ CASE(histograms)
 {
     mesh_cleanup(freep) struct mesh_metrics *metrics = mesh_metrics_new();
     static const double bounds[] = {1, 2.5, 10};
-    struct mesh_metric *h =
-        mesh_metric_histogram(metrics, "h", "H", (struct mesh_metric_bounds){bounds, 3}, NULL);
+    struct mesh_metric *h = mesh_metric_histogram(metrics, "h", "H", (struct mesh_metric_bounds){bounds, 3}, NULL);
     mesh_metric_observe(h, 1); /* on the bound: in the bucket */
     mesh_metric_observe(h, 1.5);
     mesh_metric_observe_shared(h, 10.5);
@@ -51,8 +50,7 @@ CASE(histograms)
     CHECK_EQ_U64(mesh_metric_bucket(h, 3), 4);
     CHECK(is(mesh_metric_value(h), 4));
     CHECK(is(mesh_metric_sum(h), 10));
-    CHECK(mesh_metric_seconds.n <= MESH_METRIC_BUCKETS_MAX &&
-          mesh_metric_sizes.n <= MESH_METRIC_BUCKETS_MAX);
+    CHECK(mesh_metric_seconds.n <= MESH_METRIC_BUCKETS_MAX && mesh_metric_sizes.n <= MESH_METRIC_BUCKETS_MAX);
 }
 
 CASE(the_exposition)
@@ -60,18 +58,14 @@ CASE(the_exposition)
     mesh_cleanup(freep) struct mesh_metrics *metrics = mesh_metrics_new();
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
     static const double bounds[] = {0.1, 1};
-    mesh_metric_add(mesh_metric_counter(metrics, "z_total", "Last \\ of\nall \"names\"", NULL),
-                    UINT64_MAX);
-    mesh_metric_add(
-        mesh_metric_counter(metrics, "r_total", "R", "port", "orders", "app", "x", NULL), 2);
+    mesh_metric_add(mesh_metric_counter(metrics, "z_total", "Last \\ of\nall \"names\"", NULL), UINT64_MAX);
+    mesh_metric_add(mesh_metric_counter(metrics, "r_total", "R", "port", "orders", "app", "x", NULL), 2);
     mesh_metric_set(mesh_metric_gauge(metrics, "g", "G", "a", "q\"b\\s\nn\xff", NULL), 0.1);
-    mesh_metric_add(
-        mesh_metric_counter(metrics, "r_total", "other help", "port", "clicks", "app", "x", NULL),
-        1);
+    mesh_metric_add(mesh_metric_counter(metrics, "r_total", "other help", "port", "clicks", "app", "x", NULL), 1);
     mesh_metric_set(mesh_metric_gauge(metrics, "g", "G", NULL), -(double)INFINITY);
     mesh_metric_set(mesh_metric_gauge(metrics, "g", "G", "a", "nan", NULL), (double)NAN);
-    struct mesh_metric *h = mesh_metric_histogram(
-        metrics, "h_seconds", "H", (struct mesh_metric_bounds){bounds, 2}, "k", "v", NULL);
+    struct mesh_metric *h =
+        mesh_metric_histogram(metrics, "h_seconds", "H", (struct mesh_metric_bounds){bounds, 2}, "k", "v", NULL);
     mesh_metric_observe(h, 0.05);
     mesh_metric_observe(h, 0.25);
     mesh_metric_observe(h, 7);
@@ -129,8 +123,7 @@ CASE(series_beyond_the_limit_are_counted_not_kept)
     mesh_metric_set(mesh_metric_gauge(metrics, "g", "G", NULL), 1);
     mesh_metric_observe(mesh_metric_histogram(metrics, "h", "H", mesh_metric_seconds, NULL), 1);
     CHECK_EQ_U64(mesh_metrics_series_dropped(metrics), 3);
-    CHECK(mesh_metric_counter(metrics, "c_total", "C", "i", "7", NULL) ==
-          mesh_metric_find(metrics, "c_total", "i", "7", NULL));
+    CHECK(mesh_metric_counter(metrics, "c_total", "C", "i", "7", NULL) == mesh_metric_find(metrics, "c_total", "i", "7", NULL));
     mesh_metrics_render(metrics, &out);
     CHECK(strstr(out.p, "one more") == NULL && strstr(out.p, "# TYPE g ") == NULL);
     CHECK_CONTAINS(out.p, "\nmesh_metrics_series_dropped 3\n");

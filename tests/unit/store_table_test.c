@@ -185,15 +185,28 @@ static const struct mesh_field sample_fields[] = {
     {.name = "money", .type = MESH_DECIMAL, .offset = offsetof(struct sample, money)},
     {.name = "text", .type = MESH_STRING, .offset = offsetof(struct sample, text)},
     {.name = "kind", .type = MESH_ENUM, .offset = offsetof(struct sample, kind)},
-    {.name = "maybe", .type = MESH_TIMESTAMP, .nullable = true, .offset = offsetof(struct sample, maybe), .present = offsetof(struct sample, has_maybe)},
-    {.name = "maybe_flag", .type = MESH_BOOL, .nullable = true, .offset = offsetof(struct sample, maybe_flag), .present = offsetof(struct sample, has_flag)},
+    {.name = "maybe",
+     .type = MESH_TIMESTAMP,
+     .nullable = true,
+     .offset = offsetof(struct sample, maybe),
+     .present = offsetof(struct sample, has_maybe)},
+    {.name = "maybe_flag",
+     .type = MESH_BOOL,
+     .nullable = true,
+     .offset = offsetof(struct sample, maybe_flag),
+     .present = offsetof(struct sample, has_flag)},
 };
 
 CASE(images_come_back)
 {
     struct sample samples[] = {
         {0},
-        {.flag = true, .number = INT64_MIN, .real = -0.0, .money = -((mesh_dec)1 << 126), .text = MESH_STR("caf\xc3\xa9"), .kind = -3},
+        {.flag = true,
+         .number = INT64_MIN,
+         .real = -0.0,
+         .money = -((mesh_dec)1 << 126),
+         .text = MESH_STR("caf\xc3\xa9"),
+         .kind = -3},
         {.number = INT64_MAX, .real = 1e300, .money = (mesh_dec)1 << 126, .has_maybe = true, .maybe = 0, .has_flag = true},
         {.has_flag = true, .maybe_flag = true, .has_maybe = true, .maybe = -5, .money = -1},
     };

@@ -149,8 +149,7 @@ CASE(times_round_trip)
     struct mesh_rng rng;
     mesh_rng_seed(&rng, 3);
     for (int i = 0; i < 20000; i++) {
-        int64_t us = (int64_t)mesh_rng_below(&rng, UINT64_C(315537897600000000)) -
-                     INT64_C(62135596800000000);
+        int64_t us = (int64_t)mesh_rng_below(&rng, UINT64_C(315537897600000000)) - INT64_C(62135596800000000);
         us = i % 3 == 0 ? us - us % 1000 : us;
         CHECK_EQ_I64(time_of(as_time(us)), us);
     }
@@ -170,10 +169,9 @@ CASE(durations_parse)
     CHECK_EQ_I64(duration_of("7d"), 7 * MESH_DAY_US);
     CHECK_EQ_I64(duration_of("1d2h3m4s5ms6us"), INT64_C(93784005006));
     CHECK_EQ_I64(duration_of("36525d"), 36525 * MESH_DAY_US);
-    static const char *const bad[] = {
-        "",      "s",    "10", "-1s", "+1s",  "1.5h",   "1 h",       "1h ",
-        "30m1h", "1h1h", "1x", "1S",  "1mss", "36526d", "36525d1us", "9999999999999999999999s",
-        "0",     "h1"};
+    static const char *const bad[] = {"",      "s",    "10", "-1s", "+1s",  "1.5h",   "1 h",       "1h ",
+                                      "30m1h", "1h1h", "1x", "1S",  "1mss", "36526d", "36525d1us", "9999999999999999999999s",
+                                      "0",     "h1"};
     for (size_t i = 0; i < MESH_LEN(bad); i++)
         CHECK_EQ_I64(duration_of(bad[i]), -1);
 }

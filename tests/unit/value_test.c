@@ -21,7 +21,8 @@ CASE(decimals_come_back_in_the_shortest_bytes)
     for (int i = 0; i < 38; i++)
         max *= 10;
     max -= 1;
-    const mesh_dec values[] = {0, 1, -1, 127, 128, -128, -129, 255, 256, 32767, 32768, -32768, -32769, INT64_MAX, INT64_MIN, max, -max};
+    const mesh_dec values[] = {0,     1,     -1,     127,    128,       -128,      -129, 255, 256,
+                               32767, 32768, -32768, -32769, INT64_MAX, INT64_MIN, max,  -max};
     const size_t lengths[] = {1, 1, 1, 1, 2, 1, 2, 2, 2, 2, 3, 2, 3, 8, 8, 16, 16};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         struct mesh_out out = {0};
@@ -55,7 +56,9 @@ CASE(hostile_values_are_refused)
     CHECK(mesh_in_union(&in, 2) == 0 && in.fault == MESH_AVRO_UNION_RANGE);
     in = in_bytes("", 0);
     CHECK(mesh_in_enum(&in, 2) == 0 && in.fault == MESH_AVRO_TRUNCATED); /* the first fault stays */
-    in = in_bytes("\x06" "ab", 3);
+    in = in_bytes("\x06"
+                  "ab",
+                  3);
     CHECK(mesh_in_string(&in).n == 0 && in.fault == MESH_AVRO_TRUNCATED);
     in = in_bytes("\x01", 1);
     CHECK(mesh_in_bytes(&in).n == 0 && in.fault == MESH_AVRO_LENGTH);

@@ -22,7 +22,8 @@ static void nap(void)
     nanosleep(&t, NULL);
 }
 
-static int spawn(struct mesh_child *child, const char *const *argv, const char *const *env, const char *out_path, struct mesh_err *err)
+static int spawn(struct mesh_child *child, const char *const *argv, const char *const *env, const char *out_path,
+                 struct mesh_err *err)
 {
     pid_t parent = getpid();
     pid_t pid = fork();

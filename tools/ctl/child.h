@@ -13,8 +13,8 @@
 
 struct mesh_child {
     const char *name;
-    pid_t pid;   /* 0: not running */
-    int status;  /* of waitpid(), once it has ended */
+    pid_t pid;  /* 0: not running */
+    int status; /* of waitpid(), once it has ended */
     const char *log_path;
 };
 

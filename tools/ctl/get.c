@@ -64,7 +64,8 @@ int mesh_get(int port, const char *path, int timeout_ms, struct mesh_buf *ret_bo
     int status = 0;
     const char *body = strstr(answer.p, "\r\n\r\n");
     if (body == NULL || sscanf(answer.p, "HTTP/1.%*d %d", &status) != 1)
-        return mesh_err_set(err, MESH_ERR_RETRY, "get.answer", "127.0.0.1:%d%s gave no HTTP answer within %d ms", port, path, timeout_ms);
+        return mesh_err_set(err, MESH_ERR_RETRY, "get.answer", "127.0.0.1:%d%s gave no HTTP answer within %d ms", port, path,
+                            timeout_ms);
     mesh_buf_add(ret_body, body + 4, answer.n - 1 - (size_t)(body + 4 - answer.p));
     mesh_buf_putc(ret_body, 0);
     ret_body->n--;

@@ -78,8 +78,9 @@ static bool find_scripts(const char *bin, const char *root, char *ret, size_t si
 
 static int up(int argc, char **argv)
 {
-    static const struct option longs[] = {{"mesh", 1, NULL, 'm'}, {"broker", 1, NULL, 'b'},  {"run", 1, NULL, 'd'},  {"rate", 1, NULL, 'r'},
-                                          {"seed", 1, NULL, 's'}, {"seconds", 1, NULL, 't'}, {"show", 1, NULL, 'w'}, {"services", 1, NULL, 'v'}, {"help", 0, NULL, 'h'},
+    static const struct option longs[] = {{"mesh", 1, NULL, 'm'}, {"broker", 1, NULL, 'b'},   {"run", 1, NULL, 'd'},
+                                          {"rate", 1, NULL, 'r'}, {"seed", 1, NULL, 's'},     {"seconds", 1, NULL, 't'},
+                                          {"show", 1, NULL, 'w'}, {"services", 1, NULL, 'v'}, {"help", 0, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     static char bin[PATH_MAX];
     static char root[PATH_MAX];

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define GET_TIMEOUT_MS 1000
-#define SHOW_ROWS 5
+#define SHOW_ROWS      5
 
 /* Sum of all series of a metric in Prometheus text. */
 static double metric(const char *text, const char *name)
@@ -133,7 +133,8 @@ void mesh_screen_draw(struct mesh_up *up, bool first)
     size_t lines = up->n_services + up->options->n_shows + 3;
     if (!first)
         printf("\033[%zuA", lines);
-    printf("\033[K\n  %-16s %12s %10s %12s %10s %8s %10s\033[K\n", "service", "events/s", "lag", "events", "rejected", "late", "duplicates");
+    printf("\033[K\n  %-16s %12s %10s %12s %10s %8s %10s\033[K\n", "service", "events/s", "lag", "events", "rejected", "late",
+           "duplicates");
     for (size_t i = 0; i < up->n_services; i++) {
         const struct mesh_up_service *s = &up->services[i];
         if (s->ready)

@@ -16,12 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BROKER_PORT 9092
-#define MONGO_PORT 27017
-#define PORTS_TRIED_MAX 200
+#define BROKER_PORT      9092
+#define MONGO_PORT       27017
+#define PORTS_TRIED_MAX  200
 #define READY_TIMEOUT_MS 20000
-#define STOP_TIMEOUT_MS 10000
-#define SLOW_MS 2000 /* what takes longer says so */
+#define STOP_TIMEOUT_MS  10000
+#define SLOW_MS          2000 /* what takes longer says so */
 
 static volatile sig_atomic_t asked_to_stop;
 
@@ -105,8 +105,8 @@ static int wait_for_file(struct mesh_up *up, struct mesh_child *child, const cha
             return mesh_err_set(err, MESH_ERR_FATAL, "up.ended", "%s ended before it was ready", child->name);
         }
         if (mesh_clock_mono_us() > end_us)
-            return mesh_err_set(err, MESH_ERR_FATAL, "up.slow", "%s was not ready within %d s; see %s", child->name, READY_TIMEOUT_MS / 1000,
-                                child->log_path);
+            return mesh_err_set(err, MESH_ERR_FATAL, "up.slow", "%s was not ready within %d s; see %s", child->name,
+                                READY_TIMEOUT_MS / 1000, child->log_path);
         nap_ms(5);
     }
     (void)up;
@@ -120,8 +120,8 @@ static int start_embedded(struct mesh_up *up, struct mesh_err *err)
     unlink(ready);
     prepare_child(up, &up->broker, "broker");
     up->brokers = text(up, "127.0.0.1:%d", port);
-    const char *argv[] = {text(up, "%s/mesh-broker", up->options->bin), "--listen", up->brokers, "--topics",
-                          text(up, "%s/topics", up->options->run), "--ready-file", ready, NULL};
+    const char *argv[] = {text(up, "%s/mesh-broker", up->options->bin), "--listen",     up->brokers, "--topics",
+                          text(up, "%s/topics", up->options->run),      "--ready-file", ready,       NULL};
     int r = mesh_child_start(&up->broker, argv, NULL, err);
     return r < 0 ? r : wait_for_file(up, &up->broker, ready, err);
 }
@@ -149,8 +149,10 @@ static const char *first_line(struct mesh_up *up, const char *path)
 static int start_kafka(struct mesh_up *up, struct mesh_err *err)
 {
     if (up->options->scripts == NULL)
-        return mesh_err_set(err, MESH_ERR_FATAL, "up.scripts", "there is no kafka.sh: neither in share/mesh/scripts of an installation nor in %s/scripts; "
-                            "install mesh whole ('make install'), or use --broker embedded", up->options->root);
+        return mesh_err_set(err, MESH_ERR_FATAL, "up.scripts",
+                            "there is no kafka.sh: neither in share/mesh/scripts of an installation nor in %s/scripts; "
+                            "install mesh whole ('make install'), or use --broker embedded",
+                            up->options->root);
     const char *script = text(up, "%s/kafka.sh", up->options->scripts);
     const char *dir = text(up, "%s/kafka", up->options->run);
     const char *out = text(up, "%s/kafka.uri", up->options->run);
@@ -165,7 +167,7 @@ static int start_kafka(struct mesh_up *up, struct mesh_err *err)
         return r;
     up->brokers = first_line(up, out);
     const char *topics[] = {text(up, "%s/mesh-topics", up->options->bin), "--brokers", up->brokers, "--file",
-                            text(up, "%s/topics", up->options->run), NULL};
+                            text(up, "%s/topics", up->options->run),      NULL};
     return run_script(up, "topics", topics, NULL, err);
 }
 
@@ -259,10 +261,10 @@ static int start_services(struct mesh_up *up, struct mesh_err *err)
     for (size_t i = 0; i < up->n_services && r == 0; i++) {
         struct mesh_up_service *s = &up->services[i];
         prepare_child(up, &s->child, s->domain);
-        const char *env[8] = {text(up, "MESH_KAFKA_BROKERS=%s", up->brokers),
-                              text(up, "MESH_HTTP_LISTEN=127.0.0.1:%d", s->port),
-                              text(up, "MESH_STATE_DIR=%s/state-%s/%s", up->options->run, up->options->kafka ? "kafka" : "embedded", s->domain),
-                              text(up, "MESH_PSEUDONYM_KEY=%s", key)};
+        const char *env[8] = {
+            text(up, "MESH_KAFKA_BROKERS=%s", up->brokers), text(up, "MESH_HTTP_LISTEN=127.0.0.1:%d", s->port),
+            text(up, "MESH_STATE_DIR=%s/state-%s/%s", up->options->run, up->options->kafka ? "kafka" : "embedded", s->domain),
+            text(up, "MESH_PSEUDONYM_KEY=%s", key)};
         size_t n = 4;
         if (!up->options->kafka)
             env[n++] = "MESH_KAFKA_EMBEDDED=1";
@@ -288,8 +290,8 @@ static int wait_ready(struct mesh_up *up, struct mesh_err *err)
                 return mesh_err_set(err, MESH_ERR_FATAL, "up.ended", "the service of %s ended before it was ready", s->domain);
             }
             if (mesh_clock_mono_us() > end_us)
-                return mesh_err_set(err, MESH_ERR_FATAL, "up.slow", "the service of %s was not ready within %d s; see %s", s->domain,
-                                    READY_TIMEOUT_MS / 1000, s->child.log_path);
+                return mesh_err_set(err, MESH_ERR_FATAL, "up.slow", "the service of %s was not ready within %d s; see %s",
+                                    s->domain, READY_TIMEOUT_MS / 1000, s->child.log_path);
             nap_ms(5);
         }
     }
@@ -318,19 +320,30 @@ static int start_sim(struct mesh_up *up, struct mesh_err *err)
     prepare_child(up, &up->sim, "sim");
     const char *sim = text(up, "%s/mesh-sim", up->options->bin);
     const char *contracts = text(up, "%s/contracts", up->options->root);
-    const char *probe[] = {sim,         "--contracts",          contracts,  "--out", "/dev/null",
+    const char *probe[] = {sim,       "--contracts",          contracts,  "--out", "/dev/null",
                            "--start", "2026-01-01T00:00:00Z", "--events", "1",     NULL};
     int status = mesh_child_run(&up->sim, probe, NULL, err);
     if (status < 0)
         return -1;
     if (status > 0) {
         const char *why = last_line(up, &up->sim);
-        up->sim_why = text(up, "off, it sends OmniShop's events and finds them not declared here (%s)", why == NULL ? "no reason given" : why);
+        up->sim_why = text(up, "off, it sends OmniShop's events and finds them not declared here (%s)",
+                           why == NULL ? "no reason given" : why);
         return 0;
     }
     up->sim_why = NULL;
-    const char *argv[] = {sim, "--brokers", up->brokers, "--contracts", contracts, "--rate", text(up, "%ld", up->options->rate), "--seed",
-                          text(up, "%ld", up->options->seed), "--truth", text(up, "%s/truth.ndjson", up->options->run), NULL};
+    const char *argv[] = {sim,
+                          "--brokers",
+                          up->brokers,
+                          "--contracts",
+                          contracts,
+                          "--rate",
+                          text(up, "%ld", up->options->rate),
+                          "--seed",
+                          text(up, "%ld", up->options->seed),
+                          "--truth",
+                          text(up, "%s/truth.ndjson", up->options->run),
+                          NULL};
     return mesh_child_start(&up->sim, argv, NULL, err);
 }
 
@@ -361,8 +374,8 @@ static void print_where(const struct mesh_up *up)
                               : "embedded, in memory: every run starts a new mesh; a real Kafka ('--broker kafka') keeps it");
     printf("mongodb     %s\n", up->mongo_uri != NULL ? up->mongo_uri : up->mongo_why);
     for (size_t i = 0; i < up->n_services; i++)
-        printf("%-11s http://127.0.0.1:%d  (/.well-known/data-product, /openapi.json, /readyz, /metrics)\n",
-               up->services[i].domain, up->services[i].port);
+        printf("%-11s http://127.0.0.1:%d  (/.well-known/data-product, /openapi.json, /readyz, /metrics)\n", up->services[i].domain,
+               up->services[i].port);
     printf("logs        %s/log\n", up->options->run);
     if (up->sim_why != NULL)
         printf("simulator   %s\n", up->sim_why);

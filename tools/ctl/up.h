@@ -14,7 +14,7 @@
 #include "mesh/err.h"
 
 #define MESH_UP_SERVICES_MAX 64
-#define MESH_UP_SHOWS_MAX 8
+#define MESH_UP_SHOWS_MAX    8
 
 /* A list to show: rows of GET <path> of a domain's service, the largest `value` first. */
 struct mesh_up_show {
@@ -22,15 +22,15 @@ struct mesh_up_show {
 };
 
 struct mesh_up_options {
-    const char *root;       /* folder of mesh.yaml */
-    const char *bin;        /* of meshgen, mesh-broker, mesh-sim */
-    const char *scripts;    /* of kafka.sh, mongo.sh; NULL: there are none */
-    const char *services;   /* each at <services>/<domain>/<domain> */
-    const char *run;        /* state, logs: <root>/run */
-    bool kafka;             /* else the embedded broker */
-    long rate;              /* events per second of the simulator; 0: no simulator */
+    const char *root;     /* folder of mesh.yaml */
+    const char *bin;      /* of meshgen, mesh-broker, mesh-sim */
+    const char *scripts;  /* of kafka.sh, mongo.sh; NULL: there are none */
+    const char *services; /* each at <services>/<domain>/<domain> */
+    const char *run;      /* state, logs: <root>/run */
+    bool kafka;           /* else the embedded broker */
+    long rate;            /* events per second of the simulator; 0: no simulator */
     long seed;
-    int seconds;            /* stop by itself after this long; 0: never */
+    int seconds; /* stop by itself after this long; 0: never */
     struct mesh_up_show shows[MESH_UP_SHOWS_MAX];
     size_t n_shows;
 };
@@ -49,9 +49,9 @@ struct mesh_up {
     const struct mesh_up_options *options;
     struct mesh_arena arena;
     const char *brokers;
-    const char *mongo_uri;   /* NULL: off */
+    const char *mongo_uri; /* NULL: off */
     const char *mongo_why;
-    const char *sim_why;     /* NULL: it runs */
+    const char *sim_why; /* NULL: it runs */
     struct mesh_child broker, sim;
     bool kafka_started, mongo_started;
     struct mesh_up_service services[MESH_UP_SERVICES_MAX];

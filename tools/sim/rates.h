@@ -12,7 +12,8 @@
 
 #define SIM_RATES_BEFORE_MS (2 * SIM_DAY_MS)
 #define SIM_RATES_LEAD_MS   (6 * SIM_HOUR_MS)
-#define SIM_RATES_KEPT      256 /* newest changes of a currency: 5 minutes apart, far more than lead and the oldest late payment need \
+#define SIM_RATES_KEPT                                                                                                             \
+    256 /* newest changes of a currency: 5 minutes apart, far more than lead and the oldest late payment need \
                                  */
 #define SIM_RATES_WANDER_PERCENT 2.5
 

@@ -59,8 +59,8 @@ static void on_error(rd_kafka_t *producer, int code, const char *reason, void *o
     (void)producer;
     if (mesh_kafka_refusal(&kafka->security, code, reason, why)) {
         if (!kafka->refused) {
-            mesh_log(MESH_LOG_ERROR, "broker and simulator do not accept each other; waiting", "brokers", kafka->brokers, "why", why,
-                     NULL);
+            mesh_log(MESH_LOG_ERROR, "broker and simulator do not accept each other; waiting", "brokers", kafka->brokers, "why",
+                     why, NULL);
         }
         kafka->refused = kafka->away = true;
     } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {

@@ -45,21 +45,22 @@ struct run {
     char refused[MESH_KAFKA_REFUSAL_MAX]; /* why; "": not */
 };
 
-static const char usage_text[] = "usage: mesh-topics --brokers HOST:PORT[,...] --file FILE [options]\n"
-                                 "\n"
-                                 "Creates the topics of FILE that do not exist yet. Lines of FILE:\n"
-                                 "  <topic> <partitions> <delete|compact> [retention_ms]     # comment\n"
-                                 "\n"
-                                 "  --replication N   copies of each partition (default: the broker's own)\n"
-                                 "  --timeout-ms N    how long to wait for the broker (default: 15000)\n"
-                                 "  --set KEY=VALUE   a setting of the Kafka client, e.g. socket.timeout.ms=5000\n"
-                                 "  --quiet           print only what is wrong\n"
-                                 "\n"
-                                 "TLS and SASL come from the environment, as for the services: MESH_KAFKA_SECURITY, MESH_KAFKA_CA_FILE,\n"
-                                 "MESH_KAFKA_CERT_FILE, MESH_KAFKA_KEY_FILE, MESH_KAFKA_KEY_PASSWORD_FILE, MESH_KAFKA_SASL_MECHANISM,\n"
-                                 "MESH_KAFKA_USER, MESH_KAFKA_PASSWORD_FILE.\n"
-                                 "\n"
-                                 "Exit: 0 all are there, 1 one is not or differs in partitions, 2 usage, 3 internal.\n";
+static const char usage_text[] =
+    "usage: mesh-topics --brokers HOST:PORT[,...] --file FILE [options]\n"
+    "\n"
+    "Creates the topics of FILE that do not exist yet. Lines of FILE:\n"
+    "  <topic> <partitions> <delete|compact> [retention_ms]     # comment\n"
+    "\n"
+    "  --replication N   copies of each partition (default: the broker's own)\n"
+    "  --timeout-ms N    how long to wait for the broker (default: 15000)\n"
+    "  --set KEY=VALUE   a setting of the Kafka client, e.g. socket.timeout.ms=5000\n"
+    "  --quiet           print only what is wrong\n"
+    "\n"
+    "TLS and SASL come from the environment, as for the services: MESH_KAFKA_SECURITY, MESH_KAFKA_CA_FILE,\n"
+    "MESH_KAFKA_CERT_FILE, MESH_KAFKA_KEY_FILE, MESH_KAFKA_KEY_PASSWORD_FILE, MESH_KAFKA_SASL_MECHANISM,\n"
+    "MESH_KAFKA_USER, MESH_KAFKA_PASSWORD_FILE.\n"
+    "\n"
+    "Exit: 0 all are there, 1 one is not or differs in partitions, 2 usage, 3 internal.\n";
 
 static int64_t now_ms(void)
 {
@@ -422,8 +423,8 @@ static void set_client(rd_kafka_conf_t *conf, const char *name, const char *valu
 /* Arguments show in process lists. */
 static bool is_secret(const char *name)
 {
-    static const char *const secrets[] = {"sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password",
-                                          "sasl.oauthbearer.config", "sasl.oauthbearer.client.secret"};
+    static const char *const secrets[] = {"sasl.password",         "ssl.key.password",        "ssl.key.pem",
+                                          "ssl.keystore.password", "sasl.oauthbearer.config", "sasl.oauthbearer.client.secret"};
     for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
         if (strcmp(name, secrets[i]) == 0)
             return true;

@@ -14,12 +14,12 @@
 /* Why a record is not what its contract says. The words are the codes of dead letters ("avro.truncated"). */
 enum mesh_avro_fault {
     MESH_AVRO_OK = 0,
-    MESH_AVRO_TRUNCATED,   /* the datum ends inside a value */
-    MESH_AVRO_TRAILING,    /* bytes behind the last field */
-    MESH_AVRO_VARINT,      /* longer than 10 bytes, or outside the type's range */
-    MESH_AVRO_LENGTH,      /* negative or longer than what is there */
+    MESH_AVRO_TRUNCATED, /* the datum ends inside a value */
+    MESH_AVRO_TRAILING,  /* bytes behind the last field */
+    MESH_AVRO_VARINT,    /* longer than 10 bytes, or outside the type's range */
+    MESH_AVRO_LENGTH,    /* negative or longer than what is there */
     MESH_AVRO_UTF8,
-    MESH_AVRO_ENUM_RANGE,  /* index outside the symbols */
+    MESH_AVRO_ENUM_RANGE, /* index outside the symbols */
     MESH_AVRO_UNION_RANGE,
     MESH_AVRO_NOT_BOOLEAN, /* neither 0 nor 1 */
     MESH_AVRO_DECIMAL,     /* more digits than the precision */
@@ -155,7 +155,7 @@ static inline struct mesh_str mesh_in_string(struct mesh_in *in)
     return s;
 }
 
-double mesh_in_float(struct mesh_in *in);  /* refuses NaN and infinities */
+double mesh_in_float(struct mesh_in *in); /* refuses NaN and infinities */
 static inline double mesh_in_double(struct mesh_in *in)
 {
     const uint8_t *p = mesh_in_fixed(in, 8);
@@ -185,8 +185,8 @@ static inline int64_t mesh_in_millis(struct mesh_in *in)
     return v * 1000;
 }
 int64_t mesh_in_micros(struct mesh_in *in);
-int64_t mesh_in_nanos(struct mesh_in *in);  /* rounded towards minus infinity */
-int64_t mesh_in_date(struct mesh_in *in);   /* days -> us */
+int64_t mesh_in_nanos(struct mesh_in *in); /* rounded towards minus infinity */
+int64_t mesh_in_date(struct mesh_in *in);  /* days -> us */
 static inline int32_t mesh_in_enum(struct mesh_in *in, int32_t n_symbols)
 {
     int64_t v = mesh_in_long(in);
@@ -205,8 +205,14 @@ static inline int32_t mesh_in_union(struct mesh_in *in, int32_t n_branches)
 }
 
 /* Skipping what nobody uses, bounded all the same. */
-static inline void mesh_skip_bytes(struct mesh_in *in) { (void)mesh_in_bytes(in); }
-static inline void mesh_skip_fixed(struct mesh_in *in, size_t n) { (void)mesh_in_fixed(in, n); }
+static inline void mesh_skip_bytes(struct mesh_in *in)
+{
+    (void)mesh_in_bytes(in);
+}
+static inline void mesh_skip_fixed(struct mesh_in *in, size_t n)
+{
+    (void)mesh_in_fixed(in, n);
+}
 /* One block header of an array or map: number of items (0 = end). Bounds items by the bytes that are left and by a limit. */
 int64_t mesh_in_block(struct mesh_in *in);
 
@@ -255,7 +261,7 @@ void mesh_out_float(struct mesh_out *out, double v);
 void mesh_out_double(struct mesh_out *out, double v);
 void mesh_out_decimal(struct mesh_out *out, mesh_dec v); /* shortest two's complement */
 void mesh_out_decimal_fixed(struct mesh_out *out, mesh_dec v, size_t n);
-void mesh_out_millis(struct mesh_out *out, int64_t us);  /* rounded towards minus infinity */
+void mesh_out_millis(struct mesh_out *out, int64_t us); /* rounded towards minus infinity */
 void mesh_out_date(struct mesh_out *out, int64_t us);
 
 #endif

@@ -58,7 +58,10 @@ static inline int64_t mesh_mul(enum mesh_fault *fault, int64_t a, int64_t b)
     return r;
 }
 
-static inline int64_t mesh_neg(enum mesh_fault *fault, int64_t a) { return mesh_sub(fault, 0, a); }
+static inline int64_t mesh_neg(enum mesh_fault *fault, int64_t a)
+{
+    return mesh_sub(fault, 0, a);
+}
 
 /* Truncated towards zero, as CEL says. */
 static inline int64_t mesh_div(enum mesh_fault *fault, int64_t a, int64_t b)
@@ -118,8 +121,14 @@ double mesh_dec_double(mesh_dec v, int scale); /* correctly rounded for up to 2^
 /* The nearest decimal; half to even. */
 mesh_dec mesh_double_dec(enum mesh_fault *fault, double v, int scale, int precision);
 /* A sum of longs as a long: it would take 2^64 records to pass the range; then it stays at its end. */
-static inline int64_t mesh_dec_clamp(mesh_dec v) { return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (int64_t)v; }
-static inline int mesh_dec_cmp(mesh_dec a, mesh_dec b) { return (a > b) - (a < b); }
+static inline int64_t mesh_dec_clamp(mesh_dec v)
+{
+    return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (int64_t)v;
+}
+static inline int mesh_dec_cmp(mesh_dec a, mesh_dec b)
+{
+    return (a > b) - (a < b);
+}
 
 int64_t mesh_double_long(enum mesh_fault *fault, double v); /* truncates; RANGE outside int64 or NaN */
 

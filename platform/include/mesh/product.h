@@ -36,11 +36,11 @@ struct mesh_site {
 
 /* A version of a contract that an input accepts, or that an output is written with. */
 struct mesh_contract {
-    const char *name;        /* "sales_fraud/payment@1" */
-    const char *subject;     /* registry subject, "<topic>-value" */
-    uint32_t local_id;       /* contract/schema.h, used when no registry is configured */
-    uint64_t fingerprint;    /* CRC-64-AVRO */
-    const char *json;        /* the .avsc, normalised */
+    const char *name;     /* "sales_fraud/payment@1" */
+    const char *subject;  /* registry subject, "<topic>-value" */
+    uint32_t local_id;    /* contract/schema.h, used when no registry is configured */
+    uint64_t fingerprint; /* CRC-64-AVRO */
+    const char *json;     /* the .avsc, normalised */
 };
 
 enum mesh_input_kind {
@@ -56,13 +56,13 @@ struct mesh_input {
     const char *topic;
     enum mesh_input_kind kind;
     struct mesh_site site;
-    int32_t partitions;                       /* expected; 0 = as many as the topology's first input */
-    bool copy_all;                            /* table: every task reads every partition */
-    const struct mesh_contract *contracts;    /* accepted; [0] is the pinned one. NULL for internal inputs */
+    int32_t partitions;                    /* expected; 0 = as many as the topology's first input */
+    bool copy_all;                         /* table: every task reads every partition */
+    const struct mesh_contract *contracts; /* accepted; [0] is the pinned one. NULL for internal inputs */
     uint32_t n_contracts;
-    const char *const *upstreams;             /* product input: names "domain/product" that write the topic; NULL: foreign writers */
+    const char *const *upstreams; /* product input: names "domain/product" that write the topic; NULL: foreign writers */
     uint32_t n_upstreams;
-    uint32_t record_size;                     /* bytes of the decoded struct, at most MESH_RECORD_BYTES_MAX */
+    uint32_t record_size; /* bytes of the decoded struct, at most MESH_RECORD_BYTES_MAX */
     /* Decode one datum written with contracts[version]; borrows from it. Internal record inputs: version is 0. */
     void (*decode)(struct mesh_in *in, uint32_t version, void *record);
     int64_t (*event_time)(const void *record);
@@ -75,7 +75,8 @@ struct mesh_input {
     /* TABLE: a null value with this key text (event->key): remove the row. NULL: such a record is rejected, "null.value". */
     void (*removed)(struct mesh_task *task, const struct mesh_event *event);
     int64_t delay_us; /* watermark = newest event time - delay */
-    int64_t idle_us;  /* wall clock without records, at the log's end, after which it no longer holds the watermark back; 0 = never */
+    int64_t
+        idle_us; /* wall clock without records, at the log's end, after which it no longer holds the watermark back; 0 = never */
     int64_t wait_us;  /* TABLE: that long, if longer, records wait for the first row of an empty one */
     int64_t ahead_us; /* an event time further past the record's Kafka timestamp is rejected */
     bool personal;    /* its records hold personal fields */
@@ -84,13 +85,13 @@ struct mesh_input {
 #define MESH_RECORD_BYTES_MAX 4096
 
 enum mesh_state_kind {
-    MESH_STATE_VIEW,    /* rows by key (and window), served */
-    MESH_STATE_DEDUPE,  /* keys seen */
-    MESH_STATE_TABLE,   /* newest record by key */
-    MESH_STATE_VERSIONS,/* all records by key, ordered by the time they become valid */
-    MESH_STATE_RING,    /* a key's events in time order, for sliding windows */
-    MESH_STATE_PATTERN, /* runs by key */
-    MESH_STATE_LATCH,   /* a bool by key, for `rises` */
+    MESH_STATE_VIEW,     /* rows by key (and window), served */
+    MESH_STATE_DEDUPE,   /* keys seen */
+    MESH_STATE_TABLE,    /* newest record by key */
+    MESH_STATE_VERSIONS, /* all records by key, ordered by the time they become valid */
+    MESH_STATE_RING,     /* a key's events in time order, for sliding windows */
+    MESH_STATE_PATTERN,  /* runs by key */
+    MESH_STATE_LATCH,    /* a bool by key, for `rises` */
 };
 
 enum mesh_window_kind { MESH_WINDOW_NONE, MESH_WINDOW_TUMBLING, MESH_WINDOW_HOPPING };
@@ -107,20 +108,20 @@ struct mesh_state {
     uint32_t n_fields;
     uint32_t row_size;
 
-    int64_t within_us;             /* DEDUPE, PATTERN */
-    int64_t keep_us;               /* VIEW: after the row's last event (no window) or the window's end; 0 = for ever.
+    int64_t within_us; /* DEDUPE, PATTERN */
+    int64_t keep_us;   /* VIEW: after the row's last event (no window) or the window's end; 0 = for ever.
                                       RING: the longest window + delay. VERSIONS: 0 */
 
-    const enum mesh_type *cells;   /* RING: what each event carries: MESH_LONG or MESH_DECIMAL (exact) or MESH_DOUBLE */
+    const enum mesh_type *cells; /* RING: what each event carries: MESH_LONG or MESH_DECIMAL (exact) or MESH_DOUBLE */
     uint32_t n_cells;
 
-    const uint16_t *times;         /* PATTERN: how often each step must match */
+    const uint16_t *times; /* PATTERN: how often each step must match */
     uint32_t n_steps;
     void (*capture)(struct mesh_task *task, void *run, uint32_t step, const void *record); /* NULL: nothing captured */
 
-    const struct mesh_view *view;  /* VIEW */
-    bool partial;                  /* VIEW: this is the upstream half; emptied into the PARTIALS topic at every commit */
-    uint32_t partial_of;           /* index of the state that the partials go to */
+    const struct mesh_view *view; /* VIEW */
+    bool partial;                 /* VIEW: this is the upstream half; emptied into the PARTIALS topic at every commit */
+    uint32_t partial_of;          /* index of the state that the partials go to */
 };
 
 /* The served side of a VIEW state. The `out` struct is what consumers see: key members, then window members, then `let` members. */
@@ -128,18 +129,18 @@ struct mesh_view {
     const char *name;
     const char *doc;
     struct mesh_site site;
-    uint32_t state;                 /* index of its (final) state */
+    uint32_t state; /* index of its (final) state */
     const struct mesh_field *out;
     uint32_t n_out;
-    uint32_t n_key;                 /* out[0..n_key) are the key, in order */
+    uint32_t n_key; /* out[0..n_key) are the key, in order */
     uint32_t out_size;
     enum mesh_window_kind window;
     int64_t size_us, advance_us, grace_us;
     uint16_t window_start, window_end, final, revision; /* offsets in out: int64_t, int64_t, bool, int64_t; all views have revision,
                                                            only windowed ones the others */
-    void (*init)(void *row);        /* NULL: zeroes */
-    void (*finish)(const void *row, void *out);      /* fills the let members; strings are borrowed from the row */
-    void (*merge)(void *into, const void *from);     /* NULL: not mergeable */
+    void (*init)(void *row);                            /* NULL: zeroes */
+    void (*finish)(const void *row, void *out);         /* fills the let members; strings are borrowed from the row */
+    void (*merge)(void *into, const void *from);        /* NULL: not mergeable */
     /* Called behind each change when a stream reads `changes` of this view; old is NULL for a new row. Both are out structs. */
     void (*changed)(struct mesh_task *task, const struct mesh_event *event, const void *old, const void *now);
 };
@@ -159,7 +160,7 @@ struct mesh_port {
     bool compact;
     const struct mesh_contract *contract;
     enum mesh_delivery delivery;
-    enum mesh_emit emit;            /* EVENT: a stream sends with mesh_send(); CHANGE, CLOSE: rows of the view */
+    enum mesh_emit emit; /* EVENT: a stream sends with mesh_send(); CHANGE, CLOSE: rows of the view */
     /* Of a view's row (out struct): append the framed-later datum, and the key's text. CHANGE and CLOSE only. */
     void (*encode)(struct mesh_task *task, const void *out, struct mesh_out *value, struct mesh_out *key);
     /* HTTP: path; MONGO: collection. Of a view. */
@@ -171,10 +172,10 @@ struct mesh_port {
 
 /* An internal topic of the product. */
 struct mesh_internal {
-    const char *name;   /* "partials", "clean-by-terminal_id" */
-    const char *topic;  /* "mesh.sales_fraud.partials" */
+    const char *name;  /* "partials", "clean-by-terminal_id" */
+    const char *topic; /* "mesh.sales_fraud.partials" */
     int32_t partitions;
-    uint32_t input;     /* the input that reads it */
+    uint32_t input;                  /* the input that reads it */
     const uint32_t *from_topologies; /* whose tasks write it: until all of them were heard of, the reader's time stands still */
     uint32_t n_from;
 };
@@ -185,31 +186,40 @@ struct mesh_topology {
     uint32_t n_inputs;
     const uint32_t *states;
     uint32_t n_states;
-    bool ordered;           /* records of several inputs are released in event-time order through a buffer */
+    bool ordered; /* records of several inputs are released in event-time order through a buffer */
 };
 
-struct mesh_member { const char *username, *role; };
+struct mesh_member {
+    const char *username, *role;
+};
 
 struct mesh_product {
     int abi; /* MESH_ABI */
     const char *domain, *name, *version, *status, *type;
     const char *purpose, *limitations, *usage;
     const char *team;
-    const struct mesh_member *members; uint32_t n_members;
+    const struct mesh_member *members;
+    uint32_t n_members;
     const char *sla_latency, *sla_availability, *sla_retention;
-    const char *declaration;        /* path of the YAML */
-    const char *declaration_hash;   /* SHA-256, hex: checkpoints of another shape are refused */
-    const char *state_hash;         /* of everything that shapes state and topology */
-    const char *document;           /* JSON for /.well-known/data-product, complete */
-    const char *openapi;            /* JSON for /openapi.json, complete */
-    const char *pseudonym_key_env;  /* name of the variable that holds the pseudonym key */
+    const char *declaration;       /* path of the YAML */
+    const char *declaration_hash;  /* SHA-256, hex: checkpoints of another shape are refused */
+    const char *state_hash;        /* of everything that shapes state and topology */
+    const char *document;          /* JSON for /.well-known/data-product, complete */
+    const char *openapi;           /* JSON for /openapi.json, complete */
+    const char *pseudonym_key_env; /* name of the variable that holds the pseudonym key */
     const char *dlq_topic, *late_topic;
-    const struct mesh_input *inputs; uint32_t n_inputs;
-    const struct mesh_state *states; uint32_t n_states;
-    const struct mesh_view *views; uint32_t n_views;
-    const struct mesh_port *ports; uint32_t n_ports;
-    const struct mesh_internal *internals; uint32_t n_internals;
-    const struct mesh_topology *topologies; uint32_t n_topologies;
+    const struct mesh_input *inputs;
+    uint32_t n_inputs;
+    const struct mesh_state *states;
+    uint32_t n_states;
+    const struct mesh_view *views;
+    uint32_t n_views;
+    const struct mesh_port *ports;
+    uint32_t n_ports;
+    const struct mesh_internal *internals;
+    uint32_t n_internals;
+    const struct mesh_topology *topologies;
+    uint32_t n_topologies;
 };
 
 /* A service serves the products of one domain; its main() is one call. */

@@ -10,11 +10,11 @@
 
 /* The record at hand, while it runs through the stream functions. */
 struct mesh_event {
-    int64_t time_us;            /* event time */
-    int64_t source_wm_us;       /* watermark of its own source before it came: what "late" is judged by */
-    bool late;                  /* time_us < source_wm_us */
-    bool again;                 /* it failed in a stream before and comes back: steps that it had passed let it pass */
-    uint32_t input;             /* index of the input */
+    int64_t time_us;      /* event time */
+    int64_t source_wm_us; /* watermark of its own source before it came: what "late" is judged by */
+    bool late;            /* time_us < source_wm_us */
+    bool again;           /* it failed in a stream before and comes back: steps that it had passed let it pass */
+    uint32_t input;       /* index of the input */
     const char *topic;
     int32_t partition;
     int64_t offset;
@@ -35,10 +35,10 @@ static inline void mesh_key_begin(struct mesh_key *key)
     key->n = 0;
     key->too_long = false;
 }
-void mesh_key_str(struct mesh_key *key, struct mesh_str v);   /* 00 escaped, 00 00 behind it */
-void mesh_key_long(struct mesh_key *key, int64_t v);          /* 8 bytes, sign flipped, big-endian: ints, enums, times */
+void mesh_key_str(struct mesh_key *key, struct mesh_str v); /* 00 escaped, 00 00 behind it */
+void mesh_key_long(struct mesh_key *key, int64_t v);        /* 8 bytes, sign flipped, big-endian: ints, enums, times */
 void mesh_key_bool(struct mesh_key *key, bool v);
-void mesh_key_dec(struct mesh_key *key, mesh_dec v);          /* 16 bytes */
+void mesh_key_dec(struct mesh_key *key, mesh_dec v); /* 16 bytes */
 
 /* ---- hints ---- */
 #define MESH_AHEAD_MAX 8 /* for one record; further ones do nothing */

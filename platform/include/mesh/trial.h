@@ -29,9 +29,9 @@
 #include "mesh/product.h"
 
 /* Pseudonyms of a trial are made with this key, so that a test can name them by what they stand for. No service uses it. */
-#define MESH_TRIAL_PSEUDONYM_KEY "trial of a mesh: never a key of a service"
+#define MESH_TRIAL_PSEUDONYM_KEY  "trial of a mesh: never a key of a service"
 #define MESH_TRIAL_PARTITIONS_MAX 64
-#define MESH_TRIAL_RUNS 4
+#define MESH_TRIAL_RUNS           4
 
 int mesh_trial_main(int argc, char **argv, const struct mesh_service *service);
 

@@ -65,7 +65,7 @@ static inline int mesh_str_cmp(struct mesh_str a, struct mesh_str b)
 /* What a field holds. Every table-driven part (JSON, BSON, checkpoint, OpenAPI) switches over this. */
 enum mesh_type {
     MESH_BOOL,
-    MESH_INT,  /* 32-bit range, held in int64_t */
+    MESH_INT, /* 32-bit range, held in int64_t */
     MESH_LONG,
     MESH_DOUBLE,
     MESH_DECIMAL,
@@ -88,15 +88,15 @@ struct mesh_field {
     const char *name;
     const char *doc;
     enum mesh_type type;
-    uint8_t scale;              /* MESH_DECIMAL */
-    uint8_t precision;          /* MESH_DECIMAL */
+    uint8_t scale;     /* MESH_DECIMAL */
+    uint8_t precision; /* MESH_DECIMAL */
     bool nullable;
     uint16_t offset;            /* of the value in the struct */
     uint16_t present;           /* of the bool that says "there", when nullable */
     const char *const *symbols; /* MESH_ENUM, ends with NULL */
     enum mesh_label label;
-    enum mesh_protect protect;  /* what a border does with it */
-    const char *subject;        /* whose it is, for personal fields; or NULL */
+    enum mesh_protect protect; /* what a border does with it */
+    const char *subject;       /* whose it is, for personal fields; or NULL */
 };
 
 #endif

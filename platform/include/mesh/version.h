@@ -10,6 +10,6 @@
 #define MESH_VERSION_H
 
 #define MESH_VERSION "0.1.0"
-#define MESH_ABI 1
+#define MESH_ABI     1
 
 #endif
