@@ -349,10 +349,60 @@ static void init_function(struct view_emit *v)
     mesh_emit_blank(out);
 }
 
+bool mesh_emit_merges(const struct mesh_plan_view *view)
+{
+    return view->partial != NULL || view->model->window == MESH_WINDOW_SESSION;
+}
+
+/* What `b` holds goes into `a`; where it makes a difference `b` lies behind `a`. */
+static void merge_one(struct view_emit *v, const struct mesh_aggregate *a)
+{
+    struct mesh_buf *out = v->code;
+    const char *c = a->cname;
+    const char *better = a->fn == MESH_AGG_MIN ? "<" : ">";
+    bool text = is_text(&a->arg_type);
+    switch (a->fn) {
+    case MESH_AGG_COUNT:
+    case MESH_AGG_SUM:
+    case MESH_AGG_AVG:
+        mesh_emit_line(out, 1, "a->%s += b->%s;", c, c);
+        if (a->fn == MESH_AGG_AVG)
+            mesh_emit_line(out, 1, "a->%s_n += b->%s_n;", c, c);
+        return;
+    case MESH_AGG_VARIANCE: /* Chan, Golub, LeVeque 1979 */
+        mesh_emit_line(out, 1, "if (b->%s_n > 0) {", c);
+        mesh_emit_line(out, 2, "const double n = (double)a->%s_n + (double)b->%s_n;", c, c);
+        mesh_emit_line(out, 2, "const double d = b->%s - a->%s;", c, c);
+        mesh_emit_line(out, 2, "a->%s_m2 += b->%s_m2 + d * d * ((double)a->%s_n / n * (double)b->%s_n);", c, c, c, c);
+        mesh_emit_line(out, 2, "a->%s += d * ((double)b->%s_n / n);", c, c);
+        mesh_emit_line(out, 2, "a->%s_n += b->%s_n;", c, c);
+        mesh_emit_line(out, 1, "}");
+        return;
+    case MESH_AGG_MIN:
+    case MESH_AGG_MAX:
+        if (text)
+            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || mesh_str_cmp(b->%s, a->%s) %s 0)) {", c, c, c, c, better);
+        else
+            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || b->%s %s a->%s)) {", c, c, c, better, c);
+        break;
+    case MESH_AGG_FIRST:
+        mesh_emit_line(out, 1, "if (b->%s_set && !a->%s_set) {", c, c);
+        break;
+    case MESH_AGG_LAST:
+        mesh_emit_line(out, 1, "if (b->%s_set) {", c);
+        break;
+    case MESH_AGG_FN_COUNT:
+        return;
+    }
+    mesh_emit_line(out, 2, text ? "mesh_row_set_str(&a->%s, b->%s);" : "a->%s = b->%s;", c, c);
+    mesh_emit_line(out, 2, "a->%s_set = true;", c);
+    mesh_emit_line(out, 1, "}");
+}
+
 static void merge_function(struct view_emit *v)
 {
     const struct mesh_model_view *m = v->view->model;
-    if (v->view->partial == NULL)
+    if (!mesh_emit_merges(v->view))
         return;
     struct mesh_buf *out = v->code;
     mesh_emit_line(v->protos, 0, "void %s_merge_%s(void *into, const void *from);", v->e->p, m->name);
@@ -360,21 +410,8 @@ static void merge_function(struct view_emit *v)
     mesh_emit_line(out, 0, "{");
     mesh_emit_line(out, 1, "struct %s_row *a = into;", m->name);
     mesh_emit_line(out, 1, "const struct %s_row *b = from;", m->name);
-    for (size_t i = 0; i < m->aggregates.list.n; i++) {
-        const struct mesh_aggregate *a = &m->aggregates.list.v[i];
-        const char *c = a->cname;
-        if (a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX) {
-            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || b->%s %s a->%s)) {", c, c, c, a->fn == MESH_AGG_MIN ? "<" : ">",
-                           c);
-            mesh_emit_line(out, 2, "a->%s = b->%s;", c, c);
-            mesh_emit_line(out, 2, "a->%s_set = true;", c);
-            mesh_emit_line(out, 1, "}");
-        } else {
-            mesh_emit_line(out, 1, "a->%s += b->%s;", c, c);
-            if (a->fn == MESH_AGG_AVG)
-                mesh_emit_line(out, 1, "a->%s_n += b->%s_n;", c, c);
-        }
-    }
+    for (size_t i = 0; i < m->aggregates.list.n; i++)
+        merge_one(v, &m->aggregates.list.v[i]);
     if (m->aggregates.list.n == 0) {
         mesh_emit_line(out, 1, "(void)a;");
         mesh_emit_line(out, 1, "(void)b;");

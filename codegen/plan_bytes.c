@@ -142,6 +142,7 @@ static void of_state(struct mesh_emitter *e, const struct mesh_plan_state *state
     case MESH_STATE_VIEW:
         row = view_row(state->view->model);
         bytes->payload = MESH_PLAN_VIEW_HEAD + size_of(&row);
+        bytes->items_fixed = state->view->model->window == MESH_WINDOW_SESSION ? MESH_PLAN_SESSION_BYTES : 0;
         add_view_key(bytes, state->view->model);
         break;
     case MESH_STATE_DEDUPE:
