@@ -97,7 +97,13 @@ static void row_fields(struct table_emit *t, const struct mesh_model_view *m)
     for (size_t i = 0; i < m->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &m->aggregates.list.v[i];
         const char *extra_n = mesh_arena_printf(e->arena, "%s_n", a->cname);
+        if (a->shared)
+            continue;
         switch (a->fn) {
+        case MESH_AGG_DISTINCT:
+        case MESH_AGG_QUANTILE:
+            plain_field(t, a->cname, "MESH_BYTES", owner, "");
+            break;
         case MESH_AGG_COUNT:
             plain_field(t, a->cname, "MESH_LONG", owner, "");
             break;

@@ -422,8 +422,6 @@ static bool mergeable(const struct mesh_model_view *view)
         bool adds = a->fn == MESH_AGG_SUM || a->fn == MESH_AGG_AVG || a->fn == MESH_AGG_VARIANCE;
         if (adds && (a->arg_type.kind == MESH_GEN_DOUBLE || a->fn == MESH_AGG_VARIANCE))
             return false;
-        if (a->arg_type.kind == MESH_GEN_STRING || a->arg_type.kind == MESH_GEN_BYTES)
-            return false;
     }
     return true;
 }

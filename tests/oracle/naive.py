@@ -84,8 +84,6 @@ def order_counts(view):
             return True
         if fn in ("sum", "avg") and field == "d":
             return True
-        if fn in ("min", "max") and field == "s":
-            return True
     return False
 
 
@@ -166,7 +164,7 @@ def aggregate(call, records, source_of):
         mean = float(sum(values)) / len(values)
         return sum((float(v) - mean) ** 2 for v in values) / len(values)
     if fn == "quantile":
-        return sorted(float(v) for v in values)[int(call["q"] * (len(values) - 1))]
+        return sorted(float(v) for v in values)[int(float(call["q"]) * (len(values) - 1))]
     if fn in ("min", "max"):
         by = (lambda v: v.encode()) if isinstance(values[0], str) else (lambda v: v)
         return (min if fn == "min" else max)(values, key=by)

@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import generate  # noqa: E402
 import naive  # noqa: E402
 
-FEATURES = []
+FEATURES = ["distinct", "quantile"]
 LINES_MAX = 60
 VALUES_MAX = 17000  # of expected rows, in one file: a test has at most 20,000 values
 
