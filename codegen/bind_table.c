@@ -172,6 +172,8 @@ static const struct mesh_bind_key product_keys[] = {
         .example = "10m"),
     KEY("views.*.window.every", DURATION, .min = 1, .help = "A hopping window begins this often; divides its length.",
         .example = "1m"),
+    KEY("views.*.window.session", DURATION, .min = 1,
+        .help = "Windows that last as long as a key's records follow each other within less than this.", .example = "30m"),
     KEY("views.*.window.grace", DURATION, .fallback = "0s", .help = "How long after its end a window takes late records.",
         .example = "10m"),
     KEY("views.*.keep", DURATION, .min = 1, .help = "How long a row is kept after its last record, or its window's end.",

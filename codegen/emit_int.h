@@ -97,6 +97,8 @@ const char *mesh_emit_resolver(struct mesh_emitter *e, struct mesh_buf *out, con
 /* One file each; they fill `data` for the templates. */
 void mesh_emit_records(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_flows(struct mesh_emitter *e, struct mesh_data *data);
+/* Whether rows of the view are ever put together: it has a function for that. */
+bool mesh_emit_merges(const struct mesh_plan_view *view);
 void mesh_emit_views(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_ports(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data);

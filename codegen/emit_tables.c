@@ -97,7 +97,13 @@ static void row_fields(struct table_emit *t, const struct mesh_model_view *m)
     for (size_t i = 0; i < m->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &m->aggregates.list.v[i];
         const char *extra_n = mesh_arena_printf(e->arena, "%s_n", a->cname);
+        if (a->shared)
+            continue;
         switch (a->fn) {
+        case MESH_AGG_DISTINCT:
+        case MESH_AGG_QUANTILE:
+            plain_field(t, a->cname, "MESH_BYTES", owner, "");
+            break;
         case MESH_AGG_COUNT:
             plain_field(t, a->cname, "MESH_LONG", owner, "");
             break;
@@ -410,6 +416,9 @@ static void states(struct table_emit *t)
 
 static void views(struct table_emit *t)
 {
+    static const char *const windows[] = {[MESH_WINDOW_TUMBLING] = "MESH_WINDOW_TUMBLING",
+                                          [MESH_WINDOW_HOPPING] = "MESH_WINDOW_HOPPING",
+                                          [MESH_WINDOW_SESSION] = "MESH_WINDOW_SESSION"};
     struct mesh_emitter *e = t->e;
     mesh_emit_line(t->out, 0, "static const struct mesh_view views[] = {");
     for (size_t i = 0; i < e->plan->views.n; i++) {
@@ -426,8 +435,7 @@ static void views(struct table_emit *t)
         mesh_emit_line(t->out, 2, ".n_key = %zu,", m->by.n);
         mesh_emit_line(t->out, 2, ".out_size = sizeof(struct %s),", out_name);
         if (m->window != MESH_WINDOW_NONE) {
-            mesh_emit_line(t->out, 2,
-                           m->window == MESH_WINDOW_HOPPING ? ".window = MESH_WINDOW_HOPPING," : ".window = MESH_WINDOW_TUMBLING,");
+            mesh_emit_line(t->out, 2, ".window = %s,", windows[m->window]);
             mesh_emit_line(t->out, 2, ".size_us = INT64_C(%lld),", (long long)m->size_us);
             mesh_emit_line(t->out, 2, ".advance_us = INT64_C(%lld),", (long long)(m->advance_us > 0 ? m->advance_us : m->size_us));
             mesh_emit_line(t->out, 2, ".grace_us = INT64_C(%lld),", (long long)m->grace_us);
@@ -439,7 +447,7 @@ static void views(struct table_emit *t)
         if (m->state.n > 0)
             mesh_emit_line(t->out, 2, ".init = %s_init_%s,", e->p, m->name);
         mesh_emit_line(t->out, 2, ".finish = %s_finish_%s,", e->p, m->name);
-        if (view->partial != NULL)
+        if (mesh_emit_merges(view))
             mesh_emit_line(t->out, 2, ".merge = %s_merge_%s,", e->p, m->name);
         if (view->changes.n > 0)
             mesh_emit_line(t->out, 2, ".changed = %s_changed_%s,", e->p, m->name);

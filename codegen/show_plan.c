@@ -231,8 +231,10 @@ static void add_waits(struct mesh_show_plan *show)
             if (view == NULL || topology->states.v[i]->partial || view->model->window == MESH_WINDOW_NONE)
                 continue;
             add_wait(show, topology, view->model->size_us + view->model->grace_us, view->model->at,
-                     mesh_arena_printf(show->arena, "a row of '%s' is final: window and 'grace' behind the window's begin",
-                                       view->model->name));
+                     mesh_arena_printf(show->arena, "a row of '%s' is final: %s", view->model->name,
+                                       view->model->window == MESH_WINDOW_SESSION
+                                           ? "gap and 'grace' behind its last record"
+                                           : "window and 'grace' behind the window's begin"));
         }
     }
 }

@@ -94,7 +94,7 @@ enum mesh_state_kind {
     MESH_STATE_LATCH,    /* a bool by key, for `rises` */
 };
 
-enum mesh_window_kind { MESH_WINDOW_NONE, MESH_WINDOW_TUMBLING, MESH_WINDOW_HOPPING };
+enum mesh_window_kind { MESH_WINDOW_NONE, MESH_WINDOW_TUMBLING, MESH_WINDOW_HOPPING, MESH_WINDOW_SESSION };
 
 /* Something a topology's tasks keep. Which members count depends on the kind. */
 struct mesh_state {
@@ -135,13 +135,15 @@ struct mesh_view {
     uint32_t n_key; /* out[0..n_key) are the key, in order */
     uint32_t out_size;
     enum mesh_window_kind window;
-    int64_t size_us, advance_us, grace_us;
+    int64_t size_us, advance_us, grace_us;              /* SESSION: size_us is the gap */
     uint16_t window_start, window_end, final, revision; /* offsets in out: int64_t, int64_t, bool, int64_t; all views have revision,
                                                            only windowed ones the others */
     void (*init)(void *row);                            /* NULL: zeroes */
     void (*finish)(const void *row, void *out);         /* fills the let members; strings are borrowed from the row */
-    void (*merge)(void *into, const void *from);        /* NULL: not mergeable */
-    /* Called behind each change when a stream reads `changes` of this view; old is NULL for a new row. Both are out structs. */
+    /* `from` lies behind `into` in time, or their order makes no difference. NULL: not mergeable, and not SESSION */
+    void (*merge)(void *into, const void *from);
+    /* Called behind each change when a stream reads `changes` of this view; old is NULL for a new row. Both are out structs. A session
+     * that became part of another has a last change, to an empty row: revision 0. */
     void (*changed)(struct mesh_task *task, const struct mesh_event *event, const void *old, const void *now);
 };
 
