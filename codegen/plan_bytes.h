@@ -17,15 +17,17 @@
 #define MESH_PLAN_KEY_INLINE 24 /* longer keys are allocated */
 #define MESH_PLAN_VIEW_HEAD  32 /* struct mesh_flow_view_row */
 #define MESH_PLAN_CELL_BYTES 16 /* union mesh_cell */
-/* What a fold, a versioned table and a pattern keep in their row, ... */
+/* What a fold, a versioned table, a pattern and a join of streams keep in their row, ... */
 #define MESH_PLAN_RING_BYTES     40
 #define MESH_PLAN_VERSIONS_BYTES 24
 #define MESH_PLAN_RUNS_BYTES     24
+#define MESH_PLAN_INTERVAL_BYTES 32
 /* ... how many events, rows and runs there is room for at first, ... */
 #define MESH_PLAN_RING_FIRST     4
 #define MESH_PLAN_VERSIONS_FIRST 2
 #define MESH_PLAN_RUNS_FIRST     2
-/* ... an event without its cells, or a version without its row, and a run without what it captured. */
+#define MESH_PLAN_INTERVAL_FIRST 2
+/* ... an event without its cells, a version or a joined record without its row, and a run without what it captured. */
 #define MESH_PLAN_EVENT_BYTES 8
 #define MESH_PLAN_RUN_BYTES   16
 
