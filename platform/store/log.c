@@ -72,6 +72,14 @@ static size_t frame_at(const char *p, size_t n, size_t at)
     return mesh_hash64(p + at + FRAME_HEAD_BYTES, length) == sum ? length : 0;
 }
 
+size_t mesh_store_frame_next(struct mesh_str frames, size_t at, struct mesh_str *ret_payload)
+{
+    size_t n = frame_at(frames.p, frames.n, at);
+    mesh_assert(n > 0);
+    *ret_payload = (struct mesh_str){frames.p + at + FRAME_HEAD_BYTES, (uint32_t)n};
+    return at + FRAME_HEAD_BYTES + n;
+}
+
 /* Whether a valid frame begins anywhere behind `at`, where a broken one does. */
 static bool valid_behind(const char *p, size_t n, size_t at)
 {

@@ -61,5 +61,7 @@ int mesh_store_log_trim(struct mesh_store_log *log, uint64_t segment, struct mes
 /* Frame a payload: begin returns where it starts; end patches length and checksum. */
 size_t mesh_store_frame_begin(struct mesh_buf *out);
 void mesh_store_frame_end(struct mesh_buf *out, size_t begin);
+/* The payload of the frame at `at` in frames built by these two, for who keeps a log elsewhere; returns where the next one begins. */
+size_t mesh_store_frame_next(struct mesh_str frames, size_t at, struct mesh_str *ret_payload);
 
 #endif
