@@ -347,6 +347,21 @@ static void state_step(struct table_emit *t, const struct mesh_plan_state *state
     } else if (state->kind == MESH_STATE_LATCH) {
         mesh_emit_line(t->out, 2, ".kind = MESH_STATE_LATCH,");
         site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s rises", stream));
+    } else if (state->kind == MESH_STATE_INTERVAL) {
+        static const char *const picks[] = {
+            [MESH_PICK_LAST] = "MESH_PICK_LAST", [MESH_PICK_FIRST] = "MESH_PICK_FIRST", [MESH_PICK_ALL] = "MESH_PICK_ALL"};
+        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_INTERVAL,");
+        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s join %s", stream, state->step->alias));
+        fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
+                    mesh_emit_struct_name(e, state->step->shape_joined));
+        mesh_emit_line(t->out, 2, ".from_us = INT64_C(%lld),", (long long)state->step->from_us);
+        mesh_emit_line(t->out, 2, ".to_us = INT64_C(%lld),", (long long)state->step->to_us);
+        mesh_emit_line(t->out, 2, ".pick = %s,", picks[state->step->pick]);
+        const char *waits = mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname);
+        mesh_emit_line(t->out, 2, ".waits = %s,", waits);
+        mesh_emit_line(t->out, 2, ".n_waits = sizeof %s / sizeof %s[0],", waits, waits);
+        mesh_emit_line(t->out, 2, ".wait_size = sizeof(struct %s),", mesh_emit_struct_name(e, state->asks));
+        mesh_emit_line(t->out, 2, ".matched = %s_matched_%s,", e->p, state->cname);
     } else if (state->kind == MESH_STATE_RING) {
         int64_t longest = 0;
         size_t cells = 0;
@@ -653,6 +668,11 @@ void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
                           mesh_emit_struct_of(e, state->table->model->shape));
         else if (state->kind == MESH_STATE_PATTERN)
             run_fields(&t, state->flow);
+        if (state->kind == MESH_STATE_INTERVAL) {
+            struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
+                          mesh_emit_struct_of(e, state->step->shape_joined));
+            struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname), mesh_emit_struct_of(e, state->asks));
+        }
     }
     for (size_t i = 0; i < e->plan->views.n; i++) {
         row_fields(&t, e->plan->views.v[i]->model);

@@ -98,6 +98,8 @@ static void set_metrics(struct mesh_engine *engine)
     engine->m_state_bytes = mesh_metric_gauge(m, "mesh_state_bytes", "Memory of all states", NULL);
     engine->m_runs_dropped =
         mesh_metric_counter(m, "mesh_pattern_runs_dropped_total", "Pattern runs dropped at the limit per key", NULL);
+    engine->m_interval_dropped =
+        mesh_metric_counter(m, "mesh_join_records_dropped_total", "Records of interval joins dropped at the limit per key", NULL);
     engine->m_generation_skipped =
         mesh_metric_counter(m, "mesh_other_generation_total", "Records of another generation on internal topics, skipped", NULL);
     engine->m_upstream_duplicates =

@@ -454,8 +454,8 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
         if (task->sole != NULL)
             mesh_flow_watermark(task);
         for (uint32_t s = 0; s < engine->product->n_states; s++)
-            if (task->states[s] != NULL)
-                mesh_flow_view_restored(task->states[s]);
+            if (task->states[s] != NULL && mesh_flow_kind_of(task->states[s])->restored != NULL)
+                mesh_flow_kind_of(task->states[s])->restored(task->states[s]);
         mesh_flow_docs_restored(task);
     }
     engine->restoring = false;

@@ -138,6 +138,11 @@ struct mesh_flow_outbox {
 struct mesh_flow_docs; /* document.c: rows of one port that wait for MongoDB */
 
 /* ---- states ---- */
+struct mesh_flow_timer {
+    int64_t due_us;
+    uint32_t row;
+};
+
 struct mesh_flow_state {
     const struct mesh_state *decl;
     uint32_t index;
@@ -162,6 +167,10 @@ struct mesh_flow_state {
     uint32_t partial_internal; /* where partials go */
     /* PATTERN */
     void *captured;
+    int64_t answered_us; /* INTERVAL: records up to here were answered because everything was idle */
+    /* timer.c; next_close_us is then when the first one is due */
+    struct mesh_flow_timer *timers;
+    uint32_t n_timers, cap_timers;
     /* round */
     uint32_t sweep, sweep_end;
     struct mesh_metric *late, *duplicates;
@@ -286,7 +295,7 @@ struct mesh_engine {
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
     struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes,
-        *m_runs_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
+        *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
     struct mesh_metric **m_state_rows, **m_watermarks;
     MESH_VEC(struct mesh_flow_skip) skips;
 };
@@ -316,6 +325,9 @@ void mesh_flow_task_free(struct mesh_task *task);
 /* Run the streams over one record at this place of the order. */
 void mesh_flow_apply(struct mesh_task *task, const struct mesh_flow_lane *lane, struct mesh_event *event, const void *record,
                      int64_t release_us);
+/* Around all that runs for one record. */
+void mesh_flow_begin(struct mesh_task *task, const struct mesh_event *event);
+void mesh_flow_end(struct mesh_task *task);
 /* Behind a batch or a tick: what time allows now. */
 void mesh_flow_settle(struct mesh_task *task);
 void mesh_flow_drop_expired(struct mesh_task *task);
@@ -464,6 +476,21 @@ bool mesh_flow_partial_apply(struct mesh_task *task, struct mesh_flow_lane *lane
 void mesh_flow_heartbeats(struct mesh_task *task, int64_t now_us);
 bool mesh_flow_heartbeat_owed(const struct mesh_task *task);
 bool mesh_flow_sends_to(const struct mesh_product *product, uint32_t internal, uint32_t topology);
+
+/* ---- timer.c ---- */
+/* When time has passed due_us, the kind's `due` is called for this row: before any record or window with a later time, in the order of
+ * (time, key bytes). The row may be gone by then, or have nothing due: timers are not taken back. They are not in the log either:
+ * `restored` sets them anew. */
+void mesh_flow_timer_set(struct mesh_flow_state *state, const struct mesh_store_row *row, int64_t due_us);
+/* All rows of the earliest time. */
+void mesh_flow_timers_pass(struct mesh_flow_state *state);
+
+/* ---- step_interval.c ---- */
+#define MESH_FLOW_INTERVAL_MAX 65536 /* records of the other stream that a key keeps; one more lets the oldest go, counted */
+/* How long before the task's place in the order a record of the other stream can still be found. */
+int64_t mesh_flow_interval_reach(const struct mesh_state *decl);
+/* Everything is idle: what waits only for records of its own time waits no longer. */
+void mesh_flow_intervals_idle(struct mesh_task *task);
 
 /* ---- document.c ---- */
 struct mesh_flow_docs *mesh_flow_docs_new(struct mesh_flow_state *state, uint32_t port);
