@@ -327,3 +327,101 @@ CASE(ports_may_come_to_stand_in_another_order)
     CHECK_STR(told(&t, 0), "");
     end(&t);
 }
+
+/* ---- rows of views ---- */
+enum { CARDS_LIVE = SHOP_TOTALS_DOCS, MINUTE_LIVE = SHOP_MINUTE_DOCS };
+
+static void row_text(void *context, uint32_t port, const void *shown, bool removed, struct mesh_buf *out)
+{
+    const struct shop_cards_out *card = shown;
+    const struct shop_minute_out *minute = shown;
+    (void)context;
+    if (port == CARDS_LIVE)
+        mesh_buf_printf(out, "%.*s n=%lld%s", (int)card->card.n, card->card.p, (long long)card->n, removed ? " gone" : "");
+    else
+        mesh_buf_printf(out, "%.*s n=%lld %s%s", (int)minute->store.n, minute->store.p, (long long)minute->n,
+                        minute->final ? "final" : "open", removed ? " gone" : "");
+}
+
+static void put_sale(struct world *w, uint32_t in, const char *card, int64_t amount, int64_t at_s)
+{
+    static int n;
+    char id[16];
+    snprintf(id, sizeof id, "%d", n++);
+    struct shop_record r = {.id = mesh_str_of(id),
+                            .card = mesh_str_of(card),
+                            .store = MESH_STR("s"),
+                            .amount = amount,
+                            .at = (1700000040 + at_s) * SHOP_SECOND}; /* a full minute */
+    world_put(w, in, 0, &r);
+}
+
+/* What one port tells when nothing moves any more, joined by "; ". */
+static const char *rows_told(struct world *w, uint32_t port, int64_t at_s)
+{
+    static struct mesh_buf out;
+    struct mesh_live_event e;
+    put_sale(w, SHOP_SALES, "z", 0, at_s);
+    put_sale(w, SHOP_COUNTS, "z", 0, at_s);
+    world_drain(w);
+    mesh_buf_reset(&out);
+    mesh_buf_puts(&out, "");
+    while (mesh_engine_next_event(w->engine, &e)) {
+        CHECK(strstr(e.text.p, "gone") == NULL || e.removed);
+        if (e.port == port && e.text.p[0] != 'z')
+            mesh_buf_printf(&out, "%s%.*s", out.n == 0 ? "" : "; ", (int)e.text.n, e.text.p);
+    }
+    mesh_buf_putc(&out, '\0');
+    return out.p;
+}
+
+static void world_of(struct world *w, struct mesh_product *product, struct mesh_port *live_ports)
+{
+    world_init(w, 1, 1);
+    memcpy(live_ports, shop.ports, SHOP_N_PORTS * sizeof *live_ports);
+    live_ports[CARDS_LIVE] = (struct mesh_port){
+        .name = "cards_live", .kind = MESH_PORT_SSE, .view = SHOP_VIEW_CARDS, .emit = MESH_EMIT_CHANGE, .replay = 100};
+    live_ports[MINUTE_LIVE] = (struct mesh_port){
+        .name = "minute_live", .kind = MESH_PORT_SSE, .view = SHOP_VIEW_MINUTE, .emit = MESH_EMIT_CLOSE, .replay = 100};
+    *product = shop;
+    product->ports = live_ports;
+    w->product = product;
+    w->event_text = row_text;
+    for (int i = 0; i < 2; i++) { /* rates and signs are known for long */
+        struct shop_record r = {.id = MESH_STR("r"), .card = MESH_STR("s"), .store = MESH_STR("s"), .amount = 1};
+        r.at = i == 0 ? 1 : 1800000000 * SHOP_SECOND;
+        world_put(w, SHOP_RATES, 0, &r);
+        world_put(w, SHOP_SIGNS, 0, &r);
+    }
+    world_start(w);
+}
+
+CASE(each_change_of_a_row_is_told_and_that_it_is_gone)
+{
+    struct world w;
+    struct mesh_product product;
+    struct mesh_port live_ports[SHOP_N_PORTS];
+    world_of(&w, &product, live_ports);
+    put_sale(&w, SHOP_SALES, "c", 5, 0);
+    CHECK_STR(rows_told(&w, CARDS_LIVE, 10), "c n=1");
+    put_sale(&w, SHOP_SALES, "c", 5, 11);
+    put_sale(&w, SHOP_SALES, "c", 5, 12);
+    CHECK_STR(rows_told(&w, CARDS_LIVE, 20), "c n=3");
+    put_sale(&w, SHOP_COUNTS, "c", 13, 21);
+    CHECK_STR(rows_told(&w, CARDS_LIVE, 30), "c n=0 gone");
+    world_crash(&w);
+    CHECK_STR(rows_told(&w, CARDS_LIVE, 31), "c n=1; c n=3; c n=0 gone");
+    world_deinit(&w);
+}
+
+CASE(a_row_is_told_when_its_window_has_closed)
+{
+    struct world w;
+    struct mesh_product product;
+    struct mesh_port live_ports[SHOP_N_PORTS];
+    world_of(&w, &product, live_ports);
+    put_sale(&w, SHOP_SALES, "c", 5, 0);
+    CHECK_STR(rows_told(&w, MINUTE_LIVE, 30), "");
+    CHECK_CONTAINS(rows_told(&w, MINUTE_LIVE, 500), "s n=2 final");
+    world_deinit(&w);
+}
