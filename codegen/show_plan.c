@@ -277,7 +277,8 @@ size_t mesh_show_arrivals(const struct mesh_show_plan *show, struct mesh_show_ar
     const struct mesh_model_product *product = show->plan->product;
     for (size_t i = 0; i < product->ports.n; i++) {
         const struct mesh_model_port *port = product->ports.v[i];
-        if (port->kind == MESH_MODEL_KAFKA && port->view != NULL && port->emit == MESH_EMIT_CHANGE)
+        if ((port->kind == MESH_MODEL_KAFKA || port->kind == MESH_MODEL_SSE) && port->view != NULL &&
+            port->emit == MESH_EMIT_CHANGE)
             *mesh_vec_push_in(show->arena, &list) = (struct mesh_show_arrival){
                 mesh_arena_printf(show->arena,
                                   "'%s' sends one row per key and commit: which ones in between is not fixed, the last is",

@@ -495,6 +495,11 @@ void mesh_flow_publish(struct mesh_engine *engine)
     }
 }
 
+uint32_t mesh_engine_n_tasks(const struct mesh_engine *engine)
+{
+    return engine->n_tasks;
+}
+
 size_t mesh_engine_n_sources(const struct mesh_engine *engine)
 {
     return engine->n_sources;

@@ -64,11 +64,12 @@ static void set_view(struct mesh_flow_state *state)
         return;
     for (uint32_t i = 0; i < product->n_ports; i++) {
         const struct mesh_port *port = &product->ports[i];
-        if (port->kind == MESH_PORT_KAFKA && port->emit == MESH_EMIT_EVENT)
+        bool sends = port->kind == MESH_PORT_KAFKA || port->kind == MESH_PORT_SSE;
+        if (sends && port->emit == MESH_EMIT_EVENT)
             continue;
         if (product->views[port->view].state != state->index)
             continue;
-        if (port->kind == MESH_PORT_KAFKA) {
+        if (sends) {
             state->has_change |= port->emit == MESH_EMIT_CHANGE;
             state->has_close |= port->emit == MESH_EMIT_CLOSE;
         } else if (port->kind == MESH_PORT_MONGO && state->task->engine->conf.mongo) {

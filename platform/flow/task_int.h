@@ -10,7 +10,7 @@
  *     discard     minimum over all lanes that were heard of, idle or not: what may be forgotten
  *
  * Who calls what: input.c (admit a record) -> order.c (hold and release) -> task.c (apply) -> generated code -> step_*.c, view.c,
- * outbox.c; commit.c and restore.c write and read the log through the table of kinds in state.h.
+ * outbox.c, event.c; commit.c and restore.c write and read the log through the table of kinds in state.h.
  */
 #ifndef MESH_FLOW_TASK_INT_H
 #define MESH_FLOW_TASK_INT_H
@@ -137,6 +137,9 @@ struct mesh_flow_outbox {
 /* ---- MongoDB ---- */
 struct mesh_flow_docs; /* document.c: rows of one port that wait for MongoDB */
 
+/* ---- server-sent events ---- */
+struct mesh_flow_ring; /* event.c: the newest events of one port */
+
 /* ---- states ---- */
 struct mesh_flow_timer {
     int64_t due_us;
@@ -211,10 +214,11 @@ struct mesh_task {
     uint64_t n, durable_n; /* commits */
     bool in_flight;        /* n is not durable */
     struct mesh_flow_outbox outbox;
-    struct mesh_buf origin;       /* everything of the mesh header but the sequence; empty: to be made */
-    uint64_t *sequences;          /* per engine->dest_first[dest] + partition */
-    struct mesh_flow_docs **docs; /* per port; NULL: none */
-    uint64_t docs_acked;          /* commits up to here are in MongoDB */
+    struct mesh_buf origin;        /* everything of the mesh header but the sequence; empty: to be made */
+    uint64_t *sequences;           /* per engine->dest_first[dest] + partition */
+    struct mesh_flow_docs **docs;  /* per port; NULL: none */
+    uint64_t docs_acked;           /* commits up to here are in MongoDB */
+    struct mesh_flow_ring **rings; /* per port; NULL: it has said nothing */
     /* heartbeats */
     bool sends_internal;
     int64_t beat_wm_us, beat_at_us;
@@ -275,6 +279,7 @@ struct mesh_engine {
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
     size_t documents; /* waiting */
+    uint64_t unsent_events;
     uint32_t document_task, document_port;
     struct mesh_buf out, envelope; /* scratch of messages */
 
@@ -502,6 +507,16 @@ uint64_t mesh_flow_docs_lowest(const struct mesh_flow_docs *docs); /* first comm
 void mesh_flow_docs_log_removed(const struct mesh_flow_docs *docs, struct mesh_buf *out);
 void mesh_flow_docs_restored(struct mesh_task *task);
 
+/* ---- event.c ---- */
+void mesh_flow_rings_free(struct mesh_task *task);
+uint64_t mesh_flow_rings_bytes(const struct mesh_task *task); /* of texts, about what a round writes */
+/* A row of a view, as an out struct, at a port of kind SSE. */
+void mesh_flow_tell(struct mesh_task *task, uint32_t port, const void *out, int64_t time_us, bool removed);
+struct mesh_flow_writer;
+void mesh_flow_rings_write(struct mesh_flow_writer *writer); /* with a commit */
+bool mesh_flow_ring_restore(struct mesh_task *task, struct mesh_cursor *in);
+bool mesh_flow_ring_restore_next(struct mesh_task *task, struct mesh_cursor *in);
+
 /* ---- commit.c, round.c ---- */
 enum mesh_flow_op {
     MESH_FLOW_OP_REMOVE = 1, /* state, window, key */
@@ -510,6 +525,8 @@ enum mesh_flow_op {
     MESH_FLOW_OP_HELD,       /* lane, serial, record */
     MESH_FLOW_OP_LETTER,     /* serial, message */
     MESH_FLOW_OP_GONE_DOC,   /* port, window, key, n */
+    MESH_FLOW_OP_TOLD = 32,  /* port, shape, sequence, event */
+    MESH_FLOW_OP_TOLD_NEXT,  /* port, the sequence of its next event */
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)

@@ -73,8 +73,12 @@ static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, co
     const struct mesh_product *product = state->task->product;
     for (uint32_t i = 0; i < product->n_ports; i++) {
         const struct mesh_port *port = &product->ports[i];
-        if (port->kind == MESH_PORT_KAFKA && port->emit == emit && product->views[port->view].state == state->index)
+        if (port->emit != emit || product->views[port->view].state != state->index)
+            continue;
+        if (port->kind == MESH_PORT_KAFKA)
             send_row(state, i, out, time_us, removed);
+        else if (port->kind == MESH_PORT_SSE)
+            mesh_flow_tell(state->task, i, out, time_us, removed);
     }
 }
 

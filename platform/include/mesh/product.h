@@ -160,7 +160,7 @@ struct mesh_view {
     void (*changed)(struct mesh_task *task, const struct mesh_event *event, const void *old, const void *now);
 };
 
-enum mesh_port_kind { MESH_PORT_KAFKA, MESH_PORT_HTTP, MESH_PORT_MONGO };
+enum mesh_port_kind { MESH_PORT_KAFKA, MESH_PORT_HTTP, MESH_PORT_MONGO, MESH_PORT_SSE };
 enum mesh_emit { MESH_EMIT_EVENT, MESH_EMIT_CHANGE, MESH_EMIT_CLOSE };
 enum mesh_delivery { MESH_AT_LEAST_ONCE, MESH_EXACTLY_ONCE };
 
@@ -175,14 +175,18 @@ struct mesh_port {
     bool compact;
     const struct mesh_contract *contract;
     enum mesh_delivery delivery;
-    enum mesh_emit emit; /* EVENT: a stream sends with mesh_send(); CHANGE, CLOSE: rows of the view */
+    enum mesh_emit emit; /* also SSE. EVENT: a stream sends with mesh_send(), mesh_tell(); CHANGE, CLOSE: rows of the view */
     /* Of a view's row (out struct): append the framed-later datum, and the key's text. CHANGE and CLOSE only. */
     void (*encode)(struct mesh_task *task, const void *out, struct mesh_out *value, struct mesh_out *key);
-    /* HTTP: path; MONGO: collection. Of a view. */
+    /* HTTP, SSE: path; MONGO: collection. Of a view, unless emit is EVENT. */
     const char *path;
     const char *collection;
     uint32_t view;
-    const enum mesh_protect *protect; /* per member of the view's out: what this border does with it; NULL: as the field says */
+    const enum mesh_protect *protect; /* per member of what is shown: what this border does with it; NULL: as the field says */
+    /* SSE: what an event shows: members of the stream's record, or the view's out. */
+    const struct mesh_field *out;
+    uint32_t n_out;
+    uint32_t replay; /* SSE: so many events each task keeps for readers that come back */
 };
 
 /* An internal topic of the product. */

@@ -129,6 +129,9 @@ struct mesh_out *mesh_value(struct mesh_task *task); /* scratch, emptied */
 void mesh_send(struct mesh_task *task, uint32_t port, struct mesh_str key_text, const struct mesh_event *event);
 void mesh_send_internal(struct mesh_task *task, uint32_t internal, struct mesh_str key_text, const struct mesh_event *event);
 
+/* Tell the readers of an SSE port of this record, once it is durable. `record` is described by the port's out. */
+void mesh_tell(struct mesh_task *task, uint32_t port, const struct mesh_event *event, const void *record);
+
 /* Pseudonym of a personal value: hex of the first 16 bytes of HMAC-SHA256(key of the mesh, subject, 0, value). Scratch memory. */
 struct mesh_str mesh_pseudonym(struct mesh_task *task, const char *subject, struct mesh_str v);
 
