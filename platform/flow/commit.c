@@ -176,6 +176,7 @@ static void write_waiting(struct mesh_flow_writer *writer)
     for (uint32_t p = 0; task->carry && p < task->product->n_ports; p++)
         if (task->docs[p] != NULL)
             mesh_flow_docs_log_removed(task->docs[p], mesh_flow_writer_ops(writer));
+    mesh_flow_rings_write(writer);
 }
 
 static void write_source(const struct mesh_flow_source *source, struct mesh_buf *out)
