@@ -135,6 +135,8 @@ static void inputs(struct table_emit *t)
             personal = personal || m->shape->members.v[k].label == MESH_PERSONAL || m->shape->members.v[k].label == MESH_SPECIAL;
         if (personal)
             mesh_emit_line(t->out, 2, ".personal = true,");
+        if (m->letters_stop > 0)
+            mesh_emit_line(t->out, 2, ".letters_stop = %u,", (unsigned)m->letters_stop);
         mesh_emit_line(t->out, 1, "},");
     }
     mesh_emit_line(t->out, 0, "};");
