@@ -17,8 +17,8 @@
 #define KEPT    0 /* the `window` of the two rows of a key */
 #define WAITING 1
 
-struct waiting { /* behind it: the record, then key and value */
-    struct mesh_event event;
+struct waiting { /* behind it: the record, aligned for what it holds, then key and value */
+    _Alignas(16) struct mesh_event event;
     void *record;
 };
 
