@@ -6,6 +6,7 @@ end the answers of all products are held against what mesh-sim says it sent, whi
 
 The report is a table in Markdown (docs/RELIABILITY.md holds one). Exit status 1 when anything was lost, doubled or wrong."""
 import argparse
+import http.client
 import json
 import os
 import random
@@ -21,6 +22,7 @@ import truth as answers  # noqa: E402
 from meshtest import Checks, Mesh, wait_until  # noqa: E402
 
 SESSION_S = 6
+WRONG = 2  # the exit code of a service that was told that another one goes on
 FIRST_RECORDS = 3000  # before the first fault
 KINDS = {"kill": 8, "stop": 3, "freeze": 3, "broker": 2, "mongo": 2, "rolling": 1}  # how often, in parts
 
@@ -46,10 +48,11 @@ class Counted(Checks):
 
 
 class Campaign:
-    def __init__(self, mesh, rng, mongo):
-        self.mesh, self.rng, self.mongo = mesh, rng, mongo
+    def __init__(self, mesh, rng, without):
+        self.mesh, self.rng, self.without = mesh, rng, without
         self.landed, self.missed, self.ended = {}, {}, {}
         self.took = {}  # kind: seconds until it owned its work again
+        self.idle_late = {}  # domain: corrections behind an idle close, of processes that are gone
 
     # ---- what can be seen of a service ----
     def said(self, service, text):
@@ -62,13 +65,25 @@ class Campaign:
             code = service.process.returncode
             self.ended[code] = self.ended.get(code, 0) + 1
             service.start(wait=False)
+        return self.asked(service, lambda s: s.status("/readyz") == 200 and s.get("/readyz")["products"][0].get("group") == "owner")
+
+    def asked(self, service, question, otherwise=0):
+        """Of a service that may be gone this moment."""
         try:
-            return service.status("/readyz") == 200 and service.get("/readyz")["products"][0].get("group") == "owner"
-        except (OSError, ValueError, AssertionError):
-            return False
+            return question(service)
+        except (OSError, ValueError, AssertionError, http.client.HTTPException):
+            return otherwise
 
     def position(self, service):
-        return sum(max(s["position"], 0) for s in service.get("/readyz")["products"][0].get("sources", []))
+        return self.asked(service, lambda s: sum(max(source["position"], 0) for source in s.get("/readyz")["products"][0].get("sources", [])))
+
+    def metric(self, service, name):
+        return self.asked(service, lambda s: s.metric(name), -1)
+
+    def note_late(self, service):
+        """The order of inputs is promised while no record comes behind a close that an idle source allowed; a process takes its count along."""
+        late = self.metric(service, "mesh_idle_late_total") + self.metric(service, "mesh_table_late_total")
+        self.idle_late[service.domain] = self.idle_late.get(service.domain, 0) + max(int(late), 0)
 
     def recovered(self, kind, service, since):
         wait_until("%s owns its work again" % service.domain, lambda: self.up(service), 120)
@@ -81,6 +96,7 @@ class Campaign:
     # ---- faults ----
     def kill(self, service):
         loaded = self.said(service, "state loaded")
+        self.note_late(service)
         code = service.kill()
         since = time.monotonic()
         service.start(wait=False)
@@ -89,6 +105,7 @@ class Campaign:
 
     def stop(self, service, kind="stop"):
         began = time.monotonic()
+        self.note_late(service)
         code = service.kill(signal.SIGTERM)
         stopped_in = time.monotonic() - began
         since = time.monotonic()
@@ -119,25 +136,25 @@ class Campaign:
         self.mesh.script("kafka.sh", "restart", folder)
         since = time.monotonic()
         for each in services:
-            wait_until("%s finds the broker" % each.domain, lambda s=each: self.up(s) and s.metric("mesh_broker_up") == 1, 120)
+            wait_until("%s finds the broker" % each.domain, lambda s=each: self.up(s) and self.metric(s, "mesh_broker_up") == 1, 120)
         self.took.setdefault("broker", []).append(time.monotonic() - since)
         self.count("broker", True)
 
     def mongo_away(self, service):
         folder = os.path.join(self.mesh.dir, "mongo")
-        writers = [s for s in self.mesh.services.values() if s.metric("mesh_mongo_up") == 1]
+        writers = [s for s in self.mesh.services.values() if self.metric(s, "mesh_mongo_up") == 1]
         self.mesh.script("mongo.sh", "kill", folder)
-        wait_until("somebody notices", lambda: any(s.metric("mesh_mongo_up") == 0 for s in writers), 60)
+        wait_until("somebody notices", lambda: any(self.metric(s, "mesh_mongo_up") == 0 for s in writers), 60)
         time.sleep(self.rng.uniform(0, 3))
         self.mesh.script("mongo.sh", "start", folder, self.mesh.env["MESH_MONGO_URI"].rsplit(":", 1)[1].split("/")[0])
         since = time.monotonic()
         for each in writers:
-            wait_until("%s finds MongoDB" % each.domain, lambda s=each: self.up(s) and s.metric("mesh_mongo_up") == 1, 120)
+            wait_until("%s finds MongoDB" % each.domain, lambda s=each: self.up(s) and self.metric(s, "mesh_mongo_up") == 1, 120)
         self.took.setdefault("mongo", []).append(time.monotonic() - since)
         self.count("mongo", len(writers) > 0)
 
     def one(self):
-        kinds = [k for k in KINDS if k != "mongo" or self.mongo]
+        kinds = [k for k in KINDS if k not in self.without]
         kind = self.rng.choices(kinds, [KINDS[k] for k in kinds])[0]
         service = self.rng.choice(list(self.mesh.services.values()))
         before = self.position(service) if self.up(service) else 0
@@ -161,7 +178,8 @@ def report(campaign, checks, seed, seconds, records):
                                                               percentile(took, 0.5), percentile(took, 0.99)))
     lines += ["", "seed %d: %d faults in %d s, %d records; %d values compared: %d lost, %d doubled, %d otherwise wrong; ended by themselves "
               "and started again: %s" % (seed, sum(campaign.landed.values()), seconds, records, checks.done, checks.lost, checks.doubled,
-                                         checks.other, json.dumps(campaign.ended) if campaign.ended else "none")]
+                                         checks.other, json.dumps(campaign.ended) if campaign.ended else "none"),
+              "records behind an idle close: " + json.dumps(campaign.idle_late)]
     return "\n".join(lines)
 
 
@@ -185,6 +203,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=20)
     parser.add_argument("--rate", type=int, default=1500)
+    parser.add_argument("--without", action="append", default=[], choices=list(KINDS), help="leave this kind of fault out")
     parser.add_argument("--report")
     args = parser.parse_args()
     with Mesh(args.build, "kafka") as mesh:
@@ -197,10 +216,11 @@ def main():
             mesh.start()
             path = os.path.join(mesh.dir, "truth")
             began = time.monotonic()
-            sim = mesh.simulate("--seed", str(args.seed), "--start", answers.START, "--rate", str(args.rate), "--truth", path)
-            campaign = Campaign(mesh, random.Random(args.seed), mongo)
+            sim = mesh.simulate("--seed", str(args.seed), "--start", answers.START, "--rate", str(args.rate), "--density", str(args.rate), "--truth",
+                               path)  # event time passes about as fast as the clock
+            campaign = Campaign(mesh, random.Random(args.seed), args.without + ([] if mongo else ["mongo"]))
             sales = mesh.services["sales_fraud"]
-            wait_until("some records", lambda: campaign.up(sales) and sales.metric("mesh_records_total") > FIRST_RECORDS, 60)
+            wait_until("some records", lambda: campaign.up(sales) and campaign.metric(sales, "mesh_records_total") > FIRST_RECORDS, 60)
             for n in range(args.faults):
                 assert sim.poll() is None, "mesh-sim ended"
                 print("%4d/%d %s: %s" % ((n + 1, args.faults) + campaign.one()), flush=True)
@@ -210,7 +230,10 @@ def main():
             with open(path) as f:
                 sent = json.loads(f.readlines()[-1])
             checks = Counted()
+            checks.equal("services that ended otherwise than they should", [c for c in campaign.ended if c != WRONG], [])
             compare(mesh, checks, sent, mongo)
+            for service in mesh.services.values():
+                campaign.note_late(service)
         finally:
             if mongo:
                 mesh.script("mongo.sh", "stop", folder, check=False)

@@ -54,7 +54,7 @@ def compare_all(checks, mesh):
             {"total_eur", "largest_eur"})
     compare(checks, mesh, "customer", "/customers", "profiles", ["customer_id"], False, {"spend_eur"})
     compare(checks, mesh, "product_stock", "/stock", "stock", ["product_id", "store_id"], False, set())
-    compare(checks, mesh, "marketing", "/campaigns", "campaigns", ["campaign_id"], False, {"spend_eur", "revenue_eur"})
+    compare(checks, mesh, "marketing", "/campaigns", "campaigns", ["campaign_id"], False, {"spend_eur", "revenue_eur", "clicked_revenue_eur"})
 
 
 def main():
