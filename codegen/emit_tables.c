@@ -302,6 +302,7 @@ static void views(struct table_emit *t)
                                           [MESH_WINDOW_HOPPING] = "MESH_WINDOW_HOPPING",
                                           [MESH_WINDOW_SESSION] = "MESH_WINDOW_SESSION"};
     struct mesh_emitter *e = t->e;
+    mesh_emit_zones(e, t->out);
     mesh_emit_line(t->out, 0, "static const struct mesh_view views[] = {");
     for (size_t i = 0; i < e->plan->views.n; i++) {
         const struct mesh_plan_view *view = e->plan->views.v[i];
@@ -320,6 +321,8 @@ static void views(struct table_emit *t)
             mesh_emit_line(t->out, 2, ".window = %s,", windows[m->window]);
             mesh_emit_line(t->out, 2, ".size_us = INT64_C(%lld),", (long long)m->size_us);
             mesh_emit_line(t->out, 2, ".advance_us = INT64_C(%lld),", (long long)(m->advance_us > 0 ? m->advance_us : m->size_us));
+            if (m->zone != NULL)
+                mesh_emit_line(t->out, 2, ".zone = &%s,", mesh_emit_zone_name(e, m->zone));
             mesh_emit_line(t->out, 2, ".grace_us = INT64_C(%lld),", (long long)m->grace_us);
             mesh_emit_line(t->out, 2, ".window_start = offsetof(struct %s, window_start),", out_name);
             mesh_emit_line(t->out, 2, ".window_end = offsetof(struct %s, window_end),", out_name);

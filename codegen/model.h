@@ -9,6 +9,7 @@
 
 #include "codegen/expr.h"
 #include "codegen/type.h"
+#include "codegen/zone.h"
 #include "contract/compat.h"
 #include "mesh/err.h"
 #include "mesh/product.h"
@@ -180,7 +181,9 @@ struct mesh_model_view {
     MESH_VEC(struct mesh_srcref) by_at;
     enum mesh_window_kind window;
     int64_t size_us, advance_us, grace_us;
-    int64_t keep_us; /* 0: for ever (a warning without a window) */
+    struct mesh_model_text zone_name; /* of days, or absent */
+    struct mesh_zone_table *zone;     /* (checked) or NULL */
+    int64_t keep_us;                  /* 0: for ever (a warning without a window) */
     MESH_VEC(struct mesh_model_assign) let;
     struct mesh_aggregates aggregates; /* (checked) */
     MESH_VEC(struct mesh_model_state) state;

@@ -166,8 +166,8 @@ struct mesh_flow_state {
     struct mesh_flow_sessions *sessions; /* NULL: its windows are no sessions */
     int64_t near_from_us, near_to_us;    /* the tumbling window asked for last: no division for its neighbours in time */
     bool has_change, has_close, has_docs;
-    int64_t next_close_us;
-    void *old; /* out struct before the change, for view->changed; its strings are scratch */
+    int64_t next_close_us, next_window; /* which window closes next, and when; of sessions only when */
+    void *old;                          /* out struct before the change, for view->changed; its strings are scratch */
     bool has_old;
     uint32_t changed_row;      /* MESH_STORE_NONE: no change pending */
     uint32_t partial_internal; /* where partials go */
@@ -448,6 +448,11 @@ void mesh_flow_view_notify(struct mesh_flow_state *state, const struct mesh_even
 void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us);
 void mesh_flow_view_restored(struct mesh_flow_state *state); /* finds its next window to close */
 void mesh_flow_view_emit(struct mesh_flow_state *state);     /* CHANGE and CLOSE ports and documents, at commit */
+/* No window of the view is longer; sessions apart. */
+static inline int64_t mesh_flow_window_longest(const struct mesh_view *view)
+{
+    return view->zone == NULL ? view->size_us : 2 * view->size_us; /* a day on which the clocks go back */
+}
 /* Of the window that begins there; of a session also its newest event counts. */
 int64_t mesh_flow_window_end(const struct mesh_flow_state *state, int64_t window, int64_t newest_us);
 static inline bool mesh_flow_window_closed(const struct mesh_flow_state *state, int64_t window, int64_t newest_us, int64_t wm_us)
@@ -466,6 +471,10 @@ void mesh_flow_view_out_gone(const struct mesh_flow_state *state, int64_t window
 void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *row, void *out);
 /* A session goes into another: readers of changes and of closed windows are told. It is still there. */
 void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_event *event);
+
+/* ---- zone.c ---- */
+/* The zone's day that holds this time. */
+void mesh_flow_zone_day(const struct mesh_zone *zone, int64_t time_us, int64_t *ret_from_us, int64_t *ret_to_us);
 
 /* ---- view_session.c ---- */
 struct mesh_flow_sessions; /* the sessions of each key, and when they close: derived from the rows */
