@@ -296,7 +296,7 @@ static void pattern_times(struct table_emit *t, const struct mesh_plan_state *st
     const struct mesh_model_stream *s = state->flow->stream;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf times = MESH_BUF_NULL;
     for (size_t i = 0; i < s->pattern.n; i++)
-        mesh_buf_printf(&times, "%s%d", i > 0 ? ", " : "", s->pattern.v[i].times);
+        mesh_buf_printf(&times, "%s%d", i > 0 ? ", " : "", s->pattern.v[i].forbidden ? 0 : s->pattern.v[i].times);
     mesh_emit_line(t->out, 0, "static const uint16_t times_of_%s[] = {%s};", state->cname, times.p);
     mesh_emit_blank(t->out);
 }
@@ -383,6 +383,13 @@ static void state_step(struct table_emit *t, const struct mesh_plan_state *state
         mesh_emit_line(t->out, 2, ".within_us = INT64_C(%lld),", (long long)state->flow->stream->pattern_within_us);
         mesh_emit_line(t->out, 2, ".times = times_of_%s,", state->cname);
         mesh_emit_line(t->out, 2, ".n_steps = %zu,", state->flow->stream->pattern.n);
+        if (mesh_model_absent(state->flow->stream) > 0)
+            mesh_emit_line(t->out, 2, ".absent_us = INT64_C(%lld),", (long long)mesh_model_absent(state->flow->stream));
+        static const char *const overlaps[] = {[MESH_OVERLAP_SKIP] = "MESH_OVERLAP_SKIP",
+                                               [MESH_OVERLAP_ALL] = "MESH_OVERLAP_ALL",
+                                               [MESH_OVERLAP_LATEST] = "MESH_OVERLAP_LATEST"};
+        mesh_emit_line(t->out, 2, ".overlap = %s,", overlaps[state->flow->stream->pattern_overlap]);
+        mesh_emit_line(t->out, 2, ".complete = %s_complete_%s,", e->p, stream);
     }
 }
 
