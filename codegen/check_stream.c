@@ -300,12 +300,10 @@ static void fold_aggregates(struct flow *f, const struct mesh_model_step *step)
 {
     for (size_t i = 0; i < step->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &step->aggregates.list.v[i];
-        if (a->fn != MESH_AGG_FIRST && a->fn != MESH_AGG_LAST && a->fn != MESH_AGG_VARIANCE)
+        if (a->fn <= MESH_AGG_MAX)
             continue;
-        struct mesh_diag *diag = mesh_diag_add(f->c->diags, MESH_ERROR, "MG022", a->at, "a sliding window has no %s",
-                                               a->fn == MESH_AGG_FIRST  ? "first"
-                                               : a->fn == MESH_AGG_LAST ? "last"
-                                                                        : "variance");
+        struct mesh_diag *diag =
+            mesh_diag_add(f->c->diags, MESH_ERROR, "MG022", a->at, "a sliding window has no %s", mesh_expr_aggregate_name(a->fn));
         mesh_diag_why(f->c->diags, diag, "a fold keeps numbers per record: count, sum, avg, min and max");
         mesh_diag_fix(f->c->diags, diag, "use one of these, or a view");
     }

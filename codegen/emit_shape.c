@@ -22,6 +22,8 @@ static void shape_view(struct mesh_buf *out, const struct mesh_model_view *m)
         shape_type(out, m->by.v[i], &mesh_gen_shape_member(m->shape, m->by.v[i])->type);
     for (size_t i = 0; i < m->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &m->aggregates.list.v[i];
+        if (a->shared)
+            continue;
         mesh_buf_printf(out, " fn:%d:%u", (int)a->fn, a->source);
         if (a->arg != NULL)
             shape_type(out, a->cname, &a->arg_type);

@@ -200,7 +200,7 @@ struct mesh_model_view {
     struct mesh_gen_shape *shape; /* (checked) the out struct: by members, then let (or state) members */
 };
 
-enum mesh_model_port_kind { MESH_MODEL_KAFKA, MESH_MODEL_HTTP, MESH_MODEL_MONGO };
+enum mesh_model_port_kind { MESH_MODEL_KAFKA, MESH_MODEL_HTTP, MESH_MODEL_MONGO, MESH_MODEL_SSE }; /* as bind_table.c lists them */
 
 struct mesh_model_release {
     MESH_VEC(const char *) fields;
@@ -222,9 +222,10 @@ struct mesh_model_port {
     struct mesh_model_text key;           /* KAFKA: member whose text is the message key */
     int32_t partitions;
     bool compact;
-    enum mesh_emit emit; /* stream: EVENT; view: CHANGE unless declared */
+    enum mesh_emit emit; /* KAFKA, SSE. stream: EVENT; view: CHANGE unless declared */
     enum mesh_delivery delivery;
-    struct mesh_model_text path;       /* HTTP */
+    struct mesh_model_text path;       /* HTTP, SSE */
+    int32_t replay;                    /* SSE: events that each task keeps */
     struct mesh_model_text collection; /* MONGO */
     MESH_VEC(struct mesh_model_release) releases;
     const struct mesh_yaml *yaml; /* for messages */

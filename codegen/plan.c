@@ -486,7 +486,7 @@ static void plan_stream(struct planner *p, struct mesh_model_stream *stream)
 
 static bool mergeable(const struct mesh_model_view *view)
 {
-    if (view->state.n > 0 || view->remove != NULL)
+    if (view->state.n > 0 || view->remove != NULL || view->window == MESH_WINDOW_SESSION)
         return false;
     for (size_t i = 0; i < view->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &view->aggregates.list.v[i];
@@ -495,8 +495,6 @@ static bool mergeable(const struct mesh_model_view *view)
         /* sums of doubles depend on their order */
         bool adds = a->fn == MESH_AGG_SUM || a->fn == MESH_AGG_AVG || a->fn == MESH_AGG_VARIANCE;
         if (adds && (a->arg_type.kind == MESH_GEN_DOUBLE || a->fn == MESH_AGG_VARIANCE))
-            return false;
-        if (a->arg_type.kind == MESH_GEN_STRING || a->arg_type.kind == MESH_GEN_BYTES)
             return false;
     }
     return true;
@@ -530,9 +528,15 @@ static void regroup_source(struct planner *p, struct mesh_plan_view *view)
         struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP004", from->at,
                                             "view '%s' cannot be merged, and '%s' is not partitioned by '%s'", view->model->name,
                                             from->name, view->model->by.v[0]);
-        mesh_diag_why(p->diags, d, "first, last, state, remove and sums of doubles depend on the order of all records of a key");
-        mesh_diag_fix(p->diags, d, "partition every source by '%s', or use count, sum of decimals, min and max only",
-                      view->model->by.v[0]);
+        if (view->model->window == MESH_WINDOW_SESSION) {
+            mesh_diag_why(p->diags, d, "where a session begins and ends only the task sees that has all records of a key");
+            mesh_diag_fix(p->diags, d, "partition every source by '%s', or use another window", view->model->by.v[0]);
+        } else {
+            mesh_diag_why(p->diags, d,
+                          "first, last, state, remove and sums of doubles depend on the order of all records of a key");
+            mesh_diag_fix(p->diags, d, "partition every source by '%s', or use count, sum of decimals, min and max only",
+                          view->model->by.v[0]);
+        }
         p->errors++;
         return;
     }

@@ -58,6 +58,10 @@ void mesh_plan_make_topologies(struct mesh_plan *plan, struct mesh_arena *arena)
                 sources++;
             }
         }
+        /* Behind a change of key the order of records, and how late they are, is that of this task. */
+        for (size_t f = 0; f < plan->flows.n; f++)
+            sensitive =
+                sensitive || (plan->flows.v[f]->cut != NULL && mesh_plan_root(plan, plan->flows.v[f]->root) == topology->root);
         topology->ordered = sensitive && sources > 1;
     }
     check_circles(plan);

@@ -253,8 +253,10 @@ static void add_waits(struct mesh_show_plan *show)
             if (view == NULL || state->partial || view->model->window == MESH_WINDOW_NONE)
                 continue;
             add_wait(show, topology, view->model->size_us + view->model->grace_us, view->model->at,
-                     mesh_arena_printf(show->arena, "a row of '%s' is final: window and 'grace' behind the window's begin",
-                                       view->model->name));
+                     mesh_arena_printf(show->arena, "a row of '%s' is final: %s", view->model->name,
+                                       view->model->window == MESH_WINDOW_SESSION
+                                           ? "gap and 'grace' behind its last record"
+                                           : "window and 'grace' behind the window's begin"));
         }
     }
 }
@@ -281,7 +283,8 @@ size_t mesh_show_arrivals(const struct mesh_show_plan *show, struct mesh_show_ar
     const struct mesh_model_product *product = show->plan->product;
     for (size_t i = 0; i < product->ports.n; i++) {
         const struct mesh_model_port *port = product->ports.v[i];
-        if (port->kind == MESH_MODEL_KAFKA && port->view != NULL && port->emit == MESH_EMIT_CHANGE)
+        if ((port->kind == MESH_MODEL_KAFKA || port->kind == MESH_MODEL_SSE) && port->view != NULL &&
+            port->emit == MESH_EMIT_CHANGE)
             *mesh_vec_push_in(show->arena, &list) = (struct mesh_show_arrival){
                 mesh_arena_printf(show->arena,
                                   "'%s' sends one row per key and commit: which ones in between is not fixed, the last is",
@@ -343,6 +346,9 @@ static void put_topology(const struct mesh_show_plan *show, struct mesh_buf *out
             mesh_buf_printf(out, ", by %s", key == NULL ? "(nothing)" : key);
         if (input->model != NULL && input->model->is_table)
             mesh_buf_puts(out, input->model->copy_all ? ", a table: all of it in each task" : ", a table");
+        if (input->model != NULL)
+            mesh_buf_printf(out, ", delay %s, idle %s", mesh_show_duration(arena, input->model->delay_us),
+                            mesh_show_duration(arena, input->model->idle_us));
         mesh_buf_printf(out, "%s%s\n", input->model == NULL ? "" : "  ",
                         input->model == NULL ? "" : mesh_show_at(arena, input->model->at));
     }

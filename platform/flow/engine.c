@@ -293,8 +293,11 @@ void mesh_flow_add_claim(struct mesh_engine *engine, struct mesh_str claim)
     for (size_t i = 0; i < engine->claims.n; i++)
         if (mesh_str_eq(mesh_str_of(engine->claims.v[i].text), claim))
             return;
-    if (claim.n > 0 && claim.n < MESH_ENGINE_CLAIM_TEXT)
-        memcpy(mesh_vec_push(&engine->claims)->text, claim.p, claim.n);
+    if (claim.n == 0 || claim.n >= MESH_ENGINE_CLAIM_TEXT)
+        return;
+    struct mesh_flow_claim *own = mesh_vec_push(&engine->claims);
+    *own = (struct mesh_flow_claim){0};
+    memcpy(own->text, claim.p, claim.n);
 }
 
 const char (*mesh_engine_claims(const struct mesh_engine *engine, size_t *ret_n))[MESH_ENGINE_CLAIM_TEXT]
@@ -490,6 +493,11 @@ void mesh_flow_publish(struct mesh_engine *engine)
             rows += engine->tasks[i]->states[s] == NULL ? 0 : engine->tasks[i]->states[s]->table.count;
         mesh_metric_set(engine->m_state_rows[s], (double)rows);
     }
+}
+
+uint32_t mesh_engine_n_tasks(const struct mesh_engine *engine)
+{
+    return engine->n_tasks;
 }
 
 size_t mesh_engine_n_sources(const struct mesh_engine *engine)

@@ -222,6 +222,12 @@ static bool apply_ops(struct mesh_task *task, struct mesh_str ops)
         case MESH_FLOW_OP_GONE_DOC:
             ok = op_gone_doc(task, &in);
             break;
+        case MESH_FLOW_OP_TOLD:
+            ok = mesh_flow_ring_restore(task, &in);
+            break;
+        case MESH_FLOW_OP_TOLD_NEXT:
+            ok = mesh_flow_ring_restore_next(task, &in);
+            break;
         default:
             break;
         }

@@ -137,6 +137,7 @@ struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topolo
     task->next_close_us = INT64_MAX;
     task->sequences = mesh_xcalloc(engine->n_sequences + 1, sizeof *task->sequences);
     task->docs = mesh_xcalloc(product->n_ports + 1, sizeof(struct mesh_flow_docs *));
+    task->rings = mesh_xcalloc(product->n_ports + 1, sizeof(struct mesh_flow_ring *));
     task->records = mesh_xmalloc((size_t)(MESH_FLOW_AHEAD + 1) * MESH_RECORD_BYTES_MAX);
     task->states = mesh_xcalloc(product->n_states + 1, sizeof *task->states);
     init_sources(task);
@@ -156,6 +157,7 @@ void mesh_flow_task_free(struct mesh_task *task)
     for (uint32_t i = 0; i < task->product->n_ports; i++)
         mesh_flow_docs_free(task->docs[i]);
     free(task->docs);
+    mesh_flow_rings_free(task);
     for (uint32_t i = 0; i < task->product->n_states; i++)
         mesh_flow_state_free(task->states[i]);
     free(task->states);

@@ -546,6 +546,13 @@ static const struct mesh_input inputs[SHOP_N_INPUTS] = {
                     .wait_us = 20 * SHOP_SECOND},
 };
 
+#define JOIN(name_, from, to, how)                                                                                                 \
+    {                                                                                                                              \
+        .name = (name_), .kind = MESH_STATE_INTERVAL, .fields = count_fields, .n_fields = 2, .row_size = sizeof(struct count_row), \
+        .from_us = (from), .to_us = (to), .pick = (how), .waits = sale_fields, .n_waits = 3,                                       \
+        .wait_size = sizeof(struct shop_record), .matched = found                                                                  \
+    }
+
 static const struct mesh_state states[SHOP_N_STATES] = {
     [SHOP_SEEN] = {.name = "seen", .kind = MESH_STATE_DEDUPE, .site = SITE("sold.dedupe"), .within_us = 600 * SHOP_SECOND},
     [SHOP_RATE] =
@@ -615,29 +622,8 @@ static const struct mesh_state states[SHOP_N_STATES] = {
                     .fields = probe_fields,
                     .n_fields = 2,
                     .row_size = sizeof(struct probe_run)},
-    [SHOP_BEFORE] = {.name = "before",
-                     .kind = MESH_STATE_INTERVAL,
-                     .fields = count_fields,
-                     .n_fields = 2,
-                     .row_size = sizeof(struct count_row),
-                     .from_us = -30 * SHOP_SECOND,
-                     .pick = MESH_PICK_LAST,
-                     .waits = sale_fields,
-                     .n_waits = 3,
-                     .wait_size = sizeof(struct shop_record),
-                     .matched = found},
-    [SHOP_AROUND] = {.name = "around",
-                     .kind = MESH_STATE_INTERVAL,
-                     .fields = count_fields,
-                     .n_fields = 2,
-                     .row_size = sizeof(struct count_row),
-                     .from_us = -10 * SHOP_SECOND,
-                     .to_us = 20 * SHOP_SECOND,
-                     .pick = MESH_PICK_ALL,
-                     .waits = sale_fields,
-                     .n_waits = 3,
-                     .wait_size = sizeof(struct shop_record),
-                     .matched = found},
+    [SHOP_BEFORE] = JOIN("before", -30 * SHOP_SECOND, 0, MESH_PICK_LAST),
+    [SHOP_AROUND] = JOIN("around", -10 * SHOP_SECOND, 20 * SHOP_SECOND, MESH_PICK_ALL),
 };
 
 static const struct mesh_port ports[SHOP_N_PORTS] = {
