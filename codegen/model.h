@@ -139,7 +139,10 @@ struct mesh_model_pattern_step {
     const char *name;
     struct mesh_srcref at;
     int times;               /* >= 1 */
+    bool forbidden;          /* it must not come: `not`, `absent` */
+    int64_t absent_us;       /* the last step: for so long; 0: it is one that must come, or none */
     struct mesh_expr *where; /* or NULL: every record */
+    const struct mesh_yaml *yaml;
 };
 
 struct mesh_model_stream {
@@ -150,6 +153,7 @@ struct mesh_model_stream {
     bool has_pattern;
     MESH_VEC(struct mesh_expr *) pattern_by;
     int64_t pattern_within_us;
+    enum mesh_overlap pattern_overlap;
     MESH_VEC(struct mesh_model_pattern_step) pattern;
     MESH_VEC(struct mesh_model_assign) emit;
     const struct mesh_yaml *yaml;     /* for messages */
@@ -158,6 +162,12 @@ struct mesh_model_stream {
     struct mesh_gen_shape *shape_in;  /* (checked) */
     struct mesh_gen_shape *shape;     /* (checked) what its readers get */
 };
+
+/* Of a pattern that ends with an absence; 0: with a record. */
+static inline int64_t mesh_model_absent(const struct mesh_model_stream *stream)
+{
+    return stream->pattern.n == 0 ? 0 : stream->pattern.v[stream->pattern.n - 1].absent_us;
+}
 
 struct mesh_model_update {
     uint32_t source; /* of from */
