@@ -309,6 +309,8 @@ static void responses(struct openapi *o, const struct rows *rows, bool list, boo
     if (cached)
         mesh_openapi_ref(json, "304", "responses", "notModified");
     mesh_openapi_ref(json, "400", "responses", "badRequest");
+    mesh_openapi_ref(json, "401", "responses", "unknownCaller");
+    mesh_openapi_ref(json, "403", "responses", "forbidden");
     if (missing)
         mesh_openapi_ref(json, "404", "responses", "notFound");
     mesh_openapi_ref(json, "406", "responses", "notAcceptable");
@@ -327,6 +329,7 @@ static void begin_operation(struct openapi *o, const char *method, const char *v
     mesh_json_out_array_line(json, "tags");
     mesh_json_out_text(json, NULL, "rows");
     mesh_json_out_end(json);
+    mesh_openapi_security(json, rows->port->roles.v, rows->port->roles.n);
 }
 
 static void window_parameters(struct openapi *o, const struct rows *rows, const char *window)
@@ -555,6 +558,8 @@ static void event_path(struct openapi *o, const struct mesh_model_port *port)
     mesh_json_out_end(json);
     mesh_json_out_end(json);
     mesh_openapi_ref(json, "400", "responses", "badRequest");
+    mesh_openapi_ref(json, "401", "responses", "unknownCaller");
+    mesh_openapi_ref(json, "403", "responses", "forbidden");
     mesh_openapi_ref(json, "503", "responses", "unavailable");
     mesh_json_out_end(json);
     mesh_json_out_end(json);
