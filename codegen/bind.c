@@ -168,6 +168,13 @@ static void check_duration(struct binder *b, const struct place *place, struct m
         bad_value(b, place, node, "a duration above 0s");
 }
 
+static void check_offset(struct binder *b, const struct place *place, struct mesh_yaml *node)
+{
+    int64_t us = 0;
+    if (mesh_text_parse_duration(mesh_str_of(node->text + (node->text[0] == '-')), &us) != 0)
+        bad_value(b, place, node, mesh_bind_kind_text(MESH_BIND_OFFSET));
+}
+
 static void check_integer(struct binder *b, const struct place *place, struct mesh_yaml *node)
 {
     int64_t v = 0;
@@ -233,6 +240,9 @@ static void check_scalar(struct binder *b, const struct place *place, struct mes
         break;
     case MESH_BIND_DURATION:
         check_duration(b, place, node);
+        return;
+    case MESH_BIND_OFFSET:
+        check_offset(b, place, node);
         return;
     case MESH_BIND_INTEGER:
         check_integer(b, place, node);
@@ -595,6 +605,7 @@ static void walk(struct binder *b, const struct place *place, struct mesh_yaml *
     case MESH_BIND_PRODUCT:
     case MESH_BIND_VERSION:
     case MESH_BIND_DURATION:
+    case MESH_BIND_OFFSET:
     case MESH_BIND_INTEGER:
     case MESH_BIND_BOOL:
     case MESH_BIND_PERCENT:

@@ -160,6 +160,7 @@ static const char *window_of(struct mesh_breaking *b, const struct mesh_model_vi
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
     mesh_buf_puts(&out, view->window == MESH_WINDOW_NONE       ? "none"
                         : view->window == MESH_WINDOW_TUMBLING ? "tumbling "
+                        : view->window == MESH_WINDOW_SESSION  ? "session "
                                                                : "hopping ");
     if (view->window != MESH_WINDOW_NONE)
         mesh_text_duration(&out, view->size_us);

@@ -148,9 +148,11 @@ static void view_behaviour(struct mesh_json_out *json, const struct mesh_model_v
     mesh_json_out_end(json);
     if (view->window != MESH_WINDOW_NONE) {
         mesh_json_out_object_line(json, "window");
-        mesh_json_out_text(json, "kind", view->window == MESH_WINDOW_HOPPING ? "hopping" : "tumbling");
-        duration(json, "size", view->size_us);
-        duration(json, "advance", view->advance_us > 0 ? view->advance_us : view->size_us);
+        bool session = view->window == MESH_WINDOW_SESSION;
+        mesh_json_out_text(json, "kind", session ? "session" : view->window == MESH_WINDOW_HOPPING ? "hopping" : "tumbling");
+        duration(json, session ? "gap" : "size", view->size_us);
+        if (!session)
+            duration(json, "advance", view->advance_us > 0 ? view->advance_us : view->size_us);
         duration(json, "grace", view->grace_us);
         mesh_json_out_end(json);
     }

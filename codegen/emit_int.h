@@ -103,6 +103,8 @@ const struct mesh_gen_shape *mesh_emit_port_shape(const struct mesh_emitter *e, 
 /* One file each; they fill `data` for the templates. */
 void mesh_emit_records(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_flows(struct mesh_emitter *e, struct mesh_data *data);
+/* Whether rows of the view are ever put together: it has a function for that. */
+bool mesh_emit_merges(const struct mesh_plan_view *view);
 void mesh_emit_views(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_ports(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data);

@@ -98,7 +98,13 @@ static void row_fields(struct table_emit *t, const struct mesh_model_view *m)
     for (size_t i = 0; i < m->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &m->aggregates.list.v[i];
         const char *extra_n = mesh_arena_printf(e->arena, "%s_n", a->cname);
+        if (a->shared)
+            continue;
         switch (a->fn) {
+        case MESH_AGG_DISTINCT:
+        case MESH_AGG_QUANTILE:
+            plain_field(t, a->cname, "MESH_BYTES", owner, "");
+            break;
         case MESH_AGG_COUNT:
             plain_field(t, a->cname, "MESH_LONG", owner, "");
             break;
@@ -342,6 +348,21 @@ static void state_step(struct table_emit *t, const struct mesh_plan_state *state
     } else if (state->kind == MESH_STATE_LATCH) {
         mesh_emit_line(t->out, 2, ".kind = MESH_STATE_LATCH,");
         site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s rises", stream));
+    } else if (state->kind == MESH_STATE_INTERVAL) {
+        static const char *const picks[] = {
+            [MESH_PICK_LAST] = "MESH_PICK_LAST", [MESH_PICK_FIRST] = "MESH_PICK_FIRST", [MESH_PICK_ALL] = "MESH_PICK_ALL"};
+        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_INTERVAL,");
+        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s join %s", stream, state->step->alias));
+        fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
+                    mesh_emit_struct_name(e, state->step->shape_joined));
+        mesh_emit_line(t->out, 2, ".from_us = INT64_C(%lld),", (long long)state->step->from_us);
+        mesh_emit_line(t->out, 2, ".to_us = INT64_C(%lld),", (long long)state->step->to_us);
+        mesh_emit_line(t->out, 2, ".pick = %s,", picks[state->step->pick]);
+        const char *waits = mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname);
+        mesh_emit_line(t->out, 2, ".waits = %s,", waits);
+        mesh_emit_line(t->out, 2, ".n_waits = sizeof %s / sizeof %s[0],", waits, waits);
+        mesh_emit_line(t->out, 2, ".wait_size = sizeof(struct %s),", mesh_emit_struct_name(e, state->asks));
+        mesh_emit_line(t->out, 2, ".matched = %s_matched_%s,", e->p, state->cname);
     } else if (state->kind == MESH_STATE_RING) {
         int64_t longest = 0;
         size_t cells = 0;
@@ -411,6 +432,9 @@ static void states(struct table_emit *t)
 
 static void views(struct table_emit *t)
 {
+    static const char *const windows[] = {[MESH_WINDOW_TUMBLING] = "MESH_WINDOW_TUMBLING",
+                                          [MESH_WINDOW_HOPPING] = "MESH_WINDOW_HOPPING",
+                                          [MESH_WINDOW_SESSION] = "MESH_WINDOW_SESSION"};
     struct mesh_emitter *e = t->e;
     mesh_emit_line(t->out, 0, "static const struct mesh_view views[] = {");
     for (size_t i = 0; i < e->plan->views.n; i++) {
@@ -427,8 +451,7 @@ static void views(struct table_emit *t)
         mesh_emit_line(t->out, 2, ".n_key = %zu,", m->by.n);
         mesh_emit_line(t->out, 2, ".out_size = sizeof(struct %s),", out_name);
         if (m->window != MESH_WINDOW_NONE) {
-            mesh_emit_line(t->out, 2,
-                           m->window == MESH_WINDOW_HOPPING ? ".window = MESH_WINDOW_HOPPING," : ".window = MESH_WINDOW_TUMBLING,");
+            mesh_emit_line(t->out, 2, ".window = %s,", windows[m->window]);
             mesh_emit_line(t->out, 2, ".size_us = INT64_C(%lld),", (long long)m->size_us);
             mesh_emit_line(t->out, 2, ".advance_us = INT64_C(%lld),", (long long)(m->advance_us > 0 ? m->advance_us : m->size_us));
             mesh_emit_line(t->out, 2, ".grace_us = INT64_C(%lld),", (long long)m->grace_us);
@@ -440,7 +463,7 @@ static void views(struct table_emit *t)
         if (m->state.n > 0)
             mesh_emit_line(t->out, 2, ".init = %s_init_%s,", e->p, m->name);
         mesh_emit_line(t->out, 2, ".finish = %s_finish_%s,", e->p, m->name);
-        if (view->partial != NULL)
+        if (mesh_emit_merges(view))
             mesh_emit_line(t->out, 2, ".merge = %s_merge_%s,", e->p, m->name);
         if (view->changes.n > 0)
             mesh_emit_line(t->out, 2, ".changed = %s_changed_%s,", e->p, m->name);
@@ -580,6 +603,11 @@ void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
                           mesh_emit_struct_of(e, state->table->model->shape));
         else if (state->kind == MESH_STATE_PATTERN)
             run_fields(&t, state->flow);
+        if (state->kind == MESH_STATE_INTERVAL) {
+            struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
+                          mesh_emit_struct_of(e, state->step->shape_joined));
+            struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname), mesh_emit_struct_of(e, state->asks));
+        }
     }
     for (size_t i = 0; i < e->plan->views.n; i++) {
         row_fields(&t, e->plan->views.v[i]->model);

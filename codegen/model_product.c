@@ -165,24 +165,28 @@ static void load_window(struct mesh_model *model, struct mesh_model_view *view, 
 {
     const struct mesh_yaml_entry *tumbling = mesh_yaml_entry(map, "tumbling");
     const struct mesh_yaml_entry *hopping = mesh_yaml_entry(map, "hopping");
+    const struct mesh_yaml_entry *session = mesh_yaml_entry(map, "session");
     const struct mesh_yaml_entry *every = mesh_yaml_entry(map, "every");
     if (!is_map(map))
         return;
     view->grace_us = mesh_bind_duration(P, map, "views.*.window.grace");
-    view->window = hopping != NULL ? MESH_WINDOW_HOPPING : MESH_WINDOW_TUMBLING;
-    view->size_us = mesh_bind_duration(P, map, hopping != NULL ? "views.*.window.hopping" : "views.*.window.tumbling");
+    view->window = hopping != NULL ? MESH_WINDOW_HOPPING : session != NULL ? MESH_WINDOW_SESSION : MESH_WINDOW_TUMBLING;
+    view->size_us = mesh_bind_duration(P, map,
+                                       hopping != NULL   ? "views.*.window.hopping"
+                                       : session != NULL ? "views.*.window.session"
+                                                         : "views.*.window.tumbling");
     view->advance_us = hopping == NULL ? view->size_us : mesh_bind_duration(P, map, "views.*.window.every");
     const char *wrong = NULL;
     struct mesh_srcref at = map->entries.n > 0 ? map->entries.v[0].key_at : map->at;
-    if (tumbling != NULL && hopping != NULL) {
-        wrong = "a window is tumbling or hopping, not both";
-        at = hopping->key_at;
-    } else if (tumbling == NULL && hopping == NULL) {
+    if ((tumbling != NULL) + (hopping != NULL) + (session != NULL) > 1) {
+        wrong = "a window is tumbling, hopping or a session, and only one of them";
+        at = hopping != NULL ? hopping->key_at : session->key_at;
+    } else if (tumbling == NULL && hopping == NULL && session == NULL) {
         wrong = "the window has no length";
     } else if (hopping != NULL && every == NULL) {
         wrong = "a hopping window needs 'every'";
         at = hopping->key_at;
-    } else if (tumbling != NULL && every != NULL) {
+    } else if (hopping == NULL && every != NULL) {
         wrong = "'every' belongs to hopping windows";
         at = every->key_at;
     } else if (hopping != NULL && view->advance_us > 0 &&
@@ -193,9 +197,12 @@ static void load_window(struct mesh_model *model, struct mesh_model_view *view, 
     if (wrong == NULL)
         return;
     struct mesh_diag *diag = mesh_diag_add(model->diags, MESH_ERROR, "MG005", at, "%s", wrong);
-    mesh_diag_why(model->diags, diag,
-                  "tumbling windows lie side by side; hopping ones overlap, and a record is in several of them");
-    mesh_diag_fix(model->diags, diag, "for example 'window: { tumbling: 1m }' or 'window: { hopping: 10m, every: 1m }'");
+    mesh_diag_why(
+        model->diags, diag,
+        "tumbling windows lie side by side; hopping ones overlap, and a record is in several of them; a session ends when "
+        "nothing came for as long as it says");
+    mesh_diag_fix(model->diags, diag,
+                  "for example 'window: { tumbling: 1m }', 'window: { hopping: 10m, every: 1m }' or 'window: { session: 30m }'");
 }
 
 static void load_state(struct mesh_model *model, struct mesh_model_view *view, const struct mesh_yaml *map)

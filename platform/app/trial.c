@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 
-#define FRAME_HEAD_BYTES     12 /* of store/log.h: length and checksum */
 #define COMMIT_US            200000
 #define GENERATION           1
 #define NOW_FIRST_US         (1000000 * INT64_C(1000000)) /* until a record says what time it is */
@@ -33,11 +32,10 @@
 static int restore(struct mesh_trial *t, struct mesh_err *err)
 {
     for (size_t at = 0; at < t->durable;) {
-        struct mesh_cursor in = mesh_cursor_of(t->log.p + at, FRAME_HEAD_BYTES);
-        uint32_t n = mesh_get_u32(&in);
-        if (mesh_engine_restore(t->engine, (struct mesh_str){t->log.p + at + FRAME_HEAD_BYTES, n}, err) < 0)
+        struct mesh_str frame;
+        at = mesh_store_frame_next((struct mesh_str){t->log.p, (uint32_t)t->durable}, at, &frame);
+        if (mesh_engine_restore(t->engine, frame, err) < 0)
             return -1;
-        at += FRAME_HEAD_BYTES + n;
     }
     return mesh_engine_restored(t->engine, err);
 }

@@ -17,6 +17,7 @@ struct arrival {
     const struct mesh_trial_message *message;
     struct mesh_flow_origin origin;
     int32_t partition;
+    bool inside; /* a letter: its record travelled through an internal topic, whose offsets are those of a schedule */
 };
 
 struct arrivals {
@@ -62,9 +63,19 @@ static int by_record(const void *va, const void *vb)
     const struct arrival *a = va, *b = vb;
     int c = mesh_str_cmp(header_of(a->message, "__mesh.errors.topic"), header_of(b->message, "__mesh.errors.topic"));
     static const char *const numbers[] = {"__mesh.errors.partition", "__mesh.errors.offset"};
-    for (size_t i = 0; c == 0 && i < MESH_LEN(numbers); i++)
+    for (size_t i = 0; c == 0 && !a->inside && i < MESH_LEN(numbers); i++)
         c = compare(header_number(a->message, numbers[i]), header_number(b->message, numbers[i]));
-    return c != 0 ? c : mesh_str_cmp(header_of(a->message, "__mesh.errors.stage"), header_of(b->message, "__mesh.errors.stage"));
+    if (c == 0)
+        c = mesh_str_cmp(header_of(a->message, "__mesh.errors.stage"), header_of(b->message, "__mesh.errors.stage"));
+    return c != 0 ? c : mesh_str_cmp(a->message->value, b->message->value);
+}
+
+static bool is_inside(const struct mesh_product *product, struct mesh_str topic)
+{
+    for (uint32_t i = 0; i < product->n_internals; i++)
+        if (mesh_str_eq(mesh_str_of(product->internals[i].topic), topic))
+            return true;
+    return false;
 }
 
 /* Drops what a receiver drops: numbers of a sender that it had. A number too far ahead is a lost message. */
@@ -167,6 +178,8 @@ static int show_letters(struct mesh_trial *t, uint32_t dest, struct mesh_buf *ou
     mesh_cleanup(arrivals_deinit) struct arrivals arrivals = {0};
     if (receive_all(t, dest, &arrivals, err) < 0)
         return -1;
+    for (size_t i = 0; i < arrivals.list.n; i++)
+        arrivals.list.v[i].inside = is_inside(t->product, header_of(arrivals.list.v[i].message, "__mesh.errors.topic"));
     if (arrivals.list.n > 0)
         qsort(arrivals.list.v, arrivals.list.n, sizeof *arrivals.list.v, by_record);
     for (size_t i = 0; i < arrivals.list.n; i++) {

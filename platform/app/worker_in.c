@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define AHEAD 4 /* messages whose memory is asked for before their turn */
+
 static int64_t position(void *context, uint32_t topic, int32_t partition)
 {
     struct mesh_worker *worker = context;
@@ -37,12 +39,22 @@ static void add_headers(struct mesh_worker *worker, const rd_kafka_headers_t *he
         *mesh_vec_push(&worker->headers) = (struct mesh_header){mesh_str_of(name), {value, (uint32_t)n}};
 }
 
+/* Another core wrote what is read next. */
+static void ask_early(rd_kafka_message_t *const *messages, size_t n, size_t i)
+{
+    if (i + 2 * AHEAD < n)
+        __builtin_prefetch(messages[i + 2 * AHEAD]);
+    if (i + AHEAD < n)
+        __builtin_prefetch(messages[i + AHEAD]->payload);
+}
+
 /* The array of headers may move while it grows: records get their pointers at the end. */
 static void convert(struct mesh_worker *worker, rd_kafka_message_t *const *messages, size_t n)
 {
     worker->records.n = worker->headers.n = 0;
     for (size_t i = 0; i < n; i++) {
         const rd_kafka_message_t *m = messages[i];
+        ask_early(messages, n, i);
         rd_kafka_timestamp_type_t type;
         int64_t ms = rd_kafka_message_timestamp(m, &type);
         size_t before = worker->headers.n;

@@ -32,6 +32,22 @@ const char *mesh_avro_fault_code(enum mesh_avro_fault fault)
     return (unsigned)fault < MESH_AVRO_FAULT_COUNT ? FAULT_CODES[fault] : "avro.unknown";
 }
 
+struct mesh_in_rest mesh_in_long_slow(const uint8_t *p, const uint8_t *end)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        if (p >= end)
+            return (struct mesh_in_rest){p, 0, MESH_AVRO_TRUNCATED};
+        uint8_t b = *p++;
+        if (shift == 63 && b > 1)
+            break;
+        v |= (uint64_t)(b & 0x7f) << shift;
+        if (b < 0x80)
+            return (struct mesh_in_rest){p, mesh_in_zigzag(v), MESH_AVRO_OK};
+    }
+    return (struct mesh_in_rest){p, 0, MESH_AVRO_VARINT};
+}
+
 bool mesh_utf8_slow(const char *p, size_t n)
 {
     return mesh_utf8_valid(p, n) == n;

@@ -46,6 +46,7 @@
 #define MESH_FLOW_UPSTREAMS_MAX     4096         /* tasks that write to one input partition */
 #define MESH_FLOW_ROUND_LOG_BYTES   (64u << 20)
 #define MESH_FLOW_ROUND_SWEEP_BYTES (64u << 10)
+#define MESH_FLOW_CLAIMS_KEPT       32         /* claims that a round repeats: starts without a word to the group, at most */
 #define MESH_FLOW_EVENTS_BYTES_MAX  (4u << 20) /* events that one task keeps for one SSE port; of more, the oldest go */
 #define MESH_FLOW_LETTER_BYTES_MAX  (1u << 20) /* original bytes in a dead letter; longer ones are cut and marked */
 

@@ -181,22 +181,32 @@ void mesh_flow_task_free(struct mesh_task *task)
 }
 
 /* ---- a record ---- */
+void mesh_flow_begin(struct mesh_task *task, const struct mesh_event *event)
+{
+    task->event = event;
+    task->late_sent = task->too_long_sent = false;
+}
+
+void mesh_flow_end(struct mesh_task *task)
+{
+    task->event = NULL;
+    if (task->scratch.bytes_total != 0)
+        mesh_arena_reset(&task->scratch);
+}
+
 void mesh_flow_apply(struct mesh_task *task, const struct mesh_flow_lane *lane, struct mesh_event *event, const void *record,
                      int64_t release_us)
 {
     if (lane != NULL && release_us > task->release_us) {
-        task->release_us = release_us;
         if (release_us >= task->next_close_us)
             mesh_flow_close_windows(task, release_us);
+        task->release_us = release_us;
         if (release_us > task->closed_us)
             task->closed_us = release_us;
     }
-    task->event = event;
-    task->late_sent = task->too_long_sent = false;
+    mesh_flow_begin(task, event);
     task->product->inputs[event->input].process(task, event, record);
-    task->event = NULL;
-    if (task->scratch.bytes_total != 0)
-        mesh_arena_reset(&task->scratch);
+    mesh_flow_end(task);
 }
 
 void mesh_flow_drop_expired(struct mesh_task *task)
@@ -210,11 +220,12 @@ void mesh_flow_settle(struct mesh_task *task)
 {
     if (task->ordered)
         mesh_flow_release(task);
-    if (task->wm_us > task->closed_us) {
-        if (task->wm_us >= task->next_close_us)
-            mesh_flow_close_windows(task, task->wm_us);
+    if (task->wm_us >= task->next_close_us)
+        mesh_flow_close_windows(task, task->wm_us);
+    if (task->wm_us > task->closed_us)
         task->closed_us = task->wm_us;
-    }
+    if (task->all_idle)
+        mesh_flow_intervals_idle(task);
     mesh_flow_drop_expired(task);
 }
 

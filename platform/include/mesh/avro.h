@@ -48,32 +48,44 @@ static inline void mesh_in_fail(struct mesh_in *in, enum mesh_avro_fault fault)
     in->p = in->end;
 }
 
+struct mesh_in_rest {
+    const uint8_t *p;
+    int64_t v;
+    enum mesh_avro_fault fault;
+};
+__attribute__((cold)) struct mesh_in_rest mesh_in_long_slow(const uint8_t *p, const uint8_t *end);
+
+static inline int64_t mesh_in_zigzag(uint64_t v)
+{
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
 static inline int64_t mesh_in_long(struct mesh_in *in)
 {
     const uint8_t *p = in->p;
     if (__builtin_expect(p < in->end && *p < 0x80, 1)) {
         in->p = p + 1;
-        return (int64_t)(*p >> 1) ^ -(int64_t)(*p & 1);
+        return mesh_in_zigzag(*p);
     }
-    uint64_t v = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        if (p >= in->end) {
-            mesh_in_fail(in, MESH_AVRO_TRUNCATED);
-            return 0;
-        }
-        uint8_t b = *p++;
-        if (shift == 63 && b > 1) {
-            mesh_in_fail(in, MESH_AVRO_VARINT);
-            return 0;
-        }
-        v |= (uint64_t)(b & 0x7f) << shift;
-        if (b < 0x80) {
-            in->p = p;
-            return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+    if (__builtin_expect(in->end - p >= 10, 1)) {
+        uint64_t v = p[0] & 0x7f;
+#pragma GCC unroll 10
+        for (unsigned i = 1; i < 9; i++) {
+            uint64_t b = p[i];
+            v |= (b & 0x7f) << (7 * i);
+            if (b < 0x80) {
+                in->p = p + i + 1;
+                return mesh_in_zigzag(v);
+            }
         }
     }
-    mesh_in_fail(in, MESH_AVRO_VARINT);
-    return 0;
+    struct mesh_in_rest rest = mesh_in_long_slow(p, in->end);
+    if (rest.fault != MESH_AVRO_OK) {
+        mesh_in_fail(in, rest.fault);
+        return 0;
+    }
+    in->p = rest.p;
+    return rest.v;
 }
 
 static inline int64_t mesh_in_int(struct mesh_in *in)
