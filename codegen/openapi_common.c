@@ -201,6 +201,7 @@ static void problem_responses(struct mesh_json_out *json)
     problem_response(json, "notFound", "There is no row of this key.");
     problem_response(json, "notAcceptable", "None of the formats that there are is one that you accept.");
     problem_response(json, "notReached", "The position asked for was not reached in time; try again after Retry-After.");
+    problem_response(json, "tooMuch", "More rows than are sorted or filtered at once: name fewer windows.");
     problem_response(json, "unavailable", "The state is not loaded, or the product is busy; try again after Retry-After.");
     mesh_json_out_end(json);
 }

@@ -14,7 +14,7 @@ void mesh_openapi_line_formats(struct mesh_json_out *json);
 /* Members of `components`: parameters limit, after, count, committed, minPosition, windowOfList, windowOfKey, from, to,
  * ifNoneMatch; headers etag, product, asOf, position, durable, count, next; responses notModified, badRequest, unknownCaller, forbidden, notFound,
  * notAcceptable, notReached,
- * unavailable; securitySchemes bearer and apiKey. */
+ * tooMuch, unavailable; securitySchemes bearer and apiKey. */
 void mesh_openapi_components(struct mesh_json_out *json);
 /* The member `security` of an operation: one of these roles, where callers are known. */
 void mesh_openapi_security(struct mesh_json_out *json, const char *const *roles, size_t n);

@@ -51,6 +51,9 @@ static int add_route(struct mesh_http_site *site, uint32_t product_index, uint32
         const struct mesh_view *view = &product->views[port->view];
         route->shape = mesh_http_shape_of(view, port->protect, pseudonym_key);
         route->key_protected = mesh_border_key_protected(view, port->protect);
+        if (view->n_key > MESH_HTTP_KEY_MEMBERS_MAX)
+            return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': a key of more than %d members is not served",
+                                port->name, MESH_HTTP_KEY_MEMBERS_MAX);
     }
     if (mesh_http_uri_read(&site->arena, port->path, &route->path, &problem) != 0 || route->path.n_segments == 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': '%s' is not a path", port->name, port->path);

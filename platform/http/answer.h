@@ -10,6 +10,7 @@
  *                                    {"items":[...],"count":N,"next":"token"}; no next: the end.
  *                                    Windows: latest unless told otherwise
  *   GET  {path}?count=1              {"count":N}, and no rows
+ *   GET  {path}?country=DE&n.gte=10&sort=-n    some of them, in another order (http/select.h)
  *   GET  {path}/{key...}             one segment per member of the key. Without windows: the row or
  *                                    404; with windows: a list of the key's windows, newest last
  *   POST {path}/lookup               {"key": ...}: a point by the raw key, for ports that protect a

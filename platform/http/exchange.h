@@ -40,6 +40,8 @@ struct mesh_http_exchange {
     struct mesh_http_query query;
     enum mesh_http_format format;
     bool is_list;
+    struct mesh_str select_after;        /* where a sorted or filtered list goes on */
+    struct mesh_http_selected selected;  /* of what was answered; when the query selects */
     struct mesh_http_question *question; /* NULL: none, or it was taken */
 };
 
