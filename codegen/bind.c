@@ -48,7 +48,11 @@ static const char *node_text(const struct mesh_yaml *node)
 {
     if (mesh_yaml_is_empty(node))
         return "nothing";
-    return node->kind == MESH_YAML_SCALAR ? "text" : node->kind == MESH_YAML_LIST ? "a list" : "a map of keys";
+    if (node->kind == MESH_YAML_SCALAR)
+        return "text";
+    if (node->items.n + node->entries.n == 0)
+        return node->kind == MESH_YAML_LIST ? "an empty list" : "an empty map";
+    return node->kind == MESH_YAML_LIST ? "a list" : "a map of keys";
 }
 
 static void wrong_kind(struct binder *b, const struct place *place, struct mesh_yaml *node)

@@ -340,6 +340,9 @@ static void put_topology(const struct mesh_show_plan *show, struct mesh_buf *out
             mesh_buf_printf(out, ", by %s", key == NULL ? "(nothing)" : key);
         if (input->model != NULL && input->model->is_table)
             mesh_buf_puts(out, input->model->copy_all ? ", a table: all of it in each task" : ", a table");
+        if (input->model != NULL)
+            mesh_buf_printf(out, ", delay %s, idle %s", mesh_show_duration(arena, input->model->delay_us),
+                            mesh_show_duration(arena, input->model->idle_us));
         mesh_buf_printf(out, "%s%s\n", input->model == NULL ? "" : "  ",
                         input->model == NULL ? "" : mesh_show_at(arena, input->model->at));
     }
