@@ -230,6 +230,7 @@ struct mesh_model_port {
     enum mesh_delivery delivery;
     struct mesh_model_text path;       /* HTTP, SSE */
     int32_t replay;                    /* SSE: events that each task keeps */
+    MESH_VEC(const char *) roles;      /* HTTP, SSE: who may ask; none: everybody who is known */
     struct mesh_model_text collection; /* MONGO */
     MESH_VEC(struct mesh_model_release) releases;
     const struct mesh_yaml *yaml; /* for messages */
