@@ -187,9 +187,30 @@ static void check_protected(const struct pair *p)
     }
 }
 
+static void check_sessions(struct mesh_checker *c, const struct mesh_model_port *port)
+{
+    static const char *const needed[] = {"window_start", "revision"};
+    if (port->view == NULL || port->view->window != MESH_WINDOW_SESSION)
+        return;
+    for (size_t k = 0; k < MESH_LEN(needed); k++) {
+        bool found = false;
+        for (size_t i = 0; i < port->contract->schema->n_fields; i++)
+            found = found || strcmp(port->contract->schema->fields[i].name, needed[k]) == 0;
+        if (found)
+            continue;
+        struct mesh_diag *diag = mesh_diag_add(c->diags, MESH_ERROR, "MG066", contract_at(port),
+                                               "'%s' sends sessions, and its contract has no field '%s'", port->name, needed[k]);
+        mesh_diag_why(c->diags, diag,
+                      "when sessions become one, the row that is gone is sent once more, with revision 0 and nothing in it");
+        mesh_diag_fix(c->diags, diag, "add '%s' in a new version of the contract: %s", needed[k],
+                      k == 0 ? "a timestamp" : "a long");
+    }
+}
+
 void mesh_check_contract(struct mesh_checker *c, struct mesh_model_port *port, const struct mesh_gen_shape *shape)
 {
     const struct mesh_schema *schema = port->contract->schema;
+    check_sessions(c, port);
     for (size_t i = 0; i < schema->n_fields; i++) {
         struct pair p = {.c = c, .port = port, .field = &schema->fields[i]};
         struct mesh_gen_type implicit;

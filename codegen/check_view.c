@@ -368,9 +368,16 @@ static void check_keys_of_view(struct fold *f)
         diag = mesh_diag_add(c->diags, MESH_ERROR, "MG005", state->key_at, "'let' and 'state' do not go together");
     else if (state == NULL && update != NULL)
         diag = mesh_diag_add(c->diags, MESH_ERROR, "MG005", update->key_at, "'update' needs 'state'");
+    else if (state != NULL && view->window == MESH_WINDOW_SESSION)
+        diag = mesh_diag_add(c->diags, MESH_ERROR, "MG005", state->key_at, "'state' and sessions do not go together");
     if (diag == NULL)
         return;
     f->ok = false;
+    if (let == NULL && state != NULL && view->window == MESH_WINDOW_SESSION) {
+        mesh_diag_why(c->diags, diag, "a late record can make two sessions one, and what was assigned in each has no sum");
+        mesh_diag_fix(c->diags, diag, "use aggregates under 'let', or another window");
+        return;
+    }
     mesh_diag_why(c->diags, diag, "a view folds records with 'let' (aggregates), or with 'state' and 'update' (assignments)");
     mesh_diag_fix(c->diags, diag,
                   let != NULL && state != NULL ? "make two views"

@@ -70,8 +70,8 @@ static void make(struct ahead_emit *a, const struct mesh_gen_shape *after, const
 
 static void view_ahead(struct ahead_emit *a, const struct mesh_plan_view *view)
 {
-    if (view->partial != NULL || view->model->window == MESH_WINDOW_HOPPING)
-        return;
+    if (view->partial != NULL || view->model->window == MESH_WINDOW_HOPPING || view->model->window == MESH_WINDOW_SESSION)
+        return; /* which rows, or by what key they are found, is known only then */
     MESH_VEC(const char *) names = {0};
     for (size_t i = 0; i < view->model->by.n; i++) {
         const struct mesh_gen_member *member = mesh_gen_shape_member(view->model->shape, view->model->by.v[i]);

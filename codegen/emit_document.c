@@ -13,7 +13,8 @@
 
 static const char *kind_word(enum mesh_model_port_kind kind)
 {
-    static const char *const words[] = {[MESH_MODEL_KAFKA] = "kafka", [MESH_MODEL_HTTP] = "http", [MESH_MODEL_MONGO] = "mongo"};
+    static const char *const words[] = {
+        [MESH_MODEL_KAFKA] = "kafka", [MESH_MODEL_HTTP] = "http", [MESH_MODEL_MONGO] = "mongo", [MESH_MODEL_SSE] = "sse"};
     return words[kind];
 }
 
@@ -147,9 +148,11 @@ static void view_behaviour(struct mesh_json_out *json, const struct mesh_model_v
     mesh_json_out_end(json);
     if (view->window != MESH_WINDOW_NONE) {
         mesh_json_out_object_line(json, "window");
-        mesh_json_out_text(json, "kind", view->window == MESH_WINDOW_HOPPING ? "hopping" : "tumbling");
-        duration(json, "size", view->size_us);
-        duration(json, "advance", view->advance_us > 0 ? view->advance_us : view->size_us);
+        bool session = view->window == MESH_WINDOW_SESSION;
+        mesh_json_out_text(json, "kind", session ? "session" : view->window == MESH_WINDOW_HOPPING ? "hopping" : "tumbling");
+        duration(json, session ? "gap" : "size", view->size_us);
+        if (!session)
+            duration(json, "advance", view->advance_us > 0 ? view->advance_us : view->size_us);
         duration(json, "grace", view->grace_us);
         mesh_json_out_end(json);
     }
@@ -182,6 +185,10 @@ static void output_port(struct mesh_emitter *e, struct mesh_json_out *json, cons
         mesh_json_out_text(json, "delivery", port->delivery == MESH_EXACTLY_ONCE ? "exactly_once" : "at_least_once");
     } else if (port->kind == MESH_MODEL_HTTP) {
         mesh_json_out_text(json, "path", port->path.text);
+    } else if (port->kind == MESH_MODEL_SSE) {
+        mesh_json_out_text(json, "path", port->path.text);
+        mesh_json_out_text(json, "emit", emits[port->emit]);
+        mesh_json_out_long(json, "replay", port->replay);
     } else {
         mesh_json_out_text(json, "collection", port->collection.text);
     }

@@ -26,6 +26,11 @@ static bool is_text(const struct mesh_gen_type *type)
     return type->kind == MESH_GEN_STRING || type->kind == MESH_GEN_BYTES;
 }
 
+static bool keeps_sketch(const struct mesh_aggregate *a)
+{
+    return a->fn == MESH_AGG_DISTINCT || a->fn == MESH_AGG_QUANTILE;
+}
+
 static bool keeps_one(const struct mesh_aggregate *a)
 {
     return a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX || a->fn == MESH_AGG_FIRST || a->fn == MESH_AGG_LAST;
@@ -44,7 +49,11 @@ static void row_struct(struct view_emit *v)
     mesh_emit_line(out, 0, "struct %s_row {", m->name);
     for (size_t i = 0; i < m->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &m->aggregates.list.v[i];
-        if (a->fn == MESH_AGG_COUNT) {
+        if (a->shared)
+            continue;
+        if (keeps_sketch(a)) {
+            mesh_emit_line(out, 1, "struct mesh_str %s; /* sketch */", a->cname);
+        } else if (a->fn == MESH_AGG_COUNT) {
             mesh_emit_line(out, 1, "int64_t %s;", a->cname);
         } else if (a->fn == MESH_AGG_VARIANCE) {
             mesh_emit_line(out, 1, "double %s; /* mean */", a->cname);
@@ -94,7 +103,7 @@ static bool fold_locals(struct view_emit *v, uint32_t source)
     bool faulty = false;
     for (size_t i = 0; i < m->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &m->aggregates.list.v[i];
-        if (a->source != source)
+        if (a->source != source || a->shared)
             continue;
         if (a->cond != NULL)
             mesh_emit_line(out, 1, "const bool if_%s = %s;", a->cname, text_of(v->e, a->cond, false));
@@ -109,6 +118,23 @@ static bool fold_locals(struct view_emit *v, uint32_t source)
         faulty = faulty || mesh_emit_faulty(a->arg) || mesh_emit_faulty(a->cond);
     }
     return faulty;
+}
+
+static void fold_sketch(struct mesh_buf *out, const struct mesh_aggregate *a, int level)
+{
+    enum mesh_gen_kind kind = a->arg_type.kind;
+    const char *c = a->cname;
+    if (a->fn == MESH_AGG_DISTINCT)
+        mesh_emit_line(out, level, "mesh_distinct_add(&row->%s, mesh_hash_of_%s(of_%s));", c,
+                       kind == MESH_GEN_DOUBLE    ? "double"
+                       : kind == MESH_GEN_DECIMAL ? "dec"
+                       : is_text(&a->arg_type)    ? "str"
+                                                  : "long",
+                       c);
+    else if (kind == MESH_GEN_DECIMAL)
+        mesh_emit_line(out, level, "mesh_quantile_add(&row->%s, mesh_dec_double(of_%s, %d));", c, c, a->arg_type.scale);
+    else
+        mesh_emit_line(out, level, "mesh_quantile_add(&row->%s, (double)of_%s);", c, c);
 }
 
 static void fold_one(struct view_emit *v, const struct mesh_aggregate *a, int level)
@@ -169,6 +195,10 @@ static void fold_one(struct view_emit *v, const struct mesh_aggregate *a, int le
         else
             mesh_emit_line(out, in, "row->%s = of_%s;", c, c);
         mesh_emit_line(out, in, "row->%s_set = true;", c);
+        break;
+    case MESH_AGG_DISTINCT:
+    case MESH_AGG_QUANTILE:
+        fold_sketch(out, a, in);
         break;
     case MESH_AGG_FN_COUNT:
         break;
@@ -257,7 +287,7 @@ static void fold_aggregates(struct view_emit *v, uint32_t source, const char *st
         mesh_emit_line(out, 2, "return;");
     }
     for (size_t i = 0; i < m->aggregates.list.n; i++)
-        if (m->aggregates.list.v[i].source == source)
+        if (m->aggregates.list.v[i].source == source && !m->aggregates.list.v[i].shared)
             fold_one(v, &m->aggregates.list.v[i], level);
     if (hop)
         mesh_emit_line(out, 1, "}");
@@ -349,10 +379,64 @@ static void init_function(struct view_emit *v)
     mesh_emit_blank(out);
 }
 
+bool mesh_emit_merges(const struct mesh_plan_view *view)
+{
+    return view->partial != NULL || view->model->window == MESH_WINDOW_SESSION;
+}
+
+/* What `b` holds goes into `a`; where it makes a difference `b` lies behind `a`. */
+static void merge_one(struct view_emit *v, const struct mesh_aggregate *a)
+{
+    struct mesh_buf *out = v->code;
+    const char *c = a->cname;
+    const char *better = a->fn == MESH_AGG_MIN ? "<" : ">";
+    bool text = is_text(&a->arg_type);
+    switch (a->fn) {
+    case MESH_AGG_COUNT:
+    case MESH_AGG_SUM:
+    case MESH_AGG_AVG:
+        mesh_emit_line(out, 1, "a->%s += b->%s;", c, c);
+        if (a->fn == MESH_AGG_AVG)
+            mesh_emit_line(out, 1, "a->%s_n += b->%s_n;", c, c);
+        return;
+    case MESH_AGG_VARIANCE: /* Chan, Golub, LeVeque 1979 */
+        mesh_emit_line(out, 1, "if (b->%s_n > 0) {", c);
+        mesh_emit_line(out, 2, "const double n = (double)a->%s_n + (double)b->%s_n;", c, c);
+        mesh_emit_line(out, 2, "const double d = b->%s - a->%s;", c, c);
+        mesh_emit_line(out, 2, "a->%s_m2 += b->%s_m2 + d * d * ((double)a->%s_n / n * (double)b->%s_n);", c, c, c, c);
+        mesh_emit_line(out, 2, "a->%s += d * ((double)b->%s_n / n);", c, c);
+        mesh_emit_line(out, 2, "a->%s_n += b->%s_n;", c, c);
+        mesh_emit_line(out, 1, "}");
+        return;
+    case MESH_AGG_MIN:
+    case MESH_AGG_MAX:
+        if (text)
+            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || mesh_str_cmp(b->%s, a->%s) %s 0)) {", c, c, c, c, better);
+        else
+            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || b->%s %s a->%s)) {", c, c, c, better, c);
+        break;
+    case MESH_AGG_FIRST:
+        mesh_emit_line(out, 1, "if (b->%s_set && !a->%s_set) {", c, c);
+        break;
+    case MESH_AGG_LAST:
+        mesh_emit_line(out, 1, "if (b->%s_set) {", c);
+        break;
+    case MESH_AGG_DISTINCT:
+    case MESH_AGG_QUANTILE:
+        mesh_emit_line(out, 1, "mesh_%s_merge(&a->%s, b->%s);", mesh_expr_aggregate_name(a->fn), c, c);
+        return;
+    case MESH_AGG_FN_COUNT:
+        return;
+    }
+    mesh_emit_line(out, 2, text ? "mesh_row_set_str(&a->%s, b->%s);" : "a->%s = b->%s;", c, c);
+    mesh_emit_line(out, 2, "a->%s_set = true;", c);
+    mesh_emit_line(out, 1, "}");
+}
+
 static void merge_function(struct view_emit *v)
 {
     const struct mesh_model_view *m = v->view->model;
-    if (v->view->partial == NULL)
+    if (!mesh_emit_merges(v->view))
         return;
     struct mesh_buf *out = v->code;
     mesh_emit_line(v->protos, 0, "void %s_merge_%s(void *into, const void *from);", v->e->p, m->name);
@@ -360,21 +444,9 @@ static void merge_function(struct view_emit *v)
     mesh_emit_line(out, 0, "{");
     mesh_emit_line(out, 1, "struct %s_row *a = into;", m->name);
     mesh_emit_line(out, 1, "const struct %s_row *b = from;", m->name);
-    for (size_t i = 0; i < m->aggregates.list.n; i++) {
-        const struct mesh_aggregate *a = &m->aggregates.list.v[i];
-        const char *c = a->cname;
-        if (a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX) {
-            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || b->%s %s a->%s)) {", c, c, c, a->fn == MESH_AGG_MIN ? "<" : ">",
-                           c);
-            mesh_emit_line(out, 2, "a->%s = b->%s;", c, c);
-            mesh_emit_line(out, 2, "a->%s_set = true;", c);
-            mesh_emit_line(out, 1, "}");
-        } else {
-            mesh_emit_line(out, 1, "a->%s += b->%s;", c, c);
-            if (a->fn == MESH_AGG_AVG)
-                mesh_emit_line(out, 1, "a->%s_n += b->%s_n;", c, c);
-        }
-    }
+    for (size_t i = 0; i < m->aggregates.list.n; i++)
+        if (!m->aggregates.list.v[i].shared)
+            merge_one(v, &m->aggregates.list.v[i]);
     if (m->aggregates.list.n == 0) {
         mesh_emit_line(out, 1, "(void)a;");
         mesh_emit_line(out, 1, "(void)b;");
@@ -400,6 +472,10 @@ static void agg_value(void *context, const struct mesh_aggregate *a, struct mesh
         mesh_buf_printf(out, "(row->%s_n == 0 ? 0.0 : row->%s_m2 / (double)row->%s_n)", c, c, c);
     } else if (a->fn == MESH_AGG_SUM && a->arg_type.kind == MESH_GEN_INT) {
         mesh_buf_printf(out, "mesh_dec_clamp(row->%s)", c);
+    } else if (a->fn == MESH_AGG_DISTINCT) {
+        mesh_buf_printf(out, "mesh_distinct_count(row->%s)", c);
+    } else if (a->fn == MESH_AGG_QUANTILE) {
+        mesh_buf_printf(out, "mesh_quantile_of(row->%s, %.17g, %s)", c, a->q, a->arg_type.kind == MESH_GEN_INT ? "true" : "false");
     } else {
         mesh_buf_printf(out, "row->%s", c);
     }
@@ -410,6 +486,8 @@ static void agg_present(void *context, const struct mesh_aggregate *a, struct me
     (void)context;
     if (a->fn == MESH_AGG_AVG || a->fn == MESH_AGG_VARIANCE)
         mesh_buf_printf(out, "(row->%s_n > 0)", a->cname);
+    else if (a->fn == MESH_AGG_QUANTILE)
+        mesh_buf_printf(out, "(row->%s.n > 0)", a->cname);
     else if (keeps_one(a))
         mesh_buf_printf(out, "row->%s_set", a->cname);
     else

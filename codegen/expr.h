@@ -52,7 +52,7 @@ struct mesh_scope {
 struct mesh_expr; /* opaque node; the accessors below are all that others need */
 
 enum mesh_aggregate_fn {
-    MESH_AGG_COUNT,
+    MESH_AGG_COUNT, /* up to MAX a sliding fold has them as well */
     MESH_AGG_SUM,
     MESH_AGG_AVG,
     MESH_AGG_MIN,
@@ -60,6 +60,8 @@ enum mesh_aggregate_fn {
     MESH_AGG_FIRST,
     MESH_AGG_LAST,
     MESH_AGG_VARIANCE,
+    MESH_AGG_DISTINCT,
+    MESH_AGG_QUANTILE,
     MESH_AGG_FN_COUNT
 };
 
@@ -69,10 +71,14 @@ struct mesh_aggregate {
     uint32_t source;               /* of the view (0 when there is one) */
     const struct mesh_expr *arg;   /* NULL for count */
     const struct mesh_expr *cond;  /* or NULL */
+    double q;                      /* QUANTILE: 0 to 1 */
     struct mesh_gen_type arg_type; /* not nullable: a null argument is skipped */
-    struct mesh_gen_type type; /* of the result: count INT; sum as arg (decimal: precision 38), avg DOUBLE or null; min, max, first,
-                                        last as arg or null; variance DOUBLE or null */
-    const char *cname;         /* "sum_amount_eur", "count", unique in the list, also with _n, _set or _m2 behind it */
+    /* of the result: count, distinct INT; sum as arg (decimal: precision 38), avg, variance, quantile DOUBLE or null; min, max, first,
+     * last as arg or null */
+    struct mesh_gen_type type;
+    const char *cname; /* "sum_amount_eur", "count", unique in the list, also with _n, _set or _m2 behind it */
+    /* What the row keeps under this name serves an earlier one as well: another quantile of the same values. */
+    bool shared;
     struct mesh_srcref at;
 };
 
@@ -80,6 +86,9 @@ struct mesh_aggregate {
 struct mesh_aggregates {
     MESH_VEC(struct mesh_aggregate) list;
 };
+
+/* As it is written: "sum". */
+const char *mesh_expr_aggregate_name(enum mesh_aggregate_fn fn);
 
 /* Parse the text of a scalar whose bytes stand at `at` (plain or quoted YAML; `at` covers the scalar's content). NULL after a
  * diagnostic. */

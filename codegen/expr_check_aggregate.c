@@ -89,6 +89,11 @@ static bool has_order(enum mesh_gen_kind kind)
            kind == MESH_GEN_DATE;
 }
 
+static bool is_single(enum mesh_gen_kind kind)
+{
+    return kind != MESH_GEN_RECORD && kind != MESH_GEN_LIST && kind != MESH_GEN_NULL;
+}
+
 /* MESH_GEN_ERROR: the function does not take such values. */
 static struct mesh_gen_type result_of(enum mesh_aggregate_fn fn, const struct mesh_gen_type *arg)
 {
@@ -97,6 +102,8 @@ static struct mesh_gen_type result_of(enum mesh_aggregate_fn fn, const struct me
     switch (fn) {
     case MESH_AGG_COUNT:
         return (struct mesh_gen_type){.kind = MESH_GEN_INT};
+    case MESH_AGG_DISTINCT:
+        return is_single(arg->kind) ? (struct mesh_gen_type){.kind = MESH_GEN_INT} : none;
     case MESH_AGG_SUM:
         type.schema = NULL;
         type.int32 = false;
@@ -105,6 +112,7 @@ static struct mesh_gen_type result_of(enum mesh_aggregate_fn fn, const struct me
         return is_number(arg->kind) || arg->kind == MESH_GEN_DURATION ? type : none;
     case MESH_AGG_AVG:
     case MESH_AGG_VARIANCE:
+    case MESH_AGG_QUANTILE:
         return is_number(arg->kind) ? (struct mesh_gen_type){.kind = MESH_GEN_DOUBLE, .nullable = true} : none;
     case MESH_AGG_MIN:
     case MESH_AGG_MAX:
@@ -113,7 +121,7 @@ static struct mesh_gen_type result_of(enum mesh_aggregate_fn fn, const struct me
     case MESH_AGG_FIRST:
     case MESH_AGG_LAST:
         type.nullable = true;
-        return arg->kind == MESH_GEN_RECORD || arg->kind == MESH_GEN_LIST || arg->kind == MESH_GEN_NULL ? none : type;
+        return is_single(arg->kind) ? type : none;
     case MESH_AGG_FN_COUNT:
         break;
     }
@@ -130,8 +138,9 @@ static struct mesh_ex_core *wrong_value(struct mesh_ex_checker *checker, struct 
         mesh_diag_fix(checker->diags, diag, "write %s(string(%s)) for the order of the names, or last(%s)", expr->name,
                       mesh_ex_text(checker, arg->ex), mesh_ex_text(checker, arg->ex));
     else
-        mesh_diag_why(checker->diags, diag,
-                      "sum, avg and variance take numbers, min and max what has an order, first and last any value");
+        mesh_diag_why(
+            checker->diags, diag,
+            "sum, avg, variance and quantile take numbers, min and max what has an order, first, last and distinct any value");
     return mesh_ex_check_error(checker, expr);
 }
 
@@ -189,11 +198,16 @@ static size_t collect(struct mesh_ex_checker *checker, const struct mesh_expr *e
     struct mesh_aggregates *all = checker->aggregates;
     for (size_t i = 0; i < all->list.n; i++) {
         const struct mesh_aggregate *old = &all->list.v[i];
-        if (old->fn == found.fn && old->source == found.source && same_expr(old->arg, found.arg) &&
-            same_expr(old->cond, found.cond))
+        if (old->fn != found.fn || old->source != found.source || !same_expr(old->arg, found.arg) ||
+            !same_expr(old->cond, found.cond))
+            continue;
+        if (old->q <= found.q && old->q >= found.q)
             return i;
+        found.shared = true;
+        found.cname = old->cname;
     }
-    found.cname = cname_of(checker, expr, found.arg == NULL ? NULL : found.arg->core);
+    if (!found.shared)
+        found.cname = cname_of(checker, expr, found.arg == NULL ? NULL : found.arg->core);
     *mesh_vec_push_in(checker->arena, &all->list) = found;
     return all->list.n - 1;
 }
@@ -219,12 +233,22 @@ static bool find_source(struct mesh_ex_checker *checker, const struct mesh_expr 
     return false;
 }
 
+static bool quantile_argument(struct mesh_ex_checker *checker, struct mesh_expr *arg, double *ret)
+{
+    if (arg->kind != MESH_EX_DOUBLE)
+        return false;
+    const struct mesh_ex_core *core = mesh_ex_check_node(checker, arg);
+    *ret = core->k.d;
+    return !mesh_ex_check_is_error(core) && *ret >= 0.0 && *ret <= 1.0;
+}
+
 /* Takes the aggregate apart, inside the scope of a record. */
 static struct mesh_ex_core *fold_records(struct mesh_ex_checker *checker, struct mesh_expr *expr, enum mesh_aggregate_fn fn)
 {
     size_t n = expr->args.n;
     struct mesh_expr *arg = NULL;
     struct mesh_expr *cond = NULL;
+    double q = 0;
     if (fn == MESH_AGG_COUNT) {
         const struct mesh_scope_entry *source = n > 0 ? source_argument(checker, expr->args.v[0]) : NULL;
         if (source != NULL) {
@@ -238,12 +262,19 @@ static struct mesh_ex_core *fold_records(struct mesh_ex_checker *checker, struct
                          "write count(), count(condition), count(source) or count(source, condition)");
         cond = n > (source != NULL) ? expr->args.v[n - 1] : NULL;
     } else {
-        if (n == 0 || n > 2)
+        size_t n_fixed = fn == MESH_AGG_QUANTILE ? 2 : 1;
+        if (fn == MESH_AGG_QUANTILE && (n < n_fixed || n > n_fixed + 1))
+            return wrong(checker, expr, expr->at, "quantile() takes a value and which quantile, and perhaps a condition",
+                         "for example quantile(amount, 0.95)");
+        if (n < n_fixed || n > n_fixed + 1)
             return wrong(checker, expr, expr->at,
                          mesh_arena_printf(checker->arena, "%s() takes a value, and perhaps a condition", expr->name),
                          mesh_arena_printf(checker->arena, "write %s(value) or %s(value, condition)", expr->name, expr->name));
         arg = expr->args.v[0];
-        cond = n == 2 ? expr->args.v[1] : NULL;
+        cond = n > n_fixed ? expr->args.v[n_fixed] : NULL;
+        if (fn == MESH_AGG_QUANTILE && !quantile_argument(checker, expr->args.v[1], &q))
+            return wrong(checker, expr, expr->args.v[1]->at, "which quantile is a number from 0.0 to 1.0, written there",
+                         "for example quantile(amount, 0.95)");
         const struct mesh_scope_entry *source = source_argument(checker, arg);
         if (source != NULL) {
             const char *name = source->shape != NULL && source->shape->members.n > 0 ? source->shape->members.v[0].name : "name";
@@ -260,7 +291,7 @@ static struct mesh_ex_core *fold_records(struct mesh_ex_checker *checker, struct
     checker->facts = outer;
     if ((test != NULL && mesh_ex_check_is_error(test)) || (value != NULL && mesh_ex_check_is_error(value)))
         return mesh_ex_check_error(checker, expr);
-    struct mesh_aggregate found = {.fn = fn, .arg = arg, .cond = cond, .at = expr->at};
+    struct mesh_aggregate found = {.fn = fn, .arg = arg, .cond = cond, .q = q, .at = expr->at};
     if (!find_source(checker, expr, &found.source))
         return mesh_ex_check_error(checker, expr);
     if (value != NULL) {

@@ -358,9 +358,15 @@ static const struct {
 };
 
 static const char *const aggregate_names[MESH_AGG_FN_COUNT] = {
-    [MESH_AGG_COUNT] = "count", [MESH_AGG_SUM] = "sum",     [MESH_AGG_AVG] = "avg",   [MESH_AGG_MIN] = "min",
-    [MESH_AGG_MAX] = "max",     [MESH_AGG_FIRST] = "first", [MESH_AGG_LAST] = "last", [MESH_AGG_VARIANCE] = "variance",
+    [MESH_AGG_COUNT] = "count",       [MESH_AGG_SUM] = "sum",           [MESH_AGG_AVG] = "avg",   [MESH_AGG_MIN] = "min",
+    [MESH_AGG_MAX] = "max",           [MESH_AGG_FIRST] = "first",       [MESH_AGG_LAST] = "last", [MESH_AGG_VARIANCE] = "variance",
+    [MESH_AGG_DISTINCT] = "distinct", [MESH_AGG_QUANTILE] = "quantile",
 };
+
+const char *mesh_expr_aggregate_name(enum mesh_aggregate_fn fn)
+{
+    return aggregate_names[fn];
+}
 
 bool mesh_ex_is_aggregate_name(const char *name, enum mesh_aggregate_fn *ret)
 {

@@ -165,24 +165,28 @@ static void load_window(struct mesh_model *model, struct mesh_model_view *view, 
 {
     const struct mesh_yaml_entry *tumbling = mesh_yaml_entry(map, "tumbling");
     const struct mesh_yaml_entry *hopping = mesh_yaml_entry(map, "hopping");
+    const struct mesh_yaml_entry *session = mesh_yaml_entry(map, "session");
     const struct mesh_yaml_entry *every = mesh_yaml_entry(map, "every");
     if (!is_map(map))
         return;
     view->grace_us = mesh_bind_duration(P, map, "views.*.window.grace");
-    view->window = hopping != NULL ? MESH_WINDOW_HOPPING : MESH_WINDOW_TUMBLING;
-    view->size_us = mesh_bind_duration(P, map, hopping != NULL ? "views.*.window.hopping" : "views.*.window.tumbling");
+    view->window = hopping != NULL ? MESH_WINDOW_HOPPING : session != NULL ? MESH_WINDOW_SESSION : MESH_WINDOW_TUMBLING;
+    view->size_us = mesh_bind_duration(P, map,
+                                       hopping != NULL   ? "views.*.window.hopping"
+                                       : session != NULL ? "views.*.window.session"
+                                                         : "views.*.window.tumbling");
     view->advance_us = hopping == NULL ? view->size_us : mesh_bind_duration(P, map, "views.*.window.every");
     const char *wrong = NULL;
     struct mesh_srcref at = map->entries.n > 0 ? map->entries.v[0].key_at : map->at;
-    if (tumbling != NULL && hopping != NULL) {
-        wrong = "a window is tumbling or hopping, not both";
-        at = hopping->key_at;
-    } else if (tumbling == NULL && hopping == NULL) {
+    if ((tumbling != NULL) + (hopping != NULL) + (session != NULL) > 1) {
+        wrong = "a window is tumbling, hopping or a session, and only one of them";
+        at = hopping != NULL ? hopping->key_at : session->key_at;
+    } else if (tumbling == NULL && hopping == NULL && session == NULL) {
         wrong = "the window has no length";
     } else if (hopping != NULL && every == NULL) {
         wrong = "a hopping window needs 'every'";
         at = hopping->key_at;
-    } else if (tumbling != NULL && every != NULL) {
+    } else if (hopping == NULL && every != NULL) {
         wrong = "'every' belongs to hopping windows";
         at = every->key_at;
     } else if (hopping != NULL && view->advance_us > 0 &&
@@ -193,9 +197,12 @@ static void load_window(struct mesh_model *model, struct mesh_model_view *view, 
     if (wrong == NULL)
         return;
     struct mesh_diag *diag = mesh_diag_add(model->diags, MESH_ERROR, "MG005", at, "%s", wrong);
-    mesh_diag_why(model->diags, diag,
-                  "tumbling windows lie side by side; hopping ones overlap, and a record is in several of them");
-    mesh_diag_fix(model->diags, diag, "for example 'window: { tumbling: 1m }' or 'window: { hopping: 10m, every: 1m }'");
+    mesh_diag_why(
+        model->diags, diag,
+        "tumbling windows lie side by side; hopping ones overlap, and a record is in several of them; a session ends when "
+        "nothing came for as long as it says");
+    mesh_diag_fix(model->diags, diag,
+                  "for example 'window: { tumbling: 1m }', 'window: { hopping: 10m, every: 1m }' or 'window: { session: 30m }'");
 }
 
 static void load_state(struct mesh_model *model, struct mesh_model_view *view, const struct mesh_yaml *map)
@@ -286,7 +293,7 @@ static struct mesh_model_port *load_port(struct mesh_model *model, const struct 
     port->yaml = map;
     port->doc = mesh_bind_text(map, "description");
     int kind = mesh_bind_enum(P, map, "outputPorts.*.kind");
-    port->kind = kind == 1 ? MESH_MODEL_HTTP : kind == 2 ? MESH_MODEL_MONGO : MESH_MODEL_KAFKA;
+    port->kind = kind < 0 ? MESH_MODEL_KAFKA : (enum mesh_model_port_kind)kind;
     struct mesh_model_text from = mesh_load_text(map, "from");
     port->from = (struct mesh_model_from){.kind = MESH_FROM_STREAM, .name = from.text, .at = from.at};
     port->topic = mesh_load_text(map, "topic");
@@ -299,6 +306,7 @@ static struct mesh_model_port *load_port(struct mesh_model *model, const struct 
     port->emit = emit == 2 ? MESH_EMIT_CLOSE : emit == 1 ? MESH_EMIT_CHANGE : MESH_EMIT_EVENT;
     port->delivery = mesh_bind_enum(P, map, "outputPorts.*.delivery") == 1 ? MESH_EXACTLY_ONCE : MESH_AT_LEAST_ONCE;
     port->path = mesh_load_text(map, "path");
+    port->replay = (int32_t)mesh_bind_integer(P, map, "outputPorts.*.replay");
     port->collection = mesh_load_text(map, "collection");
     const struct mesh_yaml_entry *release = mesh_yaml_entry(map, "release");
     if (release != NULL && !release->value->bad && release->value->kind == MESH_YAML_LIST) {

@@ -14,6 +14,7 @@
 
 struct layout {
     size_t bytes, align, texts;
+    size_t sketches; /* bytes that the row owns for them */
 };
 
 static void add(struct layout *layout, size_t size, size_t align)
@@ -63,6 +64,14 @@ static struct layout view_row(const struct mesh_model_view *view)
     struct layout layout = {.align = 1};
     for (size_t i = 0; i < view->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &view->aggregates.list.v[i];
+        if (a->shared)
+            continue;
+        if (a->fn == MESH_AGG_DISTINCT || a->fn == MESH_AGG_QUANTILE) {
+            add_type(&layout, "struct mesh_str ");
+            layout.texts--; /* it is no text, and longer */
+            layout.sketches += a->fn == MESH_AGG_DISTINCT ? MESH_PLAN_DISTINCT_BYTES : MESH_PLAN_QUANTILE_BYTES;
+            continue;
+        }
         bool one = a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX || a->fn == MESH_AGG_FIRST || a->fn == MESH_AGG_LAST;
         if (one) {
             add_member(&layout, &a->arg_type, true);
@@ -142,6 +151,7 @@ static void of_state(struct mesh_emitter *e, const struct mesh_plan_state *state
     case MESH_STATE_VIEW:
         row = view_row(state->view->model);
         bytes->payload = MESH_PLAN_VIEW_HEAD + size_of(&row);
+        bytes->items_fixed = row.sketches + (state->view->model->window == MESH_WINDOW_SESSION ? MESH_PLAN_SESSION_BYTES : 0);
         add_view_key(bytes, state->view->model);
         break;
     case MESH_STATE_DEDUPE:
@@ -169,6 +179,11 @@ static void of_state(struct mesh_emitter *e, const struct mesh_plan_state *state
         row = captured(e, state->flow);
         items(bytes, MESH_PLAN_RUNS_BYTES, MESH_PLAN_RUN_BYTES + (row.bytes == 0 ? 0 : size_of(&row)), MESH_PLAN_RUNS_FIRST, 0);
         add_exprs(bytes, state->flow->stream->pattern_by.v, state->flow->stream->pattern_by.n);
+        break;
+    case MESH_STATE_INTERVAL:
+        row = record(e, state->step->shape_joined);
+        items(bytes, MESH_PLAN_INTERVAL_BYTES, MESH_PLAN_EVENT_BYTES + size_of(&row), MESH_PLAN_INTERVAL_FIRST, 0);
+        add_exprs(bytes, state->step->by.v, state->step->by.n);
         break;
     case MESH_STATE_LATCH:
         add_view_key(bytes, state->flow->changes_of);

@@ -12,20 +12,26 @@
 
 #include "codegen/plan.h"
 
-#define MESH_PLAN_TEXT_BYTES 16 /* a text, in a key or a row */
-#define MESH_PLAN_ROW_HEAD   64 /* struct mesh_store_row */
-#define MESH_PLAN_KEY_INLINE 24 /* longer keys are allocated */
-#define MESH_PLAN_VIEW_HEAD  32 /* struct mesh_flow_view_row */
-#define MESH_PLAN_CELL_BYTES 16 /* union mesh_cell */
-/* What a fold, a versioned table and a pattern keep in their row, ... */
+#define MESH_PLAN_TEXT_BYTES    16  /* a text, in a key or a row */
+#define MESH_PLAN_ROW_HEAD      64  /* struct mesh_store_row */
+#define MESH_PLAN_KEY_INLINE    24  /* longer keys are allocated */
+#define MESH_PLAN_VIEW_HEAD     32  /* struct mesh_flow_view_row */
+#define MESH_PLAN_CELL_BYTES    16  /* union mesh_cell */
+#define MESH_PLAN_SESSION_BYTES 112 /* a session's timer, and the list of its key, as if no other session shared it */
+/* Sketches: of 511 different values or more; and of values that lie within two factors of two. */
+#define MESH_PLAN_DISTINCT_BYTES 4096
+#define MESH_PLAN_QUANTILE_BYTES 2048
+/* What a fold, a versioned table, a pattern and a join of streams keep in their row, ... */
 #define MESH_PLAN_RING_BYTES     40
 #define MESH_PLAN_VERSIONS_BYTES 24
 #define MESH_PLAN_RUNS_BYTES     24
+#define MESH_PLAN_INTERVAL_BYTES 32
 /* ... how many events, rows and runs there is room for at first, ... */
 #define MESH_PLAN_RING_FIRST     4
 #define MESH_PLAN_VERSIONS_FIRST 2
 #define MESH_PLAN_RUNS_FIRST     2
-/* ... an event without its cells, or a version without its row, and a run without what it captured. */
+#define MESH_PLAN_INTERVAL_FIRST 2
+/* ... an event without its cells, a version or a joined record without its row, and a run without what it captured. */
 #define MESH_PLAN_EVENT_BYTES 8
 #define MESH_PLAN_RUN_BYTES   16
 

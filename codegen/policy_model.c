@@ -2,8 +2,9 @@
  * documentation, so that these cannot disagree. */
 #include "codegen/policy_int.h"
 
+#include "base/check.h"
 #include "base/text.h"
-#include "codegen/yaml.h"
+#include "codegen/bind.h"
 
 #include <string.h>
 
@@ -55,7 +56,7 @@ static const struct attribute stream_attributes[] = {
 };
 static const struct attribute view_attributes[] = {
     TEXT("name", "its name"), MAYBE("description", "`description`"), NUMBER("sources", "what it reads from"), NUMBER("by", "members of the key"),
-    FLAG("window", "whether it has windows"), DURATION("size", "length of the windows; 0 without"), DURATION("grace", "`window.grace`"),
+    TEXT("window", "`none`, `tumbling`, `hopping` or `session`"), DURATION("size", "length of the windows, gap of sessions; 0 without"), DURATION("grace", "`window.grace`"),
     {"keep", MESH_GEN_DURATION, true, "`keep`; null: for ever"}, NUMBER("columns", "columns of a row, the key included"),
     FLAG("personal", "whether a column is personal or special"),
 };
@@ -242,6 +243,10 @@ static void fill_stream(struct filling *f, const struct mesh_model_stream *strea
 
 static void fill_view(struct filling *f, const struct mesh_model_view *view)
 {
+    static const char *const window_kinds[] = {[MESH_WINDOW_NONE] = "none",
+                                               [MESH_WINDOW_TUMBLING] = "tumbling",
+                                               [MESH_WINDOW_HOPPING] = "hopping",
+                                               [MESH_WINDOW_SESSION] = "session"};
     bool personal = false;
     for (size_t i = 0; view->shape != NULL && i < view->shape->members.n; i++) {
         enum mesh_label label = view->shape->members.v[i].label;
@@ -251,7 +256,7 @@ static void fill_view(struct filling *f, const struct mesh_model_view *view)
     text(f, view->doc);
     number(f, view->from.n);
     number(f, view->by.n);
-    flag(f, view->window != MESH_WINDOW_NONE);
+    text(f, window_kinds[view->window]);
     duration(f, view->window == MESH_WINDOW_NONE ? 0 : view->size_us);
     duration(f, view->window == MESH_WINDOW_NONE ? 0 : view->grace_us);
     *next(f, MESH_GEN_DURATION, view->keep_us != 0) = (struct mesh_expr_value){.i = view->keep_us};
@@ -261,10 +266,8 @@ static void fill_view(struct filling *f, const struct mesh_model_view *view)
 
 static void fill_port(struct filling *f, const struct mesh_model_product *product, const struct mesh_model_port *port)
 {
-    static const char *const port_kinds[] = {
-        [MESH_MODEL_KAFKA] = "kafka", [MESH_MODEL_HTTP] = "http", [MESH_MODEL_MONGO] = "mongo"};
     text(f, port->name);
-    text(f, port_kinds[port->kind]);
+    text(f, mesh_bind_text(port->yaml, "kind"));
     text(f, port->doc);
     text(f, port->from.name);
     text(f, port->topic.text);

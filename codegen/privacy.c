@@ -2,8 +2,8 @@
  *
  * Every member has a label, which expressions join (expr.h). At a port a personal member takes what the product's `protect` says:
  * it becomes a pseudonym, is left out, or is an error. A row that is keyed by a person is about that person as a whole; when its
- * key leaves as a pseudonym, figures that only add up what the person did (count, sum, avg, variance) leave with it, as
- * pseudonymous as the key is. Single values (first, last, min, max) never do.
+ * key leaves as a pseudonym, figures that only add up what the person did (count, sum, avg, variance, distinct) leave with it, as
+ * pseudonymous as the key is. Single values (first, last, min, max), and quantiles, which of few records are single values, never do.
  */
 #include "codegen/check.h"
 #include "codegen/yaml.h"
@@ -64,7 +64,7 @@ static void look_at_aggregate(void *context, const struct mesh_aggregate *aggreg
     struct sums *sums = context;
     const char *subject = NULL;
     bool adds = aggregate->fn == MESH_AGG_COUNT || aggregate->fn == MESH_AGG_SUM || aggregate->fn == MESH_AGG_AVG ||
-                aggregate->fn == MESH_AGG_VARIANCE;
+                aggregate->fn == MESH_AGG_VARIANCE || aggregate->fn == MESH_AGG_DISTINCT;
     if (!adds && aggregate->arg != NULL && is_personal(mesh_expr_label(aggregate->arg, &subject, NULL, NULL)))
         sums->single = true;
     mesh_buf_puts(out, "0");
@@ -98,7 +98,7 @@ static void look_at_let(struct sums *sums, const struct mesh_expr *expr)
     sums->depth--;
 }
 
-/* A figure that is made of count, sum, avg and variance alone. */
+/* A figure that is made of count, sum, avg, variance and distinct alone. */
 static bool only_adds_up(const struct mesh_model_view *view, const struct mesh_gen_member *member)
 {
     enum mesh_gen_kind kind = member->type.kind;

@@ -39,7 +39,7 @@ struct mesh_flow_docs {
 static void take_back(struct mesh_flow_docs *docs, struct doc *doc)
 {
     if (doc->block != NULL)
-        mesh_store_image_free(docs->state->decl->fields, docs->state->decl->n_fields, doc->block);
+        mesh_store_image_free(docs->state->decl->fields, docs->state->decl->n_fields, (struct mesh_flow_view_row *)doc->block + 1);
     free(doc->block);
     free(doc->id);
     mesh_arena_deinit(&doc->text);
@@ -182,7 +182,7 @@ static void hand_out(struct mesh_flow_docs *docs, struct mesh_store_row *row, st
 {
     struct mesh_flow_state *state = docs->state;
     struct doc *doc = mesh_store_row_payload(row);
-    size_t out_at = (state->decl->row_size + 15) / 16 * 16;
+    size_t out_at = (sizeof(struct mesh_flow_view_row) + state->decl->row_size + 15) / 16 * 16;
     make_id(doc, state, row);
     doc->handed = true;
     doc->again = false;
@@ -199,12 +199,14 @@ static void hand_out(struct mesh_flow_docs *docs, struct mesh_store_row *row, st
         return;
     doc->block = mesh_xcalloc(1, out_at + state->view->out_size);
     struct mesh_cursor in = mesh_cursor_of(doc->image, doc->image_n);
-    int64_t revision = mesh_get_zigzag(&in);
+    struct mesh_flow_view_row *head = doc->block;
+    head->revision = mesh_get_zigzag(&in);
+    head->time_us = mesh_get_zigzag(&in);
     bool final = mesh_get_u8(&in) != 0;
-    mesh_store_image_read(&in, state->decl->fields, state->decl->n_fields, doc->block);
+    mesh_store_image_read(&in, state->decl->fields, state->decl->n_fields, head + 1);
     mesh_assert(!in.bad);
     void *out = (char *)doc->block + out_at;
-    mesh_flow_view_out(state, row->window, mesh_store_row_key(row), row->key_n, revision, doc->block, &doc->text, out);
+    mesh_flow_view_out(state, row->window, mesh_store_row_key(row), row->key_n, head, &doc->text, out);
     if (state->windowed)
         *((bool *)out + state->view->final) = final;
     ret->out = out;
@@ -294,7 +296,8 @@ void mesh_flow_docs_restored(struct mesh_task *task)
             struct mesh_buf *image = &task->engine->out;
             mesh_buf_reset(image);
             mesh_buf_zigzag(image, head->revision);
-            mesh_buf_u8(image, state->windowed && mesh_flow_window_closed(state, row->window, task->closed_us));
+            mesh_buf_zigzag(image, head->time_us);
+            mesh_buf_u8(image, state->windowed && mesh_flow_window_closed(state, row->window, head->time_us, task->closed_us));
             mesh_store_image_write(image, state->decl->fields, state->decl->n_fields, mesh_flow_view_data(row));
             mesh_flow_docs_put(docs, row->window, mesh_store_row_key(row), row->key_n, head->n, false,
                                (struct mesh_str){image->p, (uint32_t)image->n});

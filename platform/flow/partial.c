@@ -59,7 +59,7 @@ bool mesh_flow_partial_apply(struct mesh_task *task, struct mesh_flow_lane *lane
     if (ok) {
         struct mesh_event at = *event;
         at.time_us = time;
-        if (state->windowed && mesh_flow_window_closed(state, window, task->closed_us))
+        if (state->windowed && mesh_flow_window_closed(state, window, 0, task->closed_us))
             mesh_metric_add(task->engine->m_idle_late, 1);
         task->event = &at;
         struct mesh_store_row *row = mesh_flow_view_touch(state, window, key.p, key.n, time, folded);

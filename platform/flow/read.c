@@ -55,8 +55,7 @@ static void add_row(struct mesh_rows *ret, struct found found)
     const struct mesh_view *view = state->view;
     const struct mesh_flow_view_row *head = mesh_store_row_payload(found.row);
     char *out = mesh_buf_reserve(&ret->rows, view->out_size);
-    mesh_flow_view_out(state, found.row->window, mesh_store_row_key(found.row), found.row->key_n, head->revision,
-                       mesh_flow_view_data(found.row), &state->task->scratch, out);
+    mesh_flow_view_out(state, found.row->window, mesh_store_row_key(found.row), found.row->key_n, head, &state->task->scratch, out);
     for (uint32_t i = 0; i < view->n_out; i++) {
         if (view->out[i].type != MESH_STRING && view->out[i].type != MESH_BYTES)
             continue;
@@ -152,13 +151,13 @@ void mesh_engine_marks(const struct mesh_engine *engine, uint32_t view, uint64_t
     *ret_durable = marks.durable;
 }
 
-static bool window_wanted(const struct mesh_read *read, const struct mesh_flow_state *state, int64_t window)
+static bool window_wanted(const struct mesh_read *read, const struct mesh_flow_state *state, int64_t window, int64_t newest_us)
 {
     if (!state->windowed)
         return true;
     if (window < read->from_us || window >= read->to_us)
         return false;
-    bool closed = mesh_flow_window_closed(state, window, state->task->closed_us);
+    bool closed = mesh_flow_window_closed(state, window, newest_us, state->task->closed_us);
     if (read->windows == MESH_READ_OPEN)
         return !closed;
     return read->windows != MESH_READ_CLOSED || closed;
@@ -171,6 +170,16 @@ static bool shown(const struct mesh_flow_state *state, struct mesh_store_row *ro
     int64_t at = state->task->discard_us;
     const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
     return at <= INT64_MIN + state->ttl_us || head->time_us >= at - state->ttl_us;
+}
+
+/* Sessions have no window in common: the latest is each key's own. */
+static bool session_wanted(const struct mesh_read *read, const struct mesh_flow_state *state, struct mesh_store_row *row)
+{
+    const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
+    if (!shown(state, row) || !window_wanted(read, state, row->window, head->time_us))
+        return false;
+    const struct mesh_store_row *newer = mesh_flow_session_newer(state, row);
+    return read->windows != MESH_READ_LATEST || newer == NULL || newer->window >= read->to_us;
 }
 
 /* The newest window that has rows, over these tasks. */
@@ -274,7 +283,7 @@ static void list_windows(struct mesh_engine *engine, struct page *page, uint32_t
             if (at[i] >= state->table.n_buckets || state->table.buckets[at[i]].id != window)
                 continue;
             const struct mesh_store_bucket *bucket = &state->table.buckets[at[i]++];
-            if (bucket->n == 0 || !window_wanted(read, state, window))
+            if (bucket->n == 0 || !window_wanted(read, state, window, 0))
                 continue;
             ret->count += bucket->n;
             if (!full && (!page->has_after || window >= page->after_window))
@@ -282,6 +291,19 @@ static void list_windows(struct mesh_engine *engine, struct page *page, uint32_t
         }
     }
     free(at);
+}
+
+/* In no order of time: the page finds it. */
+static void list_sessions(struct page *page, struct mesh_flow_state *state, struct mesh_rows *ret)
+{
+    for (uint32_t i = 0; i < state->table.n_rows; i++) {
+        struct mesh_store_row *row = mesh_store_table_row(&state->table, i);
+        if ((row->flags & MESH_STORE_LIVE) == 0 || !session_wanted(page->read, state, row))
+            continue;
+        ret->count++;
+        if (page->cap > 0) /* not only the count is wanted */
+            offer(page, (struct found){state, row});
+    }
 }
 
 int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err)
@@ -300,7 +322,10 @@ int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, s
     int64_t from = INT64_MIN;
     int64_t to = INT64_MAX;
     bool any = true;
-    if (view->window != MESH_WINDOW_NONE) {
+    if (view->window == MESH_WINDOW_SESSION) {
+        for (uint32_t i = first; i < first + n; i++)
+            list_sessions(&page, engine->tasks[i]->states[view->state], ret);
+    } else if (view->window != MESH_WINDOW_NONE) {
         from = read->from_us;
         to = read->to_us;
         if (read->windows == MESH_READ_LATEST) {
@@ -330,6 +355,24 @@ int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, s
 }
 
 /* ---- points ---- */
+/* The sessions of the key in one task, oldest first. */
+static void sessions_of(struct mesh_flow_state *state, const struct mesh_read *read, const struct page *page, struct mesh_rows *ret)
+{
+    struct mesh_store_row *row = mesh_flow_session_newest(state, read->key->bytes, read->key->n);
+    while (row != NULL && mesh_flow_session_older(state, row) != NULL)
+        row = mesh_flow_session_older(state, row);
+    for (; row != NULL; row = mesh_flow_session_newer(state, row)) {
+        if (!session_wanted(read, state, row) || (page->has_after && row->window <= page->after_window))
+            continue;
+        if (ret->n == read->limit) {
+            ret->more = true;
+            return;
+        }
+        add_row(ret, (struct found){state, row});
+        set_last(ret, row);
+    }
+}
+
 /* The rows of the key in one task, oldest window first; false: the limit was reached. */
 static bool point_of(struct mesh_flow_state *state, const struct mesh_read *read, const struct page *page, struct mesh_rows *ret,
                      int64_t from, int64_t to)
@@ -347,7 +390,7 @@ static bool point_of(struct mesh_flow_state *state, const struct mesh_read *read
         int64_t window = state->table.buckets[b].id;
         if (window >= to)
             break;
-        if (state->table.buckets[b].n == 0 || !window_wanted(read, state, window) ||
+        if (state->table.buckets[b].n == 0 || !window_wanted(read, state, window, 0) ||
             (page->has_after && window <= page->after_window))
             continue;
         struct mesh_store_row *row = mesh_store_table_find(&state->table, window, key->bytes, key->n);
@@ -397,7 +440,9 @@ int mesh_engine_point(struct mesh_engine *engine, const struct mesh_read *read, 
         struct mesh_flow_state *state = engine->tasks[i]->states[view->state];
         if (state->table.count == 0)
             continue;
-        if (state->windowed && read->windows == MESH_READ_LATEST)
+        if (state->sessions != NULL)
+            sessions_of(state, read, &page, ret);
+        else if (state->windowed && read->windows == MESH_READ_LATEST)
             newest_of(state, read, ret);
         else
             point_of(state, read, &page, ret, read->from_us, read->to_us);

@@ -34,9 +34,18 @@ static struct mesh_task *task_of(struct mesh_engine *engine, uint64_t topology, 
     return engine->tasks[engine->topology_first[topology] + (uint32_t)partition];
 }
 
+/* Chunks without their END are what a crash left of a commit. */
+static void drop_pending(struct mesh_flow_pending_commit *pending)
+{
+    pending->task = NULL;
+    mesh_buf_reset(&pending->ops);
+    pending->ends.n = 0;
+}
+
 /* ---- CLAIM ---- */
 static int read_claim(struct mesh_engine *engine, struct mesh_cursor *in, struct mesh_err *err)
 {
+    drop_pending(engine->pending); /* the next commit of that task has the number of the one that was torn */
     uint64_t format = mesh_get_varint(in);
     if (format != MESH_FLOW_LOG_FORMAT)
         return mesh_err_set(err, MESH_ERR_FATAL, "state.format", "the commit log has format %llu, this program reads %d",
@@ -213,6 +222,12 @@ static bool apply_ops(struct mesh_task *task, struct mesh_str ops)
         case MESH_FLOW_OP_GONE_DOC:
             ok = op_gone_doc(task, &in);
             break;
+        case MESH_FLOW_OP_TOLD:
+            ok = mesh_flow_ring_restore(task, &in);
+            break;
+        case MESH_FLOW_OP_TOLD_NEXT:
+            ok = mesh_flow_ring_restore_next(task, &in);
+            break;
         default:
             break;
         }
@@ -384,10 +399,9 @@ static int read_chunk(struct mesh_engine *engine, struct mesh_cursor *in, struct
     if (task == NULL)
         return corrupt(err, "a chunk");
     if (pending->task != task || pending->n != n) {
+        drop_pending(pending);
         pending->task = task;
         pending->n = n;
-        mesh_buf_reset(&pending->ops);
-        pending->ends.n = 0;
     }
     mesh_buf_add(&pending->ops, in->p, (size_t)(in->end - in->p));
     *mesh_vec_push(&pending->ends) = pending->ops.n;
@@ -414,9 +428,7 @@ int mesh_engine_restore(struct mesh_engine *engine, struct mesh_str frame, struc
     if (kind != MESH_FLOW_FRAME_END)
         return corrupt(err, "a frame of an unknown kind");
     int r = read_end(engine, &in, err);
-    engine->pending->task = NULL;
-    mesh_buf_reset(&engine->pending->ops);
-    engine->pending->ends.n = 0;
+    drop_pending(engine->pending);
     return r;
 }
 
@@ -448,8 +460,8 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
         if (task->sole != NULL)
             mesh_flow_watermark(task);
         for (uint32_t s = 0; s < engine->product->n_states; s++)
-            if (task->states[s] != NULL)
-                mesh_flow_view_restored(task->states[s]);
+            if (task->states[s] != NULL && mesh_flow_kind_of(task->states[s])->restored != NULL)
+                mesh_flow_kind_of(task->states[s])->restored(task->states[s]);
         mesh_flow_docs_restored(task);
     }
     engine->restoring = false;

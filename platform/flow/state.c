@@ -26,6 +26,8 @@ const struct mesh_flow_kind *mesh_flow_kind_of(const struct mesh_flow_state *sta
         return &mesh_flow_kind_pattern;
     case MESH_STATE_LATCH:
         return &mesh_flow_kind_latch;
+    case MESH_STATE_INTERVAL:
+        return &mesh_flow_kind_interval;
     }
     mesh_assert(false);
     return NULL;
@@ -38,7 +40,13 @@ static void set_expiry(struct mesh_flow_state *state)
         state->ttl_us = decl->within_us;
     else if (decl->kind == MESH_STATE_RING || decl->kind == MESH_STATE_VIEW)
         state->ttl_us = decl->keep_us;
-    if (state->ttl_us > 0 && !state->windowed)
+    else if (decl->kind == MESH_STATE_INTERVAL)
+        state->ttl_us = mesh_flow_interval_reach(decl);
+    if (state->ttl_us > 0 && state->sessions != NULL) { /* behind its newest event, and never while it is open */
+        int64_t grace_us = state->view->grace_us;
+        state->ttl_us = state->view->size_us + (state->ttl_us > grace_us ? state->ttl_us : grace_us);
+    }
+    if (state->ttl_us > 0 && (!state->windowed || state->sessions != NULL))
         state->slice_us = state->ttl_us / SLICES > SLICE_US_MIN ? state->ttl_us / SLICES : SLICE_US_MIN;
 }
 
@@ -48,17 +56,20 @@ static void set_view(struct mesh_flow_state *state)
     state->view = state->decl->view;
     mesh_assert(state->view != NULL);
     state->windowed = state->view->window != MESH_WINDOW_NONE;
+    if (state->view->window == MESH_WINDOW_SESSION)
+        state->sessions = mesh_flow_sessions_new();
     if (state->view->changed != NULL && !state->decl->partial)
         state->old = mesh_xcalloc(2, state->view->out_size); /* old and now */
     if (state->decl->partial)
         return;
     for (uint32_t i = 0; i < product->n_ports; i++) {
         const struct mesh_port *port = &product->ports[i];
-        if (port->kind == MESH_PORT_KAFKA && port->emit == MESH_EMIT_EVENT)
+        bool sends = port->kind == MESH_PORT_KAFKA || port->kind == MESH_PORT_SSE;
+        if (sends && port->emit == MESH_EMIT_EVENT)
             continue;
         if (product->views[port->view].state != state->index)
             continue;
-        if (port->kind == MESH_PORT_KAFKA) {
+        if (sends) {
             state->has_change |= port->emit == MESH_EMIT_CHANGE;
             state->has_close |= port->emit == MESH_EMIT_CLOSE;
         } else if (port->kind == MESH_PORT_MONGO && state->task->engine->conf.mongo) {
@@ -95,6 +106,7 @@ struct mesh_flow_state *mesh_flow_state_new(struct mesh_task *task, uint32_t ind
     state->index = index;
     state->decl = &task->product->states[index];
     state->next_close_us = INT64_MAX;
+    state->answered_us = MESH_FLOW_NEVER;
     state->changed_row = MESH_STORE_NONE;
     if (state->decl->kind == MESH_STATE_VIEW)
         set_view(state);
@@ -118,11 +130,14 @@ void mesh_flow_state_free(struct mesh_flow_state *state)
 {
     if (state == NULL)
         return;
+    mesh_flow_sessions_free(state->sessions);
+    state->sessions = NULL;
     mesh_store_table_deinit(&state->table);
     mesh_vec_deinit(&state->dirty);
     mesh_vec_deinit(&state->cuts);
     mesh_buf_deinit(&state->deltas);
     free(state->old);
+    free(state->timers);
     if (state->captured != NULL)
         mesh_store_image_free(state->decl->fields, state->decl->n_fields, state->captured);
     free(state->captured);
@@ -137,7 +152,7 @@ struct mesh_flow_state *mesh_flow_state_at(struct mesh_task *task, uint32_t inde
 
 int64_t mesh_flow_state_bucket(const struct mesh_flow_state *state, int64_t window, int64_t newest_us)
 {
-    if (state->windowed)
+    if (state->windowed && state->sessions == NULL)
         return window;
     return state->slice_us == 0 ? 0 : mesh_flow_floor(newest_us, state->slice_us);
 }
@@ -150,7 +165,7 @@ static bool older(int64_t newest_us, int64_t ttl_us, int64_t at_us)
 
 bool mesh_flow_state_expired(const struct mesh_flow_state *state, int64_t newest_us)
 {
-    return state->slice_us != 0 && older(newest_us, state->ttl_us, state->task->release_us);
+    return state->slice_us != 0 && !state->windowed && older(newest_us, state->ttl_us, state->task->release_us);
 }
 
 void mesh_flow_state_touch(struct mesh_flow_state *state, struct mesh_store_row *row)
@@ -184,15 +199,16 @@ void mesh_flow_state_drop_expired(struct mesh_flow_state *state)
         return;
     int64_t at = state->task->discard_us;
     /* A whole bucket is over when its newest possible row is. */
-    int64_t span = state->windowed ? state->view->size_us : state->slice_us;
+    bool by_window = state->slice_us == 0;
+    int64_t span = by_window ? state->view->size_us : state->slice_us;
     if (at <= INT64_MIN + state->ttl_us + span)
         return;
-    mesh_store_table_drop_below(&state->table, at - state->ttl_us - span + (state->windowed ? 1 : 0));
+    mesh_store_table_drop_below(&state->table, at - state->ttl_us - span + (by_window ? 1 : 0));
 }
 
 size_t mesh_flow_state_bytes(const struct mesh_flow_state *state)
 {
-    return state->table.bytes + state->owned_bytes;
+    return state->table.bytes + state->owned_bytes + (state->sessions == NULL ? 0 : mesh_flow_sessions_bytes(state->sessions));
 }
 
 void mesh_flow_state_reset(struct mesh_flow_state *state, struct mesh_store_row *row)

@@ -10,7 +10,7 @@
  *     discard     minimum over all lanes that were heard of, idle or not: what may be forgotten
  *
  * Who calls what: input.c (admit a record) -> order.c (hold and release) -> task.c (apply) -> generated code -> step_*.c, view.c,
- * outbox.c; commit.c and restore.c write and read the log through the table of kinds in state.h.
+ * outbox.c, event.c; commit.c and restore.c write and read the log through the table of kinds in state.h.
  */
 #ifndef MESH_FLOW_TASK_INT_H
 #define MESH_FLOW_TASK_INT_H
@@ -137,7 +137,15 @@ struct mesh_flow_outbox {
 /* ---- MongoDB ---- */
 struct mesh_flow_docs; /* document.c: rows of one port that wait for MongoDB */
 
+/* ---- server-sent events ---- */
+struct mesh_flow_ring; /* event.c: the newest events of one port */
+
 /* ---- states ---- */
+struct mesh_flow_timer {
+    int64_t due_us;
+    uint32_t row;
+};
+
 struct mesh_flow_state {
     const struct mesh_state *decl;
     uint32_t index;
@@ -152,7 +160,8 @@ struct mesh_flow_state {
     /* VIEW */
     const struct mesh_view *view;
     bool windowed;
-    int64_t near_from_us, near_to_us; /* the tumbling window asked for last: no division for its neighbours in time */
+    struct mesh_flow_sessions *sessions; /* NULL: its windows are no sessions */
+    int64_t near_from_us, near_to_us;    /* the tumbling window asked for last: no division for its neighbours in time */
     bool has_change, has_close, has_docs;
     int64_t next_close_us;
     void *old; /* out struct before the change, for view->changed; its strings are scratch */
@@ -161,6 +170,10 @@ struct mesh_flow_state {
     uint32_t partial_internal; /* where partials go */
     /* PATTERN */
     void *captured;
+    int64_t answered_us; /* INTERVAL: records up to here were answered because everything was idle */
+    /* timer.c; next_close_us is then when the first one is due */
+    struct mesh_flow_timer *timers;
+    uint32_t n_timers, cap_timers;
     /* round */
     uint32_t sweep, sweep_end;
     struct mesh_metric *late, *duplicates;
@@ -201,10 +214,11 @@ struct mesh_task {
     uint64_t n, durable_n; /* commits */
     bool in_flight;        /* n is not durable */
     struct mesh_flow_outbox outbox;
-    struct mesh_buf origin;       /* everything of the mesh header but the sequence; empty: to be made */
-    uint64_t *sequences;          /* per engine->dest_first[dest] + partition */
-    struct mesh_flow_docs **docs; /* per port; NULL: none */
-    uint64_t docs_acked;          /* commits up to here are in MongoDB */
+    struct mesh_buf origin;        /* everything of the mesh header but the sequence; empty: to be made */
+    uint64_t *sequences;           /* per engine->dest_first[dest] + partition */
+    struct mesh_flow_docs **docs;  /* per port; NULL: none */
+    uint64_t docs_acked;           /* commits up to here are in MongoDB */
+    struct mesh_flow_ring **rings; /* per port; NULL: it has said nothing */
     /* heartbeats */
     bool sends_internal;
     int64_t beat_wm_us, beat_at_us;
@@ -265,6 +279,7 @@ struct mesh_engine {
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
     size_t documents; /* waiting */
+    uint64_t unsent_events;
     uint32_t document_task, document_port;
     struct mesh_buf out, envelope; /* scratch of messages */
 
@@ -285,7 +300,7 @@ struct mesh_engine {
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
     struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes,
-        *m_runs_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
+        *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
     struct mesh_metric **m_state_rows, **m_watermarks;
     MESH_VEC(struct mesh_flow_skip) skips;
 };
@@ -315,6 +330,9 @@ void mesh_flow_task_free(struct mesh_task *task);
 /* Run the streams over one record at this place of the order. */
 void mesh_flow_apply(struct mesh_task *task, const struct mesh_flow_lane *lane, struct mesh_event *event, const void *record,
                      int64_t release_us);
+/* Around all that runs for one record. */
+void mesh_flow_begin(struct mesh_task *task, const struct mesh_event *event);
+void mesh_flow_end(struct mesh_task *task);
 /* Behind a batch or a tick: what time allows now. */
 void mesh_flow_settle(struct mesh_task *task);
 void mesh_flow_drop_expired(struct mesh_task *task);
@@ -400,12 +418,12 @@ void mesh_flow_reject(struct mesh_task *task, const struct mesh_event *event, co
                       const struct mesh_header *headers, uint32_t n_headers);
 void mesh_flow_late(struct mesh_task *task, struct mesh_flow_state *state, const struct mesh_event *event);
 
-/* ---- view.c, view_out.c, partial.c ---- */
+/* ---- view.c, view_out.c ---- */
 struct mesh_flow_view_row { /* in front of the generated row */
     int64_t revision;
-    int64_t time_us; /* newest event */
-    uint64_t n;      /* commit of the last change */
-    uint64_t spare;
+    int64_t time_us;       /* newest event */
+    uint64_t n;            /* commit of the last change */
+    uint32_t older, newer; /* SESSION: the key's neighbours, row index + 1; 0: none */
 };
 _Static_assert(sizeof(struct mesh_flow_view_row) % 16 == 0, "the generated row is aligned");
 
@@ -413,23 +431,71 @@ static inline void *mesh_flow_view_data(struct mesh_store_row *row)
 {
     return (struct mesh_flow_view_row *)mesh_store_row_payload(row) + 1;
 }
-/* The final row of a window (or key), made when new. NULL with *ret_late. */
+/* The final row of a window (or key), made when new. Not of sessions. */
 struct mesh_store_row *mesh_flow_view_touch(struct mesh_flow_state *state, int64_t window, const void *key, size_t key_n,
                                             int64_t time_us, uint64_t folded);
 void mesh_flow_view_notify(struct mesh_flow_state *state, const struct mesh_event *event);
 void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us);
 void mesh_flow_view_restored(struct mesh_flow_state *state); /* finds its next window to close */
 void mesh_flow_view_emit(struct mesh_flow_state *state);     /* CHANGE and CLOSE ports and documents, at commit */
-bool mesh_flow_window_closed(const struct mesh_flow_state *state, int64_t window, int64_t wm_us);
-/* Fill the out struct; borrows from row, key and scratch. */
-void mesh_flow_view_out(const struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n, int64_t revision,
-                        const void *data, struct mesh_arena *scratch, void *out);
+/* Of the window that begins there; of a session also its newest event counts. */
+int64_t mesh_flow_window_end(const struct mesh_flow_state *state, int64_t window, int64_t newest_us);
+static inline bool mesh_flow_window_closed(const struct mesh_flow_state *state, int64_t window, int64_t newest_us, int64_t wm_us)
+{
+    return mesh_flow_window_end(state, window, newest_us) + state->view->grace_us <= wm_us;
+}
+/* Keep what the row shows, before it changes, for view->changed. */
+void mesh_flow_view_remember(struct mesh_flow_state *state, struct mesh_store_row *row, bool is_new);
+/* Fill the out struct; borrows from row, key and scratch. The generated row lies behind `head`. */
+void mesh_flow_view_out(const struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n,
+                        const struct mesh_flow_view_row *head, struct mesh_arena *scratch, void *out);
+/* What is shown of a session that became part of another: an empty row of an empty window. */
+void mesh_flow_view_out_gone(const struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n,
+                             struct mesh_arena *scratch, void *out);
+/* Its window closes: messages of CLOSE ports, and `final` changed. `out` is room for an out struct. */
+void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *row, void *out);
+/* A session goes into another: readers of changes and of closed windows are told. It is still there. */
+void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_event *event);
+
+/* ---- view_session.c ---- */
+struct mesh_flow_sessions; /* the sessions of each key, and when they close: derived from the rows */
+struct mesh_flow_sessions *mesh_flow_sessions_new(void);
+void mesh_flow_sessions_free(struct mesh_flow_sessions *sessions);
+void mesh_flow_sessions_restored(struct mesh_flow_state *state);
+size_t mesh_flow_sessions_bytes(const struct mesh_flow_sessions *sessions);
+/* The row to fold the record into; those that it joins have become one. NULL: late. */
+struct mesh_store_row *mesh_flow_session_row(struct mesh_flow_state *state, const struct mesh_key *key,
+                                             const struct mesh_event *event);
+void mesh_flow_session_drop(struct mesh_flow_state *state, struct mesh_store_row *row); /* before its memory goes */
+/* Close those that are due at next_close_us, and find the next time. */
+void mesh_flow_sessions_close(struct mesh_flow_state *state);
+/* The key's newest session; NULL: none. */
+struct mesh_store_row *mesh_flow_session_newest(const struct mesh_flow_state *state, const void *key, size_t key_n);
+struct mesh_store_row *mesh_flow_session_older(const struct mesh_flow_state *state, struct mesh_store_row *row);
+struct mesh_store_row *mesh_flow_session_newer(const struct mesh_flow_state *state, struct mesh_store_row *row);
+
+/* ---- partial.c ---- */
 void mesh_flow_partials_emit(struct mesh_flow_state *state);
 bool mesh_flow_partial_apply(struct mesh_task *task, struct mesh_flow_lane *lane, const struct mesh_event *event,
                              struct mesh_str payload);
 void mesh_flow_heartbeats(struct mesh_task *task, int64_t now_us);
 bool mesh_flow_heartbeat_owed(const struct mesh_task *task);
 bool mesh_flow_sends_to(const struct mesh_product *product, uint32_t internal, uint32_t topology);
+
+/* ---- timer.c ---- */
+/* When time has passed due_us, the kind's `due` is called for this row: before any record or window with a later time, in the order of
+ * (time, key bytes). The row may be gone by then, or have nothing due: timers are not taken back. They are not in the log either:
+ * `restored` sets them anew. */
+void mesh_flow_timer_set(struct mesh_flow_state *state, const struct mesh_store_row *row, int64_t due_us);
+/* All rows of the earliest time. */
+void mesh_flow_timers_pass(struct mesh_flow_state *state);
+
+/* ---- step_interval.c ---- */
+#define MESH_FLOW_INTERVAL_MAX 65536 /* records of the other stream that a key keeps; one more lets the oldest go, counted */
+/* How long before the task's place in the order a record of the other stream can still be found. */
+int64_t mesh_flow_interval_reach(const struct mesh_state *decl);
+/* Everything is idle: what waits only for records of its own time waits no longer. */
+void mesh_flow_intervals_idle(struct mesh_task *task);
 
 /* ---- document.c ---- */
 struct mesh_flow_docs *mesh_flow_docs_new(struct mesh_flow_state *state, uint32_t port);
@@ -441,6 +507,16 @@ uint64_t mesh_flow_docs_lowest(const struct mesh_flow_docs *docs); /* first comm
 void mesh_flow_docs_log_removed(const struct mesh_flow_docs *docs, struct mesh_buf *out);
 void mesh_flow_docs_restored(struct mesh_task *task);
 
+/* ---- event.c ---- */
+void mesh_flow_rings_free(struct mesh_task *task);
+uint64_t mesh_flow_rings_bytes(const struct mesh_task *task); /* of texts, about what a round writes */
+/* A row of a view, as an out struct, at a port of kind SSE. */
+void mesh_flow_tell(struct mesh_task *task, uint32_t port, const void *out, int64_t time_us, bool removed);
+struct mesh_flow_writer;
+void mesh_flow_rings_write(struct mesh_flow_writer *writer); /* with a commit */
+bool mesh_flow_ring_restore(struct mesh_task *task, struct mesh_cursor *in);
+bool mesh_flow_ring_restore_next(struct mesh_task *task, struct mesh_cursor *in);
+
 /* ---- commit.c, round.c ---- */
 enum mesh_flow_op {
     MESH_FLOW_OP_REMOVE = 1, /* state, window, key */
@@ -449,6 +525,8 @@ enum mesh_flow_op {
     MESH_FLOW_OP_HELD,       /* lane, serial, record */
     MESH_FLOW_OP_LETTER,     /* serial, message */
     MESH_FLOW_OP_GONE_DOC,   /* port, window, key, n */
+    MESH_FLOW_OP_TOLD = 32,  /* port, shape, sequence, event */
+    MESH_FLOW_OP_TOLD_NEXT,  /* port, the sequence of its next event */
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)

@@ -16,7 +16,9 @@ static size_t payload_bytes(const struct mesh_state *decl)
 
 static void drop(void *context, void *payload)
 {
-    const struct mesh_flow_state *state = context;
+    struct mesh_flow_state *state = context;
+    if (state->sessions != NULL)
+        mesh_flow_session_drop(state, (struct mesh_store_row *)payload - 1);
     mesh_store_image_free(state->decl->fields, state->decl->n_fields, (struct mesh_flow_view_row *)payload + 1);
 }
 
@@ -52,6 +54,7 @@ const struct mesh_flow_kind mesh_flow_kind_view = {
     .write = write,
     .read = read,
     .newest = newest,
+    .restored = mesh_flow_view_restored,
 };
 
 void mesh_row_set_str(struct mesh_str *member, struct mesh_str v)
@@ -72,14 +75,9 @@ void mesh_row_set_str(struct mesh_str *member, struct mesh_str v)
 }
 
 /* ---- windows ---- */
-static int64_t closes_at(const struct mesh_flow_state *state, int64_t window)
+int64_t mesh_flow_window_end(const struct mesh_flow_state *state, int64_t window, int64_t newest_us)
 {
-    return window + state->view->size_us + state->view->grace_us;
-}
-
-bool mesh_flow_window_closed(const struct mesh_flow_state *state, int64_t window, int64_t wm_us)
-{
-    return closes_at(state, window) <= wm_us;
+    return (state->sessions == NULL ? window : newest_us) + state->view->size_us;
 }
 
 /* The start of the window-th window that holds this time, counted from the newest one; false: there are no more. */
@@ -101,7 +99,7 @@ static bool window_of(struct mesh_flow_state *state, int64_t time_us, uint32_t w
     return *ret + view->size_us > time_us;
 }
 
-static void remember_old(struct mesh_flow_state *state, struct mesh_store_row *row, bool is_new)
+void mesh_flow_view_remember(struct mesh_flow_state *state, struct mesh_store_row *row, bool is_new)
 {
     state->changed_row = row->index;
     state->has_old = !is_new;
@@ -109,8 +107,7 @@ static void remember_old(struct mesh_flow_state *state, struct mesh_store_row *r
         return;
     struct mesh_arena *scratch = &state->task->scratch;
     const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
-    mesh_flow_view_out(state, row->window, mesh_store_row_key(row), row->key_n, head->revision, mesh_flow_view_data(row), scratch,
-                       state->old);
+    mesh_flow_view_out(state, row->window, mesh_store_row_key(row), row->key_n, head, scratch, state->old);
     /* Its strings belong to the row, which is about to change. */
     for (uint32_t i = 0; i < state->view->n_out; i++) {
         const struct mesh_field *field = &state->view->out[i];
@@ -144,17 +141,17 @@ struct mesh_store_row *mesh_flow_view_touch(struct mesh_flow_state *state, int64
         head->time_us = time_us;
         if (state->view->init != NULL)
             state->view->init(mesh_flow_view_data(row));
-        if (state->windowed && !state->decl->partial && closes_at(state, window) < state->next_close_us &&
-            !mesh_flow_window_closed(state, window, task->closed_us)) {
-            state->next_close_us = closes_at(state, window);
+        int64_t closes_us = state->windowed ? mesh_flow_window_end(state, window, 0) + state->view->grace_us : INT64_MAX;
+        if (!state->decl->partial && closes_us < state->next_close_us && closes_us > task->closed_us) {
+            state->next_close_us = closes_us;
             if (state->next_close_us < task->next_close_us)
                 task->next_close_us = state->next_close_us;
         }
     }
-    if (state->windowed && mesh_flow_window_closed(state, window, task->closed_us))
+    if (state->windowed && mesh_flow_window_closed(state, window, 0, task->closed_us))
         row->flags |= MESH_STORE_FLAG4; /* a correction of what a CLOSE port has sent */
     if (state->old != NULL)
-        remember_old(state, row, is_new);
+        mesh_flow_view_remember(state, row, is_new);
     head->revision += (int64_t)folded;
     if (time_us > head->time_us) {
         head->time_us = time_us;
@@ -171,11 +168,11 @@ static void *fold_into(struct mesh_flow_state *state, const struct mesh_key *key
     state->changed_row = MESH_STORE_NONE;
     if (!mesh_flow_key_ok(task, key, &state->decl->site))
         return NULL;
-    if (state->windowed && mesh_flow_window_closed(state, window, event->source_wm_us)) {
+    if (state->windowed && mesh_flow_window_closed(state, window, 0, event->source_wm_us)) {
         mesh_flow_late(task, state, event);
         return NULL;
     }
-    if (state->windowed && !state->decl->partial && mesh_flow_window_closed(state, window, task->closed_us))
+    if (state->windowed && !state->decl->partial && mesh_flow_window_closed(state, window, 0, task->closed_us))
         mesh_metric_add(task->engine->m_idle_late, 1);
     struct mesh_store_row *row = mesh_flow_view_touch(state, window, key->bytes, key->n, event->time_us, 1);
     return mesh_flow_view_data(row);
@@ -184,6 +181,11 @@ static void *fold_into(struct mesh_flow_state *state, const struct mesh_key *key
 void *mesh_view_row(struct mesh_task *task, uint32_t state_index, const struct mesh_key *key, const struct mesh_event *event)
 {
     struct mesh_flow_state *state = mesh_flow_state_at(task, state_index);
+    if (state->sessions != NULL) {
+        struct mesh_store_row *row =
+            mesh_flow_key_ok(task, key, &state->decl->site) ? mesh_flow_session_row(state, key, event) : NULL;
+        return row == NULL ? NULL : mesh_flow_view_data(row);
+    }
     int64_t window = 0;
     window_of(state, event->time_us, 0, &window);
     return fold_into(state, key, event, window);
@@ -206,8 +208,7 @@ void mesh_flow_view_notify(struct mesh_flow_state *state, const struct mesh_even
     state->changed_row = MESH_STORE_NONE;
     const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
     void *now = (char *)state->old + state->view->out_size;
-    mesh_flow_view_out(state, row->window, mesh_store_row_key(row), row->key_n, head->revision, mesh_flow_view_data(row),
-                       &state->task->scratch, now);
+    mesh_flow_view_out(state, row->window, mesh_store_row_key(row), row->key_n, head, &state->task->scratch, now);
     state->view->changed(state->task, event, state->has_old ? state->old : NULL, now);
 }
 

@@ -6,29 +6,41 @@
 
 #include <stdlib.h>
 
-void mesh_flow_view_out(const struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n, int64_t revision,
-                        const void *data, struct mesh_arena *scratch, void *out)
+void mesh_flow_view_out(const struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n,
+                        const struct mesh_flow_view_row *head, struct mesh_arena *scratch, void *out)
 {
     const struct mesh_view *view = state->view;
     memset(out, 0, view->out_size);
     const uint8_t *p = key;
     for (uint32_t i = 0; i < view->n_key; i++)
         mesh_assert(mesh_flow_key_member(&p, key + key_n, &view->out[i], scratch, out));
-    memcpy((char *)out + view->revision, &revision, sizeof revision);
+    memcpy((char *)out + view->revision, &head->revision, sizeof head->revision);
     if (state->windowed) {
-        int64_t end = window + view->size_us;
+        int64_t end = mesh_flow_window_end(state, window, head->time_us);
         memcpy((char *)out + view->window_start, &window, sizeof window);
         memcpy((char *)out + view->window_end, &end, sizeof end);
-        *((bool *)out + view->final) = mesh_flow_window_closed(state, window, state->task->closed_us);
+        *((bool *)out + view->final) = mesh_flow_window_closed(state, window, head->time_us, state->task->closed_us);
     }
-    view->finish(data, out);
+    view->finish(head + 1, out);
+}
+
+static const struct mesh_flow_view_row *empty_row(const struct mesh_flow_state *state, struct mesh_arena *scratch)
+{
+    return mesh_arena_alloc(scratch, sizeof(struct mesh_flow_view_row) + state->decl->row_size);
+}
+
+void mesh_flow_view_out_gone(const struct mesh_flow_state *state, int64_t window, const uint8_t *key, size_t key_n,
+                             struct mesh_arena *scratch, void *out)
+{
+    mesh_flow_view_out(state, window, key, key_n, empty_row(state, scratch), scratch, out);
+    memcpy((char *)out + state->view->window_end, &window, sizeof window);
+    *((bool *)out + state->view->final) = true;
 }
 
 static void row_out(const struct mesh_flow_state *state, struct mesh_store_row *row, void *out)
 {
     const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
-    mesh_flow_view_out(state, row->window, mesh_store_row_key(row), row->key_n, head->revision, mesh_flow_view_data(row),
-                       &state->task->scratch, out);
+    mesh_flow_view_out(state, row->window, mesh_store_row_key(row), row->key_n, head, &state->task->scratch, out);
 }
 
 /* ---- messages ---- */
@@ -61,8 +73,12 @@ static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, co
     const struct mesh_product *product = state->task->product;
     for (uint32_t i = 0; i < product->n_ports; i++) {
         const struct mesh_port *port = &product->ports[i];
-        if (port->kind == MESH_PORT_KAFKA && port->emit == emit && product->views[port->view].state == state->index)
+        if (port->emit != emit || product->views[port->view].state != state->index)
+            continue;
+        if (port->kind == MESH_PORT_KAFKA)
             send_row(state, i, out, time_us, removed);
+        else if (port->kind == MESH_PORT_SSE)
+            mesh_flow_tell(state->task, i, out, time_us, removed);
     }
 }
 
@@ -76,7 +92,8 @@ static void put_documents(struct mesh_flow_state *state, int64_t window, const u
     if (row != NULL) {
         const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
         mesh_buf_zigzag(image, head->revision);
-        mesh_buf_u8(image, state->windowed && mesh_flow_window_closed(state, window, task->closed_us));
+        mesh_buf_zigzag(image, head->time_us);
+        mesh_buf_u8(image, state->windowed && mesh_flow_window_closed(state, window, head->time_us, task->closed_us));
         mesh_store_image_write(image, state->decl->fields, state->decl->n_fields, mesh_flow_view_data(row));
     }
     for (uint32_t i = 0; i < task->product->n_ports; i++)
@@ -85,7 +102,8 @@ static void put_documents(struct mesh_flow_state *state, int64_t window, const u
 }
 
 /* ---- commit ---- */
-/* Rows that were removed since the last commit and are not there again: tombstones. */
+/* Rows that were removed since the last commit and are not there again: tombstones. The key of a message does not tell windows apart, so
+ * a session that is gone is sent once more, empty. */
 static void emit_removed(struct mesh_flow_state *state, void *out)
 {
     struct mesh_cursor in = mesh_cursor_of(state->deltas.p, state->deltas.n);
@@ -98,9 +116,12 @@ static void emit_removed(struct mesh_flow_state *state, void *out)
         struct mesh_str key = mesh_get_slice(&in);
         if (mesh_store_table_find(&state->table, window, key.p, key.n) != NULL)
             continue;
-        if (state->has_change) {
-            void *empty = mesh_arena_alloc(&state->task->scratch, state->decl->row_size);
-            mesh_flow_view_out(state, window, (const uint8_t *)key.p, key.n, 0, empty, &state->task->scratch, out);
+        struct mesh_arena *scratch = &state->task->scratch;
+        if (state->has_change && state->sessions != NULL) {
+            mesh_flow_view_out_gone(state, window, (const uint8_t *)key.p, key.n, scratch, out);
+            send_to_ports(state, MESH_EMIT_CHANGE, out, window, false);
+        } else if (state->has_change) {
+            mesh_flow_view_out(state, window, (const uint8_t *)key.p, key.n, empty_row(state, scratch), scratch, out);
             send_to_ports(state, MESH_EMIT_CHANGE, out, state->task->release_us, true);
         }
         if (state->has_docs)
@@ -157,6 +178,36 @@ static int by_key(const void *a, const void *b)
                         (struct mesh_str){(const char *)mesh_store_row_key(y), y->key_n});
 }
 
+void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *row, void *out)
+{
+    const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
+    if (state->has_close) {
+        row_out(state, row, out);
+        send_to_ports(state, MESH_EMIT_CLOSE, out, mesh_flow_window_end(state, row->window, head->time_us), false);
+    }
+    row->flags &= (uint8_t)~MESH_STORE_FLAG4;
+    if (state->has_change || state->has_docs)
+        mesh_flow_state_touch(state, row); /* `final` changed */
+}
+
+void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_event *event)
+{
+    struct mesh_task *task = state->task;
+    const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
+    bool was_sent = state->has_close && mesh_flow_window_closed(state, row->window, head->time_us, task->closed_us);
+    if (!was_sent && state->old == NULL)
+        return;
+    void *out = mesh_arena_alloc(&task->scratch, state->view->out_size);
+    mesh_flow_view_out_gone(state, row->window, mesh_store_row_key(row), row->key_n, &task->scratch, out);
+    if (was_sent)
+        send_to_ports(state, MESH_EMIT_CLOSE, out, row->window, false);
+    if (state->old == NULL)
+        return;
+    void *old = mesh_arena_alloc(&task->scratch, state->view->out_size);
+    row_out(state, row, old);
+    state->view->changed(task, event, old, out);
+}
+
 static void close_bucket(struct mesh_flow_state *state, const struct mesh_store_bucket *bucket)
 {
     if (bucket->n == 0 || (!state->has_close && !state->has_change && !state->has_docs))
@@ -167,15 +218,8 @@ static void close_bucket(struct mesh_flow_state *state, const struct mesh_store_
         rows[n++] = mesh_store_table_row(&state->table, i);
     qsort(rows, n, sizeof(struct mesh_store_row *), by_key);
     void *out = mesh_xcalloc(1, state->view->out_size);
-    for (uint32_t i = 0; i < n; i++) {
-        if (state->has_close) {
-            row_out(state, rows[i], out);
-            send_to_ports(state, MESH_EMIT_CLOSE, out, rows[i]->window + state->view->size_us, false);
-        }
-        rows[i]->flags &= (uint8_t)~MESH_STORE_FLAG4;
-        if (state->has_change || state->has_docs)
-            mesh_flow_state_touch(state, rows[i]); /* `final` changed */
-    }
+    for (uint32_t i = 0; i < n; i++)
+        mesh_flow_view_close(state, rows[i], out);
     free(out);
     free(rows);
 }
@@ -191,6 +235,10 @@ void mesh_flow_view_restored(struct mesh_flow_state *state)
 {
     if (!state->windowed || state->decl->partial)
         return;
+    if (state->sessions != NULL) {
+        mesh_flow_sessions_restored(state);
+        return;
+    }
     int64_t span = state->view->size_us + state->view->grace_us;
     int64_t closed = state->task->closed_us;
     state->next_close_us = closes_from(state, closed < INT64_MIN + span ? INT64_MIN : closed - span + 1);
@@ -202,20 +250,31 @@ void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us)
 {
     const struct mesh_topology *topology = &task->product->topologies[task->topology];
     for (;;) {
-        /* The earliest of all states; of two at the same time the one that was declared first. */
+        /* The earliest of all states. At the same time a timer, whose record still belongs to the window, and then the one that was
+         * declared first. */
         struct mesh_flow_state *next = NULL;
         for (uint32_t i = 0; i < topology->n_states; i++) {
             struct mesh_flow_state *state = task->states[topology->states[i]];
-            if (state->next_close_us != INT64_MAX && (next == NULL || state->next_close_us < next->next_close_us))
+            if (state->next_close_us != INT64_MAX &&
+                (next == NULL || state->next_close_us < next->next_close_us ||
+                 (state->next_close_us == next->next_close_us && state->n_timers > 0 && next->n_timers == 0)))
                 next = state;
         }
         task->next_close_us = next == NULL ? INT64_MAX : next->next_close_us;
         if (next == NULL || next->next_close_us > until_us)
             break;
+        if (next->n_timers > 0) {
+            mesh_flow_timers_pass(next);
+            continue;
+        }
         int64_t closes = next->next_close_us;
-        int64_t window = closes - next->view->size_us - next->view->grace_us;
         if (closes > task->closed_us)
             task->closed_us = closes;
+        if (next->sessions != NULL) {
+            mesh_flow_sessions_close(next);
+            continue;
+        }
+        int64_t window = closes - next->view->size_us - next->view->grace_us;
         size_t at = mesh_store_table_bucket_from(&next->table, window);
         if (at < next->table.n_buckets && next->table.buckets[at].id == window)
             close_bucket(next, &next->table.buckets[at]);

@@ -37,8 +37,8 @@ struct mesh_store_row {
     uint32_t index;
     uint16_t key_n;
     uint8_t flags;
-    uint8_t round; /* the owner's: the last round of the log that holds it */
-    uint32_t spare;
+    uint8_t round;  /* the owner's: the last round of the log that holds it */
+    uint32_t owner; /* the owner's: 0 in a new row */
     union {
         uint8_t in[MESH_STORE_KEY_INLINE];
         uint8_t *p; /* longer keys */

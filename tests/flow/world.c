@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FRAME_HEAD  12
 #define INTERVAL_US 200000
 
 static const uint32_t wire[] = {7, 9};
@@ -79,6 +78,7 @@ void world_start(struct world *w)
         .wire_ids = wire_ids,
         .port_ids = port_ids,
         .mongo = w->mongo,
+        .event_text = w->event_text,
         .seal = w->seal,
         .generation = 1,
         .commit_interval_us = INTERVAL_US,
@@ -92,11 +92,10 @@ void world_start(struct world *w)
     if (mesh_engine_new(&conf, &w->engine, &err) < 0)
         die(&err);
     for (size_t at = 0; at < w->durable;) {
-        struct mesh_cursor in = mesh_cursor_of(w->log.p + at, FRAME_HEAD);
-        uint32_t n = mesh_get_u32(&in);
-        if (mesh_engine_restore(w->engine, (struct mesh_str){w->log.p + at + FRAME_HEAD, n}, &err) < 0)
+        struct mesh_str frame;
+        at = mesh_store_frame_next((struct mesh_str){w->log.p, (uint32_t)w->durable}, at, &frame);
+        if (mesh_engine_restore(w->engine, frame, &err) < 0)
             die(&err);
-        at += FRAME_HEAD + n;
     }
     if (mesh_engine_restored(w->engine, &err) < 0)
         die(&err);

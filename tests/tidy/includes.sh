@@ -14,14 +14,13 @@ declare -A may=(
     [platform/http]="mesh base metrics contract store io flow http"
     [platform/app]="mesh base metrics contract store io flow govern http app"
     [codegen]="mesh base contract codegen"
-    [tools/ctl]="mesh base contract io flow ctl"
+    [tools/ctl]="mesh base contract io flow govern ctl"
     [tools/broker]="mesh base broker topics"
     [tools/topics]="mesh base io topics"
     [tools/sim]="mesh base contract io sim"
 )
 bad=0 files=0
 for layer in "${!may[@]}"; do
-    [ -d "$layer" ] || continue # platform/govern has no files yet
     while IFS=: read -r file line text; do
         target=${text#*\"}
         target=${target%%/*}

@@ -93,8 +93,7 @@ static const struct mesh_expr_aggregate_c names = {value, present, context_text}
 
 static void describe(struct mesh_buf *out, const struct mesh_aggregate *a)
 {
-    static const char *const functions[] = {"count", "sum", "avg", "min", "max", "first", "last", "variance"};
-    mesh_buf_printf(out, "; %s = %s of %u: ", a->cname, functions[a->fn], a->source);
+    mesh_buf_printf(out, "; %s%s = %s of %u: ", a->cname, a->shared ? " (shared)" : "", mesh_expr_aggregate_name(a->fn), a->source);
     if (a->arg != NULL) {
         mesh_expr_emit(a->arg, out);
         CHECK(!a->arg_type.nullable);
@@ -150,6 +149,13 @@ CASE(one_source)
         {"last(gift)", "int or null: row->last_gift | row->last_gift_set; last_gift = last of 0: r->gift"},
         {"sum(gift)", "int: row->sum_gift; sum_gift = sum of 0: r->gift"},
         {"sum(gift + 1, has(gift))", "int: row->sum; sum = sum of 0: mesh_add(&fault, r->gift, 1) if r->gift_set"},
+        {"distinct(email)", "int: row->distinct_email; distinct_email = distinct of 0: r->email"},
+        {"distinct(channel, web)", "int: row->distinct_channel; distinct_channel = distinct of 0: r->channel if r->web"},
+        {"quantile(gift, 1.0)",
+         "double or null: row->quantile_gift | row->quantile_gift_set; quantile_gift = quantile of 0: r->gift"},
+        {"quantile(amount, 0.5, web)",
+         "double or null: row->quantile_amount | row->quantile_amount_set; quantile_amount = quantile "
+         "of 0: r->amount if r->web"},
         {"max(string(channel))", "string or null: row->max | row->max_set; max = max of 0: ((const struct mesh_str[]){{\"WEB\", "
                                  "3}, {\"SHOP\", 4}})[(uint32_t)r->channel % 2]"},
     };
@@ -237,18 +243,26 @@ CASE(mistakes)
                        "condition: count(has(x))>"},
         {"max(qty, big)", "ME005 9-12 the condition of max() is a bool, and big is int <write max(value, condition)>"},
         {"sum(email)",
-         "ME005 4-9 sum() does not take email, which is string {sum, avg and variance take numbers, min and max what has an order, "
-         "first and last any value}"},
+         "ME005 4-9 sum() does not take email, which is string {sum, avg, variance and quantile take numbers, min and max what has "
+         "an order, first, last and distinct any value}"},
         {"sum(web)", "ME005 4-7 sum() does not take web, which is bool <to count how often it is true write count(web)>"},
         {"max(channel)",
          "ME005 4-11 max() does not take channel, which is enum Channel <write max(string(channel)) for the order of the names, or "
          "last(channel)>"},
-        {"avg(at)", "ME005 4-6 avg() does not take at, which is timestamp {sum, avg and variance take numbers, min and max what "
-                    "has an order, first "
-                    "and last any value}"},
+        {"avg(at)", "ME005 4-6 avg() does not take at, which is timestamp {sum, avg, variance and quantile take numbers, min and "
+                    "max what has an order, first, last and distinct any value}"},
         {"last(null)",
-         "ME005 5-9 last() does not take null, which is null {sum, avg and variance take numbers, min and max what has an order, "
-         "first and last any value}"},
+         "ME005 5-9 last() does not take null, which is null {sum, avg, variance and quantile take numbers, min and max what has "
+         "an order, first, last and distinct any value}"},
+        {"distinct(null)",
+         "ME005 9-13 distinct() does not take null, which is null {sum, avg, variance and quantile take numbers, min and max what "
+         "has an order, first, last and distinct any value}"},
+        {"quantile(qty)", "ME005 0-13 quantile() takes a value and which quantile, and perhaps a condition <for example "
+                          "quantile(amount, 0.95)>"},
+        {"quantile(qty, 95)",
+         "ME005 14-16 which quantile is a number from 0.0 to 1.0, written there <for example quantile(amount, 0.95)>"},
+        {"quantile(qty, 1.5)",
+         "ME005 14-17 which quantile is a number from 0.0 to 1.0, written there <for example quantile(amount, 0.95)>"},
         {"avg(qty) + 1.0", "ME006 0-8 avg(qty) may be null here {avg(qty) is double or null} <give it a name on an earlier line, "
                            "x: avg(qty), and guard "
                            "the name: has(x) ? x : 0>"},
@@ -284,6 +298,15 @@ CASE(equal_calls_are_one_through_the_whole_let)
     CHECK_STR(aggregates.list.v[2].cname, "sum_amount_2");
     for (int i = 0; i < 40; i++) /* the list moves; what was checked before still finds its element */
         check(mesh_arena_printf(&arena, "sum(qty + %d)", i), &one);
+    fresh();
+    check("quantile(amount, 0.5)", &one);
+    check("quantile(amount, 0.95)", &one);
+    check("quantile(amount, 0.50)", &one);
+    check("quantile(amount, 0.5, web)", &one);
+    CHECK_EQ_I64((int64_t)aggregates.list.n, 3);
+    CHECK(!aggregates.list.v[0].shared && aggregates.list.v[1].shared && !aggregates.list.v[2].shared);
+    CHECK_STR(aggregates.list.v[1].cname, "quantile_amount");
+    CHECK_STR(aggregates.list.v[2].cname, "quantile_amount_2");
     fresh();
     struct mesh_expr *first = check("sum(amount) + 1", &one);
     for (int i = 0; i < 40; i++)

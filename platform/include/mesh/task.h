@@ -77,6 +77,16 @@ bool mesh_ring_range(const struct mesh_ring *ring, int64_t from_us, int64_t to_u
 const void *mesh_pattern(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event,
                          uint64_t hits, const void *record);
 
+/* Interval join: keep a record of the other stream, by the key that it is looked up with. The struct's strings are copied. */
+void mesh_interval_add(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event,
+                       const void *row);
+/* Find what belongs to this record, and call the state's `matched` for each (MESH_PICK_ALL) or for the one that is picked, or once with
+ * NULL: at once when time has passed the interval's end, otherwise as soon as it has. Records at the same time are taken in the order
+ * in which they came. What `matched` is given as event is this one, at time t + to when that is later than t: nothing that belongs
+ * to the record is known before. */
+void mesh_interval_join(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event,
+                        const void *record);
+
 /* True when `when` holds and the latch of this key was armed; then it is off until `rearm` holds. Armed at first. */
 bool mesh_rises(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event, bool when,
                 bool rearm);
@@ -97,12 +107,30 @@ const void *mesh_view_peek(struct mesh_task *task, uint32_t state, const struct 
 /* Strings that rows own. */
 void mesh_row_set_str(struct mesh_str *member, struct mesh_str v); /* copies, frees the old */
 
+/* Sketches, which rows own: members of type bytes. The same values give the same bytes, in any order and by any way of merging. */
+uint64_t mesh_hash_of_long(int64_t v);
+uint64_t mesh_hash_of_dec(mesh_dec v);
+uint64_t mesh_hash_of_double(double v);
+uint64_t mesh_hash_of_str(struct mesh_str v);
+/* How many different ones: exact up to 511, then with a standard error of 1.6 %; at most 4,096 bytes. */
+void mesh_distinct_add(struct mesh_str *sketch, uint64_t hash);
+void mesh_distinct_merge(struct mesh_str *into, struct mesh_str from);
+int64_t mesh_distinct_count(struct mesh_str sketch);
+/* The value at rank floor(q * (n - 1)), q in [0, 1], off by at most 1/129 of it; `whole`: of whole numbers, exact below 128. 0 without
+ * values. NaN is left out. At most 2,048 buckets of 16 bytes, 64 for each factor of two: further ones, the lowest, become one. */
+void mesh_quantile_add(struct mesh_str *sketch, double v);
+void mesh_quantile_merge(struct mesh_str *into, struct mesh_str from);
+double mesh_quantile_of(struct mesh_str sketch, double q, bool whole);
+
 /* ---- borders ---- */
 /* Send a record to a Kafka port, or to an internal topic under a new key. `value` is what the generated encoder wrote into
  * mesh_value(task); framing is added here. The partition is murmur2(key text). */
 struct mesh_out *mesh_value(struct mesh_task *task); /* scratch, emptied */
 void mesh_send(struct mesh_task *task, uint32_t port, struct mesh_str key_text, const struct mesh_event *event);
 void mesh_send_internal(struct mesh_task *task, uint32_t internal, struct mesh_str key_text, const struct mesh_event *event);
+
+/* Tell the readers of an SSE port of this record, once it is durable. `record` is described by the port's out. */
+void mesh_tell(struct mesh_task *task, uint32_t port, const struct mesh_event *event, const void *record);
 
 /* Pseudonym of a personal value: hex of the first 16 bytes of HMAC-SHA256(key of the mesh, subject, 0, value). Scratch memory. */
 struct mesh_str mesh_pseudonym(struct mesh_task *task, const char *subject, struct mesh_str v);
