@@ -157,6 +157,23 @@ static void keep(struct mesh_flow_state *state, struct mesh_store_row *row, int6
         mesh_store_table_move(&state->table, row, bucket);
 }
 
+/* A record that comes again because a later step had failed: it may be kept already. */
+static bool is_kept(const struct mesh_flow_state *state, struct mesh_store_row *row, int64_t time_us, const void *record)
+{
+    const struct mesh_state *decl = state->decl;
+    const struct list *list = mesh_store_row_payload(row);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf wanted = MESH_BUF_NULL;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf have = MESH_BUF_NULL;
+    mesh_store_image_write(&wanted, decl->fields, decl->n_fields, record);
+    for (uint32_t i = until(list, time_us - 1); i < until(list, time_us); i++) {
+        mesh_buf_reset(&have);
+        mesh_store_image_write(&have, decl->fields, decl->n_fields, item_at(state, row, i));
+        if (have.n == wanted.n && memcmp(have.p, wanted.p, wanted.n) == 0)
+            return true;
+    }
+    return false;
+}
+
 void mesh_interval_add(struct mesh_task *task, uint32_t state_index, const struct mesh_key *key, const struct mesh_event *event,
                        const void *record)
 {
@@ -168,6 +185,8 @@ void mesh_interval_add(struct mesh_task *task, uint32_t state_index, const struc
     struct mesh_store_row *row = mesh_store_table_make(&state->table, KEPT, key->bytes, key->n,
                                                        mesh_flow_state_bucket(state, KEPT, event->time_us), &is_new);
     prune(state, row);
+    if (event->again && is_kept(state, row, event->time_us, record))
+        return;
     keep(state, row, event->time_us, is_new);
     if (event->time_us <= state->answered_us && !event->late && (!task->ordered || task->sole != NULL))
         mesh_metric_add(task->engine->m_idle_late, 1); /* elsewhere order.c has counted it */

@@ -491,8 +491,9 @@ void mesh_flow_timers_pass(struct mesh_flow_state *state);
 /* ---- kept.c ---- */
 struct mesh_flow_kept { /* behind it: room, key and value */
     struct mesh_event event;
-    size_t room_n;
+    _Alignas(16) size_t room_n;
 };
+_Static_assert(sizeof(struct mesh_flow_kept) % 16 == 0, "the generated struct behind it is aligned");
 /* A copy, and `room` zeroed bytes beside it; freed with free(). */
 struct mesh_flow_kept *mesh_flow_keep(const struct mesh_event *event, size_t room);
 void *mesh_flow_kept_room(struct mesh_flow_kept *kept);
