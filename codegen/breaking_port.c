@@ -168,6 +168,8 @@ static const char *window_of(struct mesh_breaking *b, const struct mesh_model_vi
         mesh_buf_puts(&out, " every ");
         mesh_text_duration(&out, view->advance_us);
     }
+    if (view->zone_name.text != NULL)
+        mesh_buf_printf(&out, " of %s", view->zone_name.text);
     return mesh_arena_printf(b->arena, "%s", out.p);
 }
 

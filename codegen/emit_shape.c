@@ -18,6 +18,8 @@ static void shape_view(struct mesh_buf *out, const struct mesh_model_view *m)
 {
     mesh_buf_printf(out, " window:%d:%lld:%lld:%lld keep:%lld", (int)m->window, (long long)m->size_us, (long long)m->advance_us,
                     (long long)m->grace_us, (long long)m->keep_us);
+    if (m->zone != NULL)
+        mesh_buf_printf(out, " zone:%s", m->zone->name);
     for (size_t i = 0; i < m->by.n; i++)
         shape_type(out, m->by.v[i], &mesh_gen_shape_member(m->shape, m->by.v[i])->type);
     for (size_t i = 0; i < m->aggregates.list.n; i++) {

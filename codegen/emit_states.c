@@ -1,5 +1,5 @@
 /* The table of states: what each keeps, for how long, and the functions that its kind calls. */
-#include "codegen/emit_table.h"
+#include "codegen/emit_tables.h"
 
 static void ring_cells(struct table_emit *t, const struct mesh_plan_state *state)
 {

@@ -9,6 +9,7 @@
 
 #include "codegen/expr.h"
 #include "codegen/type.h"
+#include "codegen/zone.h"
 #include "contract/compat.h"
 #include "mesh/err.h"
 #include "mesh/product.h"
@@ -55,6 +56,7 @@ struct mesh_model_input {
     int32_t partitions;                   /* 0: mesh default */
     int64_t delay_us, idle_us, ahead_us;  /* defaults 0 -> 2 s idle, 1 h ahead: documented in the bind table */
     int64_t wait_us;                      /* table: 10 s */
+    uint32_t letters_stop;                /* of 1,000 offsets; 0: none do */
     struct mesh_model_port *product_port; /* `product: customer/profiles` (checked) */
     const char *product;                  /* "sales_fraud/sales_fraud" of that port */
     bool is_table;
@@ -189,7 +191,9 @@ struct mesh_model_view {
     MESH_VEC(struct mesh_srcref) by_at;
     enum mesh_window_kind window;
     int64_t size_us, advance_us, grace_us;
-    int64_t keep_us; /* 0: for ever (a warning without a window) */
+    struct mesh_model_text zone_name; /* of days, or absent */
+    struct mesh_zone_table *zone;     /* (checked) or NULL */
+    int64_t keep_us;                  /* 0: for ever (a warning without a window) */
     MESH_VEC(struct mesh_model_assign) let;
     struct mesh_aggregates aggregates; /* (checked) */
     MESH_VEC(struct mesh_model_state) state;

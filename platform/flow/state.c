@@ -195,7 +195,7 @@ void mesh_flow_state_drop_expired(struct mesh_flow_state *state)
     int64_t at = state->task->discard_us;
     /* A whole bucket is over when its newest possible row is. */
     bool by_window = state->slice_us == 0;
-    int64_t span = by_window ? state->view->size_us : state->slice_us;
+    int64_t span = by_window ? mesh_flow_window_longest(state->view) : state->slice_us;
     if (at <= INT64_MIN + state->ttl_us + span)
         return;
     mesh_store_table_drop_below(&state->table, at - state->ttl_us - span + (by_window ? 1 : 0));

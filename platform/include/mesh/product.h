@@ -80,6 +80,8 @@ struct mesh_input {
     int64_t wait_us;  /* TABLE: that long, if longer, records wait for the first row of an empty one */
     int64_t ahead_us; /* an event time further past the record's Kafka timestamp is rejected */
     bool personal;    /* its records hold personal fields */
+    /* So many dead letters among 1,000 offsets of a partition stop it (maxErrorRate); 0: none do. */
+    uint32_t letters_stop;
 };
 
 #define MESH_RECORD_BYTES_MAX 4096
@@ -144,6 +146,17 @@ struct mesh_state {
     uint32_t partial_of;          /* index of the state that the partials go to */
 };
 
+/* What the clocks of a time zone show, for as long as records can be about. */
+struct mesh_zone_shift {
+    int64_t at_s;     /* since 1970; from then on ... */
+    int32_t offset_s; /* ... they are that far ahead of UTC */
+};
+struct mesh_zone {
+    const char *name;                    /* "Europe/Berlin" */
+    const struct mesh_zone_shift *steps; /* ascending; the first one holds always before the second */
+    uint32_t n_steps;
+};
+
 /* The served side of a VIEW state. The `out` struct is what consumers see: key members, then window members, then `let` members. */
 struct mesh_view {
     const char *name;
@@ -156,6 +169,7 @@ struct mesh_view {
     uint32_t out_size;
     enum mesh_window_kind window;
     int64_t size_us, advance_us, grace_us;              /* SESSION: size_us is the gap */
+    const struct mesh_zone *zone;                       /* TUMBLING: windows are its days, and size_us is 24 h; NULL: UTC */
     uint16_t window_start, window_end, final, revision; /* offsets in out: int64_t, int64_t, bool, int64_t; all views have revision,
                                                            only windowed ones the others */
     void (*init)(void *row);                            /* NULL: zeroes */
