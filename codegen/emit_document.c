@@ -153,6 +153,8 @@ static void view_behaviour(struct mesh_json_out *json, const struct mesh_model_v
         duration(json, session ? "gap" : "size", view->size_us);
         if (!session)
             duration(json, "advance", view->advance_us > 0 ? view->advance_us : view->size_us);
+        if (view->zone != NULL)
+            mesh_json_out_text(json, "zone", view->zone->name);
         duration(json, "grace", view->grace_us);
         mesh_json_out_end(json);
     }
@@ -191,6 +193,12 @@ static void output_port(struct mesh_emitter *e, struct mesh_json_out *json, cons
         mesh_json_out_long(json, "replay", port->replay);
     } else {
         mesh_json_out_text(json, "collection", port->collection.text);
+    }
+    if (port->roles.n > 0) {
+        mesh_json_out_array_line(json, "roles");
+        for (size_t i = 0; i < port->roles.n; i++)
+            mesh_json_out_text(json, NULL, port->roles.v[i]);
+        mesh_json_out_end(json);
     }
     if (port->view != NULL)
         view_behaviour(json, port->view);

@@ -94,12 +94,18 @@ void mesh_emit_read_field(struct mesh_emitter *e, struct mesh_buf *out, const st
 const char *mesh_emit_resolver(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_emit_struct *s,
                                const struct mesh_model_contract *reader, const struct mesh_model_contract *writer);
 
+/* A text as a C literal, NULL when there is none (emit_tables.c). */
+const char *mesh_emit_cstr(struct mesh_emitter *e, const char *text);
+void mesh_emit_port_table(struct mesh_emitter *e, struct mesh_buf *out);
 /* What a port of a stream sees: the shape that the stream hands on (emit_ports.c). */
 const struct mesh_gen_shape *mesh_emit_port_shape(const struct mesh_emitter *e, const struct mesh_model_port *port);
 
 /* One file each; they fill `data` for the templates. */
 void mesh_emit_records(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_flows(struct mesh_emitter *e, struct mesh_data *data);
+/* Zones of the views, each once; and what the table of one is called. */
+void mesh_emit_zones(struct mesh_emitter *e, struct mesh_buf *out);
+const char *mesh_emit_zone_name(struct mesh_emitter *e, const struct mesh_zone_table *zone);
 /* Whether rows of the view are ever put together: it has a function for that. */
 bool mesh_emit_merges(const struct mesh_plan_view *view);
 void mesh_emit_views(struct mesh_emitter *e, struct mesh_data *data);

@@ -121,6 +121,14 @@ static void input_source(struct mesh_model *model, struct mesh_model_input *inpu
     input->compatibility = mesh_load_text(entry->value, "compatibility");
 }
 
+/* "5%": the 51st letter among 1,000 offsets stops the partition. */
+static uint32_t load_error_rate(const struct mesh_yaml *map)
+{
+    const char *text = mesh_bind_text(map, "maxErrorRate");
+    double percent = strtod(text != NULL ? text : mesh_bind_find(P, "inputPorts.*.maxErrorRate")->fallback, NULL);
+    return percent >= 100 ? 0 : (uint32_t)(percent * 10 + 1e-9) + 1;
+}
+
 static struct mesh_model_input *load_input(struct mesh_model *model, const struct mesh_yaml_entry *entry)
 {
     const struct mesh_yaml *map = entry->value;
@@ -135,6 +143,7 @@ static struct mesh_model_input *load_input(struct mesh_model *model, const struc
     input->delay_us = mesh_bind_duration(P, map, "inputPorts.*.delay");
     input->idle_us = mesh_bind_duration(P, map, "inputPorts.*.idle");
     input->ahead_us = mesh_bind_duration(P, map, "inputPorts.*.ahead");
+    input->letters_stop = load_error_rate(map);
     const struct mesh_yaml *table = mesh_yaml_get(map, "table");
     input->is_table = table != NULL;
     if (is_map(table)) {
@@ -169,6 +178,7 @@ static void load_window(struct mesh_model *model, struct mesh_model_view *view, 
     const struct mesh_yaml_entry *every = mesh_yaml_entry(map, "every");
     if (!is_map(map))
         return;
+    view->zone_name = mesh_load_text(map, "zone");
     view->grace_us = mesh_bind_duration(P, map, "views.*.window.grace");
     view->window = hopping != NULL ? MESH_WINDOW_HOPPING : session != NULL ? MESH_WINDOW_SESSION : MESH_WINDOW_TUMBLING;
     view->size_us = mesh_bind_duration(P, map,
@@ -284,6 +294,17 @@ static void load_release(struct mesh_model *model, struct mesh_model_port *port,
     }
 }
 
+static void load_roles(struct mesh_model *model, struct mesh_model_port *port, const struct mesh_yaml *roles)
+{
+    if (roles == NULL || roles->bad)
+        return;
+    if (roles->kind == MESH_YAML_SCALAR)
+        *mesh_vec_push_in(model->arena, &port->roles) = roles->text;
+    for (size_t i = 0; roles->kind == MESH_YAML_LIST && i < roles->items.n; i++)
+        if (!roles->items.v[i]->bad && roles->items.v[i]->kind == MESH_YAML_SCALAR)
+            *mesh_vec_push_in(model->arena, &port->roles) = roles->items.v[i]->text;
+}
+
 static struct mesh_model_port *load_port(struct mesh_model *model, const struct mesh_yaml_entry *entry)
 {
     const struct mesh_yaml *map = entry->value;
@@ -308,6 +329,7 @@ static struct mesh_model_port *load_port(struct mesh_model *model, const struct 
     port->path = mesh_load_text(map, "path");
     port->replay = (int32_t)mesh_bind_integer(P, map, "outputPorts.*.replay");
     port->collection = mesh_load_text(map, "collection");
+    load_roles(model, port, mesh_yaml_get(map, "roles"));
     const struct mesh_yaml_entry *release = mesh_yaml_entry(map, "release");
     if (release != NULL && !release->value->bad && release->value->kind == MESH_YAML_LIST) {
         for (size_t i = 0; i < release->value->items.n; i++)

@@ -59,12 +59,23 @@ static const struct setting settings[] = {
     {MESH_LETTER_KEY_FILE_NAME, TEXT, AT(letter_key_file), "", 0, 0, false,
      "file that holds the key, 64 hex digits, with which personal dead letters are sealed"},
     {"MESH_HTTP_LISTEN", TEXT, AT(http_listen), "", 0, 0, false, "address:port; port 0: a free one"},
-    {"MESH_HTTP_INSECURE", BOOLEAN, AT(http_insecure), "0", 0, 0, false, "allow plain HTTP on other addresses than loopback"},
+    {"MESH_HTTP_INSECURE", BOOLEAN, AT(http_insecure), "0", 0, 0, false,
+     "allow other addresses than loopback without TLS and credentials"},
+    {"MESH_HTTP_CERT_FILE", TEXT, AT(http_cert_file), "", 0, 0, false,
+     "PEM file of the certificate, its chain behind it; none: plain HTTP"},
+    {"MESH_HTTP_KEY_FILE", TEXT, AT(http_key_file), "", 0, 0, false, "PEM file of its private key"},
+    {"MESH_HTTP_API_KEYS_FILE", TEXT, AT(http_keys_file), "", 0, 0, false,
+     "JSON file of the callers' keys, hashed; with it, or with the next, callers must say who they are"},
+    {"MESH_HTTP_JWKS_FILE", TEXT, AT(http_jwks_file), "", 0, 0, false, "JSON file of the public keys that sign bearer tokens"},
+    {"MESH_HTTP_JWT_ISSUER", TEXT, AT(http_issuer), "", 0, 0, false, "who issues them: their `iss`"},
+    {"MESH_HTTP_JWT_AUDIENCE", TEXT, AT(http_audience), "", 0, 0, false, "what they must be for: their `aud`"},
     {"MESH_HTTP_CLIENT_RATE", NUMBER, AT(http_client_rate), "0", 0, 1000000, false,
      "requests a second that one client may make; 0: no limit"},
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
     {"MESH_STATE_RESET", BOOLEAN, AT(state_reset), "0", 0, 0, false,
      "set the state aside and begin anew from the earliest records"},
+    {"MESH_ACCEPT_ERRORS", TEXT, AT(accept_errors), "", 0, 0, false,
+     "inputs, with commas between them, that go on although more than their maxErrorRate became dead letters"},
     {"MESH_STATE_FSYNC", BOOLEAN, AT(state_fsync), "1", 0, 0, false,
      "0: commits survive a crash of the process, not of the machine"},
     {"MESH_COMMIT_INTERVAL_MS", NUMBER, AT(commit_interval_ms), "200", 1, 60000, false, "longest time between commits of state"},
@@ -292,6 +303,31 @@ static void read_keys(struct loading *l)
     }
 }
 
+/* ---- lists ---- */
+bool mesh_config_lists(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; *p != '\0'; p += strcspn(p, ","), p += *p == ',')
+        if (strcspn(p, ",") == n && memcmp(p, word, n) == 0)
+            return true;
+    return false;
+}
+
+static void check_accepted(struct loading *l)
+{
+    for (const char *p = l->config->accept_errors; *p != '\0'; p += strcspn(p, ","), p += *p == ',') {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf word = MESH_BUF_NULL;
+        mesh_buf_add(&word, p, strcspn(p, ","));
+        bool known = false;
+        for (uint32_t i = 0; i < l->service->n_products; i++)
+            for (uint32_t k = 0; k < l->service->products[i]->n_inputs; k++)
+                known = known ||
+                        mesh_str_eq(mesh_str_of(l->service->products[i]->inputs[k].name), (struct mesh_str){p, (uint32_t)word.n});
+        if (!known)
+            problem(l, "MESH_ACCEPT_ERRORS: there is no input '%s'", word.n == 0 ? "" : word.p);
+    }
+}
+
 /* ---- what stands in files ---- */
 static void say(void *context, const char *text)
 {
@@ -305,6 +341,8 @@ static void read_files(struct loading *l)
     char *uri = NULL;
     (void)mesh_kafka_security_load(&config->kafka_security, config->kafka_brokers, say, l);
     if (mesh_letters_load(MESH_LETTER_KEY_FILE_NAME, config->letter_key_file, &config->letters, &err) < 0)
+        problem(l, "%s", err.text);
+    if (mesh_http_tls_load(config->http_cert_file, config->http_key_file, &config->http_tls, &err) < 0)
         problem(l, "%s", err.text);
     if (config->mongo_uri_file[0] == '\0')
         return;
@@ -344,6 +382,7 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
         return l.wrong ? MESH_CONFIG_WRONG : action;
     read_keys(&l);
     read_files(&l);
+    check_accepted(&l);
     if (l.wrong)
         return MESH_CONFIG_WRONG;
     if (print) {
@@ -357,5 +396,6 @@ void mesh_config_deinit(struct mesh_config *config)
 {
     mesh_kafka_security_deinit(&config->kafka_security);
     mesh_letters_deinit(&config->letters);
+    mesh_http_tls_deinit(&config->http_tls);
     mesh_arena_deinit(&config->arena);
 }

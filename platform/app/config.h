@@ -13,6 +13,7 @@
 #include "app/letters.h"
 #include "base/arena.h"
 #include "base/log.h"
+#include "http/tls.h"
 #include "io/kafka_security.h"
 #include "mesh/product.h"
 
@@ -33,8 +34,12 @@ struct mesh_config {
     const char *mongo_database;
     const char *http_listen;
     bool http_insecure;
-    int64_t http_client_rate; /* 0: no limit */
+    const char *http_cert_file, *http_key_file; /* "": plain HTTP */
+    const char *http_keys_file, *http_jwks_file, *http_issuer, *http_audience;
+    struct mesh_http_tls http_tls; /* of the two files */
+    int64_t http_client_rate;      /* 0: no limit */
     const char *state_dir;
+    const char *accept_errors; /* inputs that go on although too many of their records became dead letters; "": none */
     bool state_reset;
     bool state_fsync;
     int64_t commit_interval_ms;
@@ -45,6 +50,9 @@ struct mesh_config {
 
     struct mesh_arena arena;
 };
+
+/* Whether this word is in a list with commas. */
+bool mesh_config_lists(const char *list, const char *word);
 
 enum mesh_config_action {
     MESH_CONFIG_RUN,
