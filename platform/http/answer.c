@@ -55,6 +55,8 @@ static int add_route(struct mesh_http_site *site, uint32_t product_index, uint32
             return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': a key of more than %d members is not served",
                                 port->name, MESH_HTTP_KEY_MEMBERS_MAX);
     }
+    if (port->kind == MESH_PORT_SSE)
+        route->shape = mesh_http_events_shape(port, NULL, pseudonym_key);
     if (mesh_http_uri_read(&site->arena, port->path, &route->path, &problem) != 0 || route->path.n_segments == 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': '%s' is not a path", port->name, port->path);
     for (size_t i = 0; i < MESH_LEN(own_paths); i++)
@@ -320,6 +322,7 @@ static void deny(struct mesh_http_exchange *x, int status, const char *why)
                                                       request->client == NULL ? "" : request->client,
                                                       x->route == NULL ? "" : x->route->port->path, x->trace_id},
                            mesh_clock_mono_us());
+    mesh_http_denied(x, why);
     if (status == 401) {
         mesh_http_header_add(x->response, "WWW-Authenticate", "Bearer realm=\"mesh\"%s",
                              strcmp(why, "missing") == 0 ? "" : ", error=\"invalid_token\"");
