@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *cstr(struct mesh_emitter *e, const char *text)
+const char *mesh_emit_cstr(struct mesh_emitter *e, const char *text)
 {
     if (text == NULL)
         return "NULL";
@@ -26,11 +26,11 @@ static void contract_initialiser(struct table_emit *t, const struct mesh_model_c
     struct mesh_emitter *e = t->e;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf json = MESH_BUF_NULL;
     mesh_schema_normal(contract->schema, &json);
-    mesh_emit_line(t->out, level, ".name = %s,", cstr(e, contract->name));
-    mesh_emit_line(t->out, level, ".subject = %s,", cstr(e, mesh_arena_printf(e->arena, "%s-value", topic)));
+    mesh_emit_line(t->out, level, ".name = %s,", mesh_emit_cstr(e, contract->name));
+    mesh_emit_line(t->out, level, ".subject = %s,", mesh_emit_cstr(e, mesh_arena_printf(e->arena, "%s-value", topic)));
     mesh_emit_line(t->out, level, ".local_id = %uu,", contract->local_id);
     mesh_emit_line(t->out, level, ".fingerprint = UINT64_C(0x%016llx),", (unsigned long long)contract->fingerprint);
-    mesh_emit_line(t->out, level, ".json = %s,", cstr(e, json.p));
+    mesh_emit_line(t->out, level, ".json = %s,", mesh_emit_cstr(e, json.p));
 }
 
 static void contracts(struct table_emit *t)
@@ -48,7 +48,8 @@ static void contracts(struct table_emit *t)
         }
         mesh_emit_line(t->out, 0, "}};");
         if (input->product != NULL)
-            mesh_emit_line(t->out, 0, "static const char *const upstreams_of_%s[] = {%s};", input->name, cstr(e, input->product));
+            mesh_emit_line(t->out, 0, "static const char *const upstreams_of_%s[] = {%s};", input->name,
+                           mesh_emit_cstr(e, input->product));
         mesh_emit_blank(t->out);
     }
     for (size_t i = 0; i < e->product->ports.n; i++) {
@@ -86,7 +87,7 @@ static void inputs(struct table_emit *t)
                                             [MESH_INPUT_PARTIALS] = "MESH_INPUT_PARTIALS"};
         mesh_emit_line(t->out, 1, "{");
         mesh_emit_line(t->out, 2, ".name = \"%s\",", input->cname);
-        mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, input->topic));
+        mesh_emit_line(t->out, 2, ".topic = %s,", mesh_emit_cstr(e, input->topic));
         mesh_emit_line(t->out, 2, ".kind = %s,", kinds[input->kind]);
         if (m == NULL) {
             mesh_table_site(t, input->flow == NULL ? (struct mesh_srcref){0} : input->flow->stream->at,
@@ -143,7 +144,7 @@ static void inputs(struct table_emit *t)
     mesh_emit_blank(t->out);
 }
 
-/* ---- views and ports ---- */
+/* ---- views ---- */
 
 static void views(struct table_emit *t)
 {
@@ -159,7 +160,7 @@ static void views(struct table_emit *t)
         const char *out_name = mesh_arena_printf(e->arena, "%s_out", m->name);
         mesh_emit_line(t->out, 1, "[%s_VIEW_%s] = {", e->p, m->name);
         mesh_emit_line(t->out, 2, ".name = \"%s\",", m->name);
-        mesh_emit_line(t->out, 2, ".doc = %s,", cstr(e, m->doc == NULL ? "" : m->doc));
+        mesh_emit_line(t->out, 2, ".doc = %s,", mesh_emit_cstr(e, m->doc == NULL ? "" : m->doc));
         mesh_table_site(t, m->at, mesh_arena_printf(e->arena, "views.%s", m->name));
         mesh_emit_line(t->out, 2, ".state = %s_STATE_%s,", e->p, view->state->cname);
         mesh_emit_line(t->out, 2, ".out = fields_of_%s,", out_name);
@@ -185,104 +186,6 @@ static void views(struct table_emit *t)
             mesh_emit_line(t->out, 2, ".merge = %s_merge_%s,", e->p, m->name);
         if (view->changes.n > 0)
             mesh_emit_line(t->out, 2, ".changed = %s_changed_%s,", e->p, m->name);
-        mesh_emit_line(t->out, 1, "},");
-    }
-    mesh_emit_line(t->out, 0, "};");
-    mesh_emit_blank(t->out);
-}
-
-/* What an event of a stream shows: its record, member by member, and their protection. */
-static void event_fields(struct table_emit *t, const struct mesh_model_port *port)
-{
-    const struct mesh_gen_shape *shape = mesh_emit_port_shape(t->e, port);
-    const char *owner = mesh_emit_struct_name(t->e, shape);
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf list = MESH_BUF_NULL;
-    mesh_emit_line(t->out, 0, "static const struct mesh_field fields_of_port_%s[] = {", port->name);
-    for (size_t i = 0; i < shape->members.n; i++) {
-        if (!shape->members.v[i].used || !mesh_emit_has_c_type(&shape->members.v[i].type))
-            continue; /* it is left out at the border, and nobody else reads it */
-        mesh_emit_field(t->e, t->out, owner, &shape->members.v[i], MESH_AS_IS);
-        mesh_buf_printf(&list, "%s%s", list.n > 0 ? ", " : "",
-                        mesh_emit_protect(i < port->protect.n ? port->protect.v[i] : MESH_AS_IS));
-    }
-    mesh_emit_line(t->out, 0, "};");
-    mesh_emit_line(t->out, 0, "static const enum mesh_protect protect_of_%s[] = {%s};", port->name, list.p == NULL ? "" : list.p);
-    mesh_emit_blank(t->out);
-}
-
-/* A port's protection, per member of the out struct (window and revision members stand between key and let). */
-static void port_protect(struct table_emit *t, const struct mesh_model_port *port)
-{
-    if (port->kind == MESH_MODEL_KAFKA)
-        return;
-    if (port->view == NULL) {
-        event_fields(t, port);
-        return;
-    }
-    const struct mesh_model_view *m = port->view;
-    size_t extra = m->window != MESH_WINDOW_NONE ? 4 : 1;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf list = MESH_BUF_NULL;
-    for (size_t i = 0; i < m->shape->members.n + extra; i++) {
-        enum mesh_protect protect = MESH_AS_IS;
-        if (i < m->by.n)
-            protect = i < port->protect.n ? port->protect.v[i] : MESH_AS_IS;
-        else if (i >= m->by.n + extra)
-            protect = i - extra < port->protect.n ? port->protect.v[i - extra] : MESH_AS_IS;
-        mesh_buf_printf(&list, "%s%s", i > 0 ? ", " : "", mesh_emit_protect(protect));
-    }
-    mesh_emit_line(t->out, 0, "static const enum mesh_protect protect_of_%s[] = {%s};", port->name, list.p);
-    mesh_emit_blank(t->out);
-}
-
-static void ports(struct table_emit *t)
-{
-    struct mesh_emitter *e = t->e;
-    static const char *const emits[] = {
-        [MESH_EMIT_EVENT] = "MESH_EMIT_EVENT", [MESH_EMIT_CHANGE] = "MESH_EMIT_CHANGE", [MESH_EMIT_CLOSE] = "MESH_EMIT_CLOSE"};
-    for (size_t i = 0; i < e->product->ports.n; i++)
-        port_protect(t, e->product->ports.v[i]);
-    mesh_emit_line(t->out, 0, "static const struct mesh_port ports[] = {");
-    for (size_t i = 0; i < e->product->ports.n; i++) {
-        const struct mesh_model_port *port = e->product->ports.v[i];
-        mesh_emit_line(t->out, 1, "[%s_PORT_%s] = {", e->p, port->name);
-        mesh_emit_line(t->out, 2, ".name = \"%s\",", port->name);
-        mesh_emit_line(t->out, 2, ".doc = %s,", cstr(e, port->doc == NULL ? "" : port->doc));
-        static const char *const kinds[] = {[MESH_MODEL_KAFKA] = "MESH_PORT_KAFKA",
-                                            [MESH_MODEL_HTTP] = "MESH_PORT_HTTP",
-                                            [MESH_MODEL_MONGO] = "MESH_PORT_MONGO",
-                                            [MESH_MODEL_SSE] = "MESH_PORT_SSE"};
-        mesh_emit_line(t->out, 2, ".kind = %s,", kinds[port->kind]);
-        mesh_table_site(t, port->at, mesh_arena_printf(e->arena, "outputPorts.%s", port->name));
-        if (port->kind == MESH_MODEL_KAFKA) {
-            mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, port->topic.text));
-            mesh_emit_line(t->out, 2, ".partitions = %d,",
-                           port->partitions > 0 ? port->partitions : e->product->mesh->default_partitions);
-            if (port->compact)
-                mesh_emit_line(t->out, 2, ".compact = true,");
-            mesh_emit_line(t->out, 2, ".contract = &contract_of_%s,", port->name);
-            mesh_emit_line(t->out, 2,
-                           port->delivery == MESH_EXACTLY_ONCE ? ".delivery = MESH_EXACTLY_ONCE,"
-                                                               : ".delivery = MESH_AT_LEAST_ONCE,");
-            mesh_emit_line(t->out, 2, ".emit = %s,", emits[port->emit]);
-            if (port->view != NULL)
-                mesh_emit_line(t->out, 2, ".encode = %s_encode_%s,", e->p, port->name);
-        } else if (port->kind == MESH_MODEL_HTTP) {
-            mesh_emit_line(t->out, 2, ".path = %s,", cstr(e, port->path.text));
-        } else if (port->kind == MESH_MODEL_SSE) {
-            const char *fields = port->view == NULL ? mesh_arena_printf(e->arena, "fields_of_port_%s", port->name)
-                                                    : mesh_arena_printf(e->arena, "fields_of_%s_out", port->view->name);
-            mesh_emit_line(t->out, 2, ".path = %s,", cstr(e, port->path.text));
-            mesh_emit_line(t->out, 2, ".emit = %s,", emits[port->emit]);
-            mesh_emit_line(t->out, 2, ".out = %s,", fields);
-            mesh_emit_line(t->out, 2, ".n_out = sizeof %s / sizeof %s[0],", fields, fields);
-            mesh_emit_line(t->out, 2, ".replay = %d,", port->replay);
-        } else {
-            mesh_emit_line(t->out, 2, ".collection = %s,", cstr(e, port->collection.text));
-        }
-        if (port->view != NULL)
-            mesh_emit_line(t->out, 2, ".view = %s_VIEW_%s,", e->p, port->view->name);
-        if (port->kind != MESH_MODEL_KAFKA)
-            mesh_emit_line(t->out, 2, ".protect = protect_of_%s,", port->name);
         mesh_emit_line(t->out, 1, "},");
     }
     mesh_emit_line(t->out, 0, "};");
@@ -328,7 +231,7 @@ static void internals(struct table_emit *t)
         const struct mesh_plan_internal *internal = plan->internals.v[i];
         mesh_emit_line(t->out, 1, "[%s_INTERNAL_%s] = {", e->p, internal->cname);
         mesh_emit_line(t->out, 2, ".name = \"%s\",", internal->cname);
-        mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, internal->topic));
+        mesh_emit_line(t->out, 2, ".topic = %s,", mesh_emit_cstr(e, internal->topic));
         mesh_emit_line(t->out, 2, ".partitions = %d,", e->product->mesh->default_partitions);
         mesh_emit_line(t->out, 2, ".input = %zu,", mesh_plan_index_input(plan, internal->input));
         mesh_emit_line(t->out, 2, ".from_topologies = writers_of_%s,", internal->cname);
@@ -436,7 +339,7 @@ void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
     if (e->plan->views.n > 0)
         views(&t);
     if (e->product->ports.n > 0)
-        ports(&t);
+        mesh_emit_port_table(e, t.out);
     internals(&t);
     topologies(&t);
     mesh_data_code(e->arena, data, "tables", "%s", tables.p);

@@ -12,7 +12,7 @@ struct table_emit {
 /* ".site = {...}," */
 void mesh_table_site(struct table_emit *t, struct mesh_srcref at, const char *what);
 
-/* ---- emit_states.c ---- */
+/* ---- emit_tables_states.c ---- */
 void mesh_table_states(struct table_emit *t);
 
 /* ---- emit_tables_fields.c ---- */

@@ -14,6 +14,7 @@
 #include "mesh/err.h"
 #include "mesh/product.h"
 
+struct mesh_policy; /* codegen/policy.h */
 struct mesh_yaml;
 
 struct mesh_model_text {
@@ -230,6 +231,7 @@ struct mesh_model_port {
     enum mesh_delivery delivery;
     struct mesh_model_text path;       /* HTTP, SSE */
     int32_t replay;                    /* SSE: events that each task keeps */
+    MESH_VEC(const char *) roles;      /* HTTP, SSE: who may ask; none: everybody who is known */
     struct mesh_model_text collection; /* MONGO */
     MESH_VEC(struct mesh_model_release) releases;
     const struct mesh_yaml *yaml; /* for messages */
@@ -273,6 +275,7 @@ struct mesh_model {
     enum mesh_compat_mode compatibility; /* of subjects whose ports say nothing */
     bool compatibility_given;
     const char *pseudonym_key_env;                    /* "MESH_PSEUDONYM_KEY" */
+    MESH_VEC(struct mesh_policy) policies;            /* in order */
     MESH_VEC(struct mesh_model_service) services;     /* as declared; mesh_model_port() fills in the others */
     bool incomplete;                                  /* a product.yaml could not be read: names of other products are not judged */
     MESH_VEC(struct mesh_model_product *) products;   /* sorted by domain, then name */

@@ -208,6 +208,9 @@ struct mesh_port {
     const struct mesh_field *out;
     uint32_t n_out;
     uint32_t replay; /* SSE: so many events each task keeps for readers that come back */
+    /* HTTP, SSE: who may ask, where callers are known: one of these roles (none: everybody), and all of these purposes. */
+    const char *const *roles, *const *purposes;
+    uint32_t n_roles, n_purposes;
 };
 
 /* An internal topic of the product. */
