@@ -49,13 +49,13 @@ static void incompatible(struct mesh_breaking *b, const struct mesh_model_port *
     const struct mesh_waiver *waiver = NULL;
     bool meant = mesh_breaking_raised(b);
     if (asked_for && !meant && verdict->compat.n > 0)
-        meant = mesh_breaking_waived(b, "MB007", mesh_breaking_part(b, "outputPorts", old->name, "contract"), &waiver);
+        meant = mesh_waivers_cover(&b->waivers, "MB007", mesh_breaking_part(b, "outputPorts", old->name, "contract"), &waiver);
     for (size_t i = 0; i < verdict->compat.n; i++) {
         const struct mesh_incompat *found = &verdict->compat.found[i];
         struct mesh_diag *diag =
             mesh_compat_diag(b->diags, asked_for && !meant ? MESH_ERROR : MESH_WARNING, "MB007", verdict, found, &names);
         mesh_diag_note(b->diags, diag, key_at(new, "contract"), "the port '%s' sends it under this contract", new->name);
-        mesh_breaking_note_waiver(b, diag, waiver);
+        mesh_waivers_note(&b->waivers, diag, waiver);
         mesh_breaking_readers(b, diag, old, field_at(reader, found->pointer));
     }
 }
@@ -168,6 +168,8 @@ static const char *window_of(struct mesh_breaking *b, const struct mesh_model_vi
         mesh_buf_puts(&out, " every ");
         mesh_text_duration(&out, view->advance_us);
     }
+    if (view->zone_name.text != NULL)
+        mesh_buf_printf(&out, " of %s", view->zone_name.text);
     return mesh_arena_printf(b->arena, "%s", out.p);
 }
 

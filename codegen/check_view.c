@@ -354,6 +354,33 @@ static void check_remove(struct fold *f)
     mesh_diag_fix(c->diags, diag, "use fields of one source only");
 }
 
+/* ---- window ---- */
+
+#define DAY_US INT64_C(86400000000)
+
+static void check_zone(struct fold *f)
+{
+    struct mesh_checker *c = f->c;
+    struct mesh_model_view *view = f->view;
+    const char *why = NULL;
+    if (view->zone_name.text == NULL)
+        return;
+    if (view->window != MESH_WINDOW_TUMBLING || view->size_us != DAY_US) {
+        struct mesh_diag *diag =
+            mesh_diag_add(c->diags, MESH_ERROR, "MG005", view->zone_name.at, "'zone' belongs to windows of a day");
+        mesh_diag_why(c->diags, diag, "it says when days begin; of other windows every time zone has the same");
+        mesh_diag_fix(c->diags, diag, "write 'window: { tumbling: 1d, zone: %s }', or remove 'zone'", view->zone_name.text);
+        return;
+    }
+    view->zone = mesh_zone_load(c->arena, view->zone_name.text, &why);
+    if (view->zone != NULL)
+        return;
+    struct mesh_diag *diag =
+        mesh_diag_add(c->diags, MESH_ERROR, "MG067", view->zone_name.at, "the time zone '%s' is not known", view->zone_name.text);
+    mesh_diag_why(c->diags, diag, "%s", why);
+    mesh_diag_fix(c->diags, diag, "name a zone of the IANA time zone database, as Europe/Berlin, or install the package tzdata");
+}
+
 static void check_keys_of_view(struct fold *f)
 {
     struct mesh_checker *c = f->c;
@@ -389,6 +416,7 @@ void mesh_check_view(struct mesh_checker *c, struct mesh_model_view *view)
 {
     struct fold f = {.c = c, .view = view, .ok = view->from.n > 0 && view->by.n > 0};
     mesh_scope_base(c, &f.base);
+    check_zone(&f);
     check_keys_of_view(&f);
     if (f.ok)
         add_sources(&f);

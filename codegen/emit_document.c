@@ -153,6 +153,8 @@ static void view_behaviour(struct mesh_json_out *json, const struct mesh_model_v
         duration(json, session ? "gap" : "size", view->size_us);
         if (!session)
             duration(json, "advance", view->advance_us > 0 ? view->advance_us : view->size_us);
+        if (view->zone != NULL)
+            mesh_json_out_text(json, "zone", view->zone->name);
         duration(json, "grace", view->grace_us);
         mesh_json_out_end(json);
     }

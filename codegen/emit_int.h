@@ -103,6 +103,9 @@ const struct mesh_gen_shape *mesh_emit_port_shape(const struct mesh_emitter *e, 
 /* One file each; they fill `data` for the templates. */
 void mesh_emit_records(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_flows(struct mesh_emitter *e, struct mesh_data *data);
+/* Zones of the views, each once; and what the table of one is called. */
+void mesh_emit_zones(struct mesh_emitter *e, struct mesh_buf *out);
+const char *mesh_emit_zone_name(struct mesh_emitter *e, const struct mesh_zone_table *zone);
 /* Whether rows of the view are ever put together: it has a function for that. */
 bool mesh_emit_merges(const struct mesh_plan_view *view);
 void mesh_emit_views(struct mesh_emitter *e, struct mesh_data *data);

@@ -178,6 +178,7 @@ static void load_window(struct mesh_model *model, struct mesh_model_view *view, 
     const struct mesh_yaml_entry *every = mesh_yaml_entry(map, "every");
     if (!is_map(map))
         return;
+    view->zone_name = mesh_load_text(map, "zone");
     view->grace_us = mesh_bind_duration(P, map, "views.*.window.grace");
     view->window = hopping != NULL ? MESH_WINDOW_HOPPING : session != NULL ? MESH_WINDOW_SESSION : MESH_WINDOW_TUMBLING;
     view->size_us = mesh_bind_duration(P, map,

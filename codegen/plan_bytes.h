@@ -33,7 +33,7 @@
 #define MESH_PLAN_INTERVAL_FIRST 2
 /* ... an event without its cells, a version or a joined record without its row, and a run without what it captured. */
 #define MESH_PLAN_EVENT_BYTES 8
-#define MESH_PLAN_RUN_BYTES   16
+#define MESH_PLAN_RUN_BYTES   24
 
 struct mesh_plan_bytes {
     size_t payload;     /* behind the head of a row */

@@ -47,7 +47,9 @@ void mesh_ahead(struct mesh_task *task, uint32_t state_index, const struct mesh_
     struct mesh_flow_state *state = mesh_flow_state_at(task, state_index);
     if (hints->n == MESH_AHEAD_MAX || key->too_long)
         return;
-    int64_t window = state->windowed ? mesh_flow_floor(time_us, state->view->size_us) : 0;
+    int64_t window = !state->windowed            ? 0
+                     : state->view->zone != NULL ? state->near_from_us
+                                                 : mesh_flow_floor(time_us, state->view->size_us);
     uint32_t hash = mesh_store_table_hash(window, key->bytes, key->n);
     mesh_store_table_prefetch(&state->table, hash);
     hints->at[hints->n].state = state;

@@ -166,14 +166,12 @@ struct mesh_flow_state {
     struct mesh_flow_sessions *sessions; /* NULL: its windows are no sessions */
     int64_t near_from_us, near_to_us;    /* the tumbling window asked for last: no division for its neighbours in time */
     bool has_change, has_close, has_docs;
-    int64_t next_close_us;
-    void *old; /* out struct before the change, for view->changed; its strings are scratch */
+    int64_t next_close_us, next_window; /* which window closes next, and when; of sessions only when */
+    void *old;                          /* out struct before the change, for view->changed; its strings are scratch */
     bool has_old;
     uint32_t changed_row;      /* MESH_STORE_NONE: no change pending */
     uint32_t partial_internal; /* where partials go */
-    /* PATTERN */
-    void *captured;
-    int64_t answered_us; /* INTERVAL: records up to here were answered because everything was idle */
+    int64_t answered_us;       /* INTERVAL: records up to here were answered because everything was idle */
     /* timer.c; next_close_us is then when the first one is due */
     struct mesh_flow_timer *timers;
     uint32_t n_timers, cap_timers;
@@ -448,6 +446,11 @@ void mesh_flow_view_notify(struct mesh_flow_state *state, const struct mesh_even
 void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us);
 void mesh_flow_view_restored(struct mesh_flow_state *state); /* finds its next window to close */
 void mesh_flow_view_emit(struct mesh_flow_state *state);     /* CHANGE and CLOSE ports and documents, at commit */
+/* No window of the view is longer; sessions apart. */
+static inline int64_t mesh_flow_window_longest(const struct mesh_view *view)
+{
+    return view->zone == NULL ? view->size_us : 2 * view->size_us; /* a day on which the clocks go back */
+}
 /* Of the window that begins there; of a session also its newest event counts. */
 int64_t mesh_flow_window_end(const struct mesh_flow_state *state, int64_t window, int64_t newest_us);
 static inline bool mesh_flow_window_closed(const struct mesh_flow_state *state, int64_t window, int64_t newest_us, int64_t wm_us)
@@ -466,6 +469,10 @@ void mesh_flow_view_out_gone(const struct mesh_flow_state *state, int64_t window
 void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *row, void *out);
 /* A session goes into another: readers of changes and of closed windows are told. It is still there. */
 void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_event *event);
+
+/* ---- zone.c ---- */
+/* The zone's day that holds this time. */
+void mesh_flow_zone_day(const struct mesh_zone *zone, int64_t time_us, int64_t *ret_from_us, int64_t *ret_to_us);
 
 /* ---- view_session.c ---- */
 struct mesh_flow_sessions; /* the sessions of each key, and when they close: derived from the rows */
@@ -499,6 +506,19 @@ bool mesh_flow_sends_to(const struct mesh_product *product, uint32_t internal, u
 void mesh_flow_timer_set(struct mesh_flow_state *state, const struct mesh_store_row *row, int64_t due_us);
 /* All rows of the earliest time. */
 void mesh_flow_timers_pass(struct mesh_flow_state *state);
+
+/* ---- kept.c ---- */
+struct mesh_flow_kept { /* behind it: room, key and value */
+    struct mesh_event event;
+    size_t room_n;
+};
+/* A copy, and `room` zeroed bytes beside it; freed with free(). */
+struct mesh_flow_kept *mesh_flow_keep(const struct mesh_event *event, size_t room);
+void *mesh_flow_kept_room(struct mesh_flow_kept *kept);
+size_t mesh_flow_kept_bytes(const struct mesh_flow_kept *kept);
+/* Without its room, which is the caller's to write and read. NULL: not one. */
+void mesh_flow_kept_write(const struct mesh_flow_kept *kept, struct mesh_buf *out);
+struct mesh_flow_kept *mesh_flow_kept_read(const struct mesh_product *product, size_t room, struct mesh_cursor *in);
 
 /* ---- step_interval.c ---- */
 #define MESH_FLOW_INTERVAL_MAX 65536 /* records of the other stream that a key keeps; one more lets the oldest go, counted */

@@ -77,6 +77,13 @@ void mesh_row_set_str(struct mesh_str *member, struct mesh_str v)
 /* ---- windows ---- */
 int64_t mesh_flow_window_end(const struct mesh_flow_state *state, int64_t window, int64_t newest_us)
 {
+    if (state->view->zone != NULL) {
+        int64_t from = state->near_from_us;
+        int64_t to = state->near_to_us;
+        if (window != from || to <= from)
+            mesh_flow_zone_day(state->view->zone, window, &from, &to);
+        return to;
+    }
     return (state->sessions == NULL ? window : newest_us) + state->view->size_us;
 }
 
@@ -88,7 +95,10 @@ static bool window_of(struct mesh_flow_state *state, int64_t time_us, uint32_t w
     if (view->window == MESH_WINDOW_NONE)
         return window == 0;
     if (view->window == MESH_WINDOW_TUMBLING) {
-        if (time_us < state->near_from_us || time_us >= state->near_to_us) {
+        bool near = time_us >= state->near_from_us && time_us < state->near_to_us;
+        if (!near && view->zone != NULL) {
+            mesh_flow_zone_day(view->zone, time_us, &state->near_from_us, &state->near_to_us);
+        } else if (!near) {
             state->near_from_us = mesh_flow_floor(time_us, view->size_us);
             state->near_to_us = state->near_from_us + view->size_us;
         }
@@ -144,6 +154,7 @@ struct mesh_store_row *mesh_flow_view_touch(struct mesh_flow_state *state, int64
         int64_t closes_us = state->windowed ? mesh_flow_window_end(state, window, 0) + state->view->grace_us : INT64_MAX;
         if (!state->decl->partial && closes_us < state->next_close_us && closes_us > task->closed_us) {
             state->next_close_us = closes_us;
+            state->next_window = window;
             if (state->next_close_us < task->next_close_us)
                 task->next_close_us = state->next_close_us;
         }

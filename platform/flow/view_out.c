@@ -224,11 +224,15 @@ static void close_bucket(struct mesh_flow_state *state, const struct mesh_store_
     free(rows);
 }
 
-/* When the first bucket from `window` on closes. */
-static int64_t closes_from(const struct mesh_flow_state *state, int64_t window)
+/* The first window from this one on that has rows is the next to close. */
+static void find_next(struct mesh_flow_state *state, int64_t window)
 {
     size_t at = mesh_store_table_bucket_from(&state->table, window);
-    return at == state->table.n_buckets ? INT64_MAX : state->table.buckets[at].id + state->view->size_us + state->view->grace_us;
+    state->next_close_us = INT64_MAX;
+    if (at == state->table.n_buckets)
+        return;
+    state->next_window = state->table.buckets[at].id;
+    state->next_close_us = mesh_flow_window_end(state, state->next_window, 0) + state->view->grace_us;
 }
 
 void mesh_flow_view_restored(struct mesh_flow_state *state)
@@ -239,9 +243,11 @@ void mesh_flow_view_restored(struct mesh_flow_state *state)
         mesh_flow_sessions_restored(state);
         return;
     }
-    int64_t span = state->view->size_us + state->view->grace_us;
+    int64_t span = mesh_flow_window_longest(state->view) + state->view->grace_us;
     int64_t closed = state->task->closed_us;
-    state->next_close_us = closes_from(state, closed < INT64_MIN + span ? INT64_MIN : closed - span + 1);
+    find_next(state, closed < INT64_MIN + span ? INT64_MIN : closed - span + 1);
+    while (state->next_close_us <= closed)
+        find_next(state, state->next_window + 1);
     if (state->next_close_us < state->task->next_close_us)
         state->task->next_close_us = state->next_close_us;
 }
@@ -274,11 +280,11 @@ void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us)
             mesh_flow_sessions_close(next);
             continue;
         }
-        int64_t window = closes - next->view->size_us - next->view->grace_us;
+        int64_t window = next->next_window;
         size_t at = mesh_store_table_bucket_from(&next->table, window);
         if (at < next->table.n_buckets && next->table.buckets[at].id == window)
             close_bucket(next, &next->table.buckets[at]);
-        next->next_close_us = closes_from(next, window + 1);
+        find_next(next, window + 1);
     }
     mesh_arena_reset(&task->scratch);
 }

@@ -8,7 +8,7 @@
 minimal=(
     gcc make pkg-config meson ninja-build ca-certificates
     librdkafka-dev libavro-dev libmongoc-dev libmicrohttpd-dev libyaml-dev libjansson-dev
-    libssl-dev libmimalloc-dev libxxhash-dev
+    libssl-dev libmimalloc-dev libxxhash-dev tzdata
 )
 full=(
     clang clang-format clang-tidy libclang-rt-14-dev shellcheck valgrind gdb

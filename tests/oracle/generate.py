@@ -212,9 +212,11 @@ def declaration(product):
 def random_records(rng):
     """Records of two inputs, mostly forward in time: out of order, late, repeated, at equal times, and with pauses between."""
     keys = ["k%d" % i for i in range(rng.randrange(1, 5))] + rng.choice([[], ["", "ä" * 20]])
-    pace = rng.choice([1, SECOND, 10 * SECOND, MINUTE])
+    pace = rng.choice([1, SECOND, 10 * SECOND, MINUTE, HOUR])
     disorder = rng.choice([0, SECOND, MINUTE, 20 * MINUTE])
-    now = T0 + rng.choice([0, 0, -40 * 365 * 24 * HOUR, 143 * 24 * HOUR + rng.randrange(24 * HOUR)])
+    changes = ["2026-03-29", "2026-10-25", "2026-03-08", "2026-11-01", "2018-02-18", "2018-11-04", "2026-04-05", "2027-02-07"]
+    change = (datetime.fromisoformat(rng.choice(changes) + "T00:00:00+00:00") - EPOCH) // timedelta(milliseconds=1)
+    now = rng.choice([T0, T0 - 40 * 365 * 24 * HOUR, change - rng.randrange(30 * HOUR)])
     records = []
     for n in range(rng.randrange(1, 120)):
         if rng.random() < 0.03:

@@ -19,8 +19,10 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import generate  # noqa: E402
 import naive  # noqa: E402
+import zones  # noqa: E402
 
-FEATURES = ["distinct", "quantile"]
+FEATURES = ["distinct", "quantile", "day"]
+ZONES = zones.Zones()
 LINES_MAX = 60
 VALUES_MAX = 17000  # of expected rows, in one file: a test has at most 20,000 values
 
@@ -32,7 +34,7 @@ def write(path, text):
 
 
 def expect(product, test):
-    return {name: naive.evaluate(product, view, test)[0] for name, view in product["views"].items()}
+    return {name: naive.evaluate(product, view, test, ZONES)[0] for name, view in product["views"].items()}
 
 
 def make_mesh(root, seed, products, tests):

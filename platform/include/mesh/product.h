@@ -97,6 +97,7 @@ enum mesh_state_kind {
     MESH_STATE_INTERVAL, /* a key's records of another stream, for a join, and records that wait for theirs */
 };
 
+enum mesh_overlap { MESH_OVERLAP_SKIP, MESH_OVERLAP_ALL, MESH_OVERLAP_LATEST };
 enum mesh_pick { MESH_PICK_LAST, MESH_PICK_FIRST, MESH_PICK_ALL };
 
 enum mesh_window_kind { MESH_WINDOW_NONE, MESH_WINDOW_TUMBLING, MESH_WINDOW_HOPPING, MESH_WINDOW_SESSION };
@@ -121,9 +122,15 @@ struct mesh_state {
     const enum mesh_type *cells; /* RING: what each event carries: MESH_LONG or MESH_DECIMAL (exact) or MESH_DOUBLE */
     uint32_t n_cells;
 
-    const uint16_t *times; /* PATTERN: how often each step must match */
+    /* PATTERN: how often each step must match; 0: what must not come before the next step. When the last one is such a step, the run is
+     * complete when it has not come for absent_us. `capture` keeps what is read of a step's record (NULL: nothing); `complete` goes on
+     * with a run, and with the record that completed it (NULL: that was time). */
+    const uint16_t *times;
     uint32_t n_steps;
-    void (*capture)(struct mesh_task *task, void *run, uint32_t step, const void *record); /* NULL: nothing captured */
+    int64_t absent_us;
+    enum mesh_overlap overlap;
+    void (*capture)(struct mesh_task *task, void *run, uint32_t step, const void *record);
+    void (*complete)(struct mesh_task *task, const struct mesh_event *event, const void *run, const void *record);
 
     /* INTERVAL: a record at t finds those of the other stream in [t + from, t + to]. `waits` describes the records that ask, of which
      * copies are kept until all that they may find has come; `matched` goes on with one and what it found; NULL: nothing. */
@@ -139,6 +146,17 @@ struct mesh_state {
     uint32_t partial_of;          /* index of the state that the partials go to */
 };
 
+/* What the clocks of a time zone show, for as long as records can be about. */
+struct mesh_zone_shift {
+    int64_t at_s;     /* since 1970; from then on ... */
+    int32_t offset_s; /* ... they are that far ahead of UTC */
+};
+struct mesh_zone {
+    const char *name;                    /* "Europe/Berlin" */
+    const struct mesh_zone_shift *steps; /* ascending; the first one holds always before the second */
+    uint32_t n_steps;
+};
+
 /* The served side of a VIEW state. The `out` struct is what consumers see: key members, then window members, then `let` members. */
 struct mesh_view {
     const char *name;
@@ -151,6 +169,7 @@ struct mesh_view {
     uint32_t out_size;
     enum mesh_window_kind window;
     int64_t size_us, advance_us, grace_us;              /* SESSION: size_us is the gap */
+    const struct mesh_zone *zone;                       /* TUMBLING: windows are its days, and size_us is 24 h; NULL: UTC */
     uint16_t window_start, window_end, final, revision; /* offsets in out: int64_t, int64_t, bool, int64_t; all views have revision,
                                                            only windowed ones the others */
     void (*init)(void *row);                            /* NULL: zeroes */
