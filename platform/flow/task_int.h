@@ -508,10 +508,11 @@ void mesh_flow_timer_set(struct mesh_flow_state *state, const struct mesh_store_
 void mesh_flow_timers_pass(struct mesh_flow_state *state);
 
 /* ---- kept.c ---- */
-struct mesh_flow_kept { /* behind it: room, key and value */
-    struct mesh_event event;
+struct mesh_flow_kept { /* behind it: room, aligned for what generated structs hold (decimals), key and value */
+    _Alignas(16) struct mesh_event event;
     size_t room_n;
 };
+_Static_assert(sizeof(struct mesh_flow_kept) % 16 == 0, "the generated struct behind it is aligned");
 /* A copy, and `room` zeroed bytes beside it; freed with free(). */
 struct mesh_flow_kept *mesh_flow_keep(const struct mesh_event *event, size_t room);
 void *mesh_flow_kept_room(struct mesh_flow_kept *kept);
