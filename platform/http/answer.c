@@ -15,7 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const own_paths[] = {"livez", "startupz", "readyz", "metrics", "openapi.json", ".well-known", "products"};
+static const char *const own_paths[] = {"livez",        "startupz",    "readyz",   "metrics",
+                                        "openapi.json", ".well-known", "products", "contracts"};
 
 void mesh_http_response_deinit(struct mesh_http_response *response)
 {
@@ -198,7 +199,7 @@ static void index_page(struct mesh_http_exchange *x)
         mesh_buf_puts(out, i == 0 ? "" : ",");
         mesh_json_string(out, mesh_str_of(x->site->routes[i].port->path));
     }
-    mesh_buf_puts(out, "],\"more\":[\"/openapi.json\",\"/.well-known/data-product\",\"/readyz\","
+    mesh_buf_puts(out, "],\"more\":[\"/openapi.json\",\"/.well-known/data-product\",\"/contracts\",\"/readyz\","
                        "\"/metrics\"]}\n");
     x->response->status = 200;
     x->response->type = "application/json";
@@ -255,7 +256,7 @@ static bool serve_own(struct mesh_http_exchange *x)
         i++;
     bool root = x->uri.n_segments == 0;
     if (i == MESH_LEN(own) && !root)
-        return serve_product(x);
+        return serve_product(x) || mesh_http_contracts_serve(x);
     x->response->route = root ? "/" : own[i].route;
     if (!mesh_http_only_get(x))
         return true;

@@ -4,6 +4,7 @@
  *   GET  /metrics                    Prometheus text
  *   GET  /openapi.json               of the first product; /products/{name}/openapi.json of each
  *   GET  /.well-known/data-product   likewise; /products/{name}/data-product
+ *   GET  /contracts                  names of the Avro contracts; /contracts/{domain}/{subject}@{version} of each the schema
  *   GET  /                           what there is
  *   and for every HTTP port of every product:
  *   GET  {path}?limit=&after=&window=&from=&to=
