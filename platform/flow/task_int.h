@@ -515,6 +515,7 @@ struct mesh_flow_kept { /* behind it: room, aligned for what generated structs h
     _Alignas(16) struct mesh_event event;
     size_t room_n;
 };
+_Static_assert(sizeof(struct mesh_flow_kept) % 16 == 0, "the generated struct behind it is aligned");
 /* A copy, and `room` zeroed bytes beside it; freed with free(). */
 struct mesh_flow_kept *mesh_flow_keep(const struct mesh_event *event, size_t room);
 void *mesh_flow_kept_room(struct mesh_flow_kept *kept);
