@@ -48,7 +48,11 @@ static const char *node_text(const struct mesh_yaml *node)
 {
     if (mesh_yaml_is_empty(node))
         return "nothing";
-    return node->kind == MESH_YAML_SCALAR ? "text" : node->kind == MESH_YAML_LIST ? "a list" : "a map of keys";
+    if (node->kind == MESH_YAML_SCALAR)
+        return "text";
+    if (node->items.n + node->entries.n == 0)
+        return node->kind == MESH_YAML_LIST ? "an empty list" : "an empty map";
+    return node->kind == MESH_YAML_LIST ? "a list" : "a map of keys";
 }
 
 static void wrong_kind(struct binder *b, const struct place *place, struct mesh_yaml *node)
@@ -168,6 +172,13 @@ static void check_duration(struct binder *b, const struct place *place, struct m
         bad_value(b, place, node, "a duration above 0s");
 }
 
+static void check_offset(struct binder *b, const struct place *place, struct mesh_yaml *node)
+{
+    int64_t us = 0;
+    if (mesh_text_parse_duration(mesh_str_of(node->text + (node->text[0] == '-')), &us) != 0)
+        bad_value(b, place, node, mesh_bind_kind_text(MESH_BIND_OFFSET));
+}
+
 static void check_integer(struct binder *b, const struct place *place, struct mesh_yaml *node)
 {
     int64_t v = 0;
@@ -233,6 +244,9 @@ static void check_scalar(struct binder *b, const struct place *place, struct mes
         break;
     case MESH_BIND_DURATION:
         check_duration(b, place, node);
+        return;
+    case MESH_BIND_OFFSET:
+        check_offset(b, place, node);
         return;
     case MESH_BIND_INTEGER:
         check_integer(b, place, node);
@@ -447,10 +461,13 @@ static void walk_entry(struct binder *b, const struct place *place, struct mesh_
     struct place inner = {row, row->path, shown_child(b, place, entry->key), entry->key_at};
     if (!applies(row, map)) {
         const char *kind = mesh_bind_text(map, "kind");
+        const char *space = strchr(row->only, ' ');
+        const char *kinds =
+            space == NULL ? row->only : mesh_arena_printf(b->arena, "%.*s or %s", (int)(space - row->only), row->only, space + 1);
         struct mesh_diag *diag = mesh_diag_add(b->diags, MESH_ERROR, "MG005", entry->key_at,
                                                "'%s' does not belong to a port of kind %s", entry->key, kind);
-        mesh_diag_why(b->diags, diag, "it is a key of kind %s: %s", row->only, row->help);
-        mesh_diag_fix(b->diags, diag, "remove it, or write 'kind: %s'", row->only);
+        mesh_diag_why(b->diags, diag, "it is a key of kind %s: %s", kinds, row->help);
+        mesh_diag_fix(b->diags, diag, "remove it, or write 'kind: %.*s'", (int)strcspn(row->only, " "), row->only);
         entry->value->bad = true;
         return;
     }
@@ -592,6 +609,7 @@ static void walk(struct binder *b, const struct place *place, struct mesh_yaml *
     case MESH_BIND_PRODUCT:
     case MESH_BIND_VERSION:
     case MESH_BIND_DURATION:
+    case MESH_BIND_OFFSET:
     case MESH_BIND_INTEGER:
     case MESH_BIND_BOOL:
     case MESH_BIND_PERCENT:

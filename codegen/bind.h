@@ -22,6 +22,7 @@ enum mesh_bind_kind {
     MESH_BIND_PRODUCT,  /* product/port */
     MESH_BIND_VERSION,  /* 1.0.0 */
     MESH_BIND_DURATION, /* 10s, 24h, 7d */
+    MESH_BIND_OFFSET,   /* the same, and -7d */
     MESH_BIND_INTEGER,
     MESH_BIND_BOOL,        /* true, false */
     MESH_BIND_PERCENT,     /* 99.9% */
@@ -76,6 +77,7 @@ const struct mesh_bind_key *mesh_bind_find(const struct mesh_bind_table *table, 
 
 /* Values of a checked tree. What was wrong (and reported) reads as absent; what is absent reads as its default. */
 int64_t mesh_bind_duration(const struct mesh_bind_table *table, const struct mesh_yaml *map, const char *path);
+int64_t mesh_bind_offset(const struct mesh_yaml *node); /* of an OFFSET; 0 when it is not one */
 int64_t mesh_bind_integer(const struct mesh_bind_table *table, const struct mesh_yaml *map, const char *path);
 bool mesh_bind_bool(const struct mesh_bind_table *table, const struct mesh_yaml *map, const char *path);
 /* Index among the words of an ENUM; of the default when absent; -1 without one. */

@@ -28,6 +28,17 @@ int64_t mesh_bind_duration(const struct mesh_bind_table *table, const struct mes
     return us;
 }
 
+int64_t mesh_bind_offset(const struct mesh_yaml *node)
+{
+    int64_t us = 0;
+    if (node->bad || node->kind != MESH_YAML_SCALAR || node->text == NULL)
+        return 0;
+    bool back = node->text[0] == '-';
+    if (mesh_text_parse_duration(mesh_str_of(node->text + back), &us) != 0)
+        return 0;
+    return back ? -us : us;
+}
+
 int64_t mesh_bind_integer(const struct mesh_bind_table *table, const struct mesh_yaml *map, const char *path)
 {
     const struct mesh_bind_key *key;

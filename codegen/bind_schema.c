@@ -92,6 +92,7 @@ static void scalar(struct writer *w, const struct mesh_bind_key *key)
         [MESH_BIND_PRODUCT] = "^[A-Za-z][A-Za-z0-9_]*/[A-Za-z][A-Za-z0-9_]*$",
         [MESH_BIND_VERSION] = "^[0-9]+\\.[0-9]+\\.[0-9]+$",
         [MESH_BIND_DURATION] = "^([0-9]+(ms|s|m|h|d))+$",
+        [MESH_BIND_OFFSET] = "^-?([0-9]+(ms|s|m|h|d))+$",
         [MESH_BIND_PERCENT] = "^[0-9]+(\\.[0-9]+)?%$",
     };
     if (key->kind == MESH_BIND_ENUM) {
@@ -164,6 +165,7 @@ static void value(struct writer *w, const struct mesh_bind_key *key, int level)
     case MESH_BIND_PRODUCT:
     case MESH_BIND_VERSION:
     case MESH_BIND_DURATION:
+    case MESH_BIND_OFFSET:
     case MESH_BIND_INTEGER:
     case MESH_BIND_BOOL:
     case MESH_BIND_PERCENT:

@@ -267,7 +267,6 @@ void mesh_breaking_view(struct mesh_breaking *b, const struct mesh_model_port *p
 
 static void compare_topic(struct mesh_breaking *b, const struct mesh_model_port *old, const struct mesh_model_port *new)
 {
-    static const char *const emits[] = {"event", "change", "close"};
     if (differ(old->topic.text, new->topic.text))
         changed(b, old, new, "MB003", "topic", old->topic.text, new->topic.text,
                 "nothing new comes to the topic that readers follow", "keep the topic, or send both from two ports for a while");
@@ -288,9 +287,6 @@ static void compare_topic(struct mesh_breaking *b, const struct mesh_model_port 
                 new->compact ? "older records of a key disappear from the topic"
                              : "the newest record of a key disappears with its age",
                 "send to a new topic");
-    if (old->emit != new->emit)
-        changed(b, old, new, "MB014", "emit", emits[old->emit], emits[new->emit], "readers get other records, at other times",
-                "send from a port of its own");
     if (old->delivery == MESH_EXACTLY_ONCE && new->delivery == MESH_AT_LEAST_ONCE)
         changed(b, old, new, "MB014", "delivery", "exactly_once", "at_least_once",
                 "readers outside of the mesh may see records twice", "write 'delivery: exactly_once' again");
@@ -299,8 +295,12 @@ static void compare_topic(struct mesh_breaking *b, const struct mesh_model_port 
 
 void mesh_breaking_port(struct mesh_breaking *b, const struct mesh_model_port *old, const struct mesh_model_port *new)
 {
+    static const char *const emits[] = {"event", "change", "close"};
     if (old->kind == MESH_MODEL_KAFKA)
         compare_topic(b, old, new);
+    if (old->emit != new->emit)
+        changed(b, old, new, "MB014", "emit", emits[old->emit], emits[new->emit], "readers get other records, at other times",
+                "send from a port of its own");
     if (differ(old->path.text, new->path.text))
         changed(b, old, new, "MB008", "path", old->path.text, new->path.text, "who asks for the old path gets 404",
                 "keep the path, or serve both from two ports for a while");

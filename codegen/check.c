@@ -166,6 +166,8 @@ static void resolve_product(struct mesh_checker *c)
         for (size_t k = 0; k < product->streams.v[i]->from.n; k++)
             resolve(c, &product->streams.v[i]->from.v[k], WANT_RECORDS);
         twice(c, product->streams.v[i]->from.v, product->streams.v[i]->from.n);
+        for (size_t k = 0; k < product->streams.v[i]->steps.n; k++)
+            resolve(c, &product->streams.v[i]->steps.v[k].other, WANT_RECORDS);
     }
     for (size_t i = 0; i < product->views.n; i++) {
         struct mesh_model_view *view = product->views.v[i];
@@ -271,6 +273,8 @@ static void visit_stream(struct order *o, struct mesh_model_stream *stream)
         return;
     o->streams[index] = OPEN;
     visit_all(o, stream->from.v, stream->from.n, stream->name);
+    for (size_t i = 0; i < stream->steps.n; i++)
+        visit_all(o, &stream->steps.v[i].other, mesh_model_joins_stream(&stream->steps.v[i]) ? 1 : 0, stream->name);
     o->streams[index] = DONE;
     mesh_check_stream(o->c, stream);
     *mesh_vec_push_in(o->c->arena, &o->sorted) = stream;

@@ -94,7 +94,7 @@ static void join_labels(const struct mesh_model_input *input)
             struct mesh_gen_member *member = &input->shape->members.v[i];
             const struct mesh_schema_field *second = NULL;
             const struct mesh_schema_field *field =
-                mesh_match_field(reader->schema, mesh_schema_field(reader->schema, member->name), writer->schema, &second);
+                mesh_match_field(mesh_schema_field(reader->schema, member->name), writer->schema, &second);
             enum mesh_label label = field == NULL ? member->label : mesh_gen_label(field->label);
             if (mesh_label_join(label, member->label) == member->label)
                 continue;

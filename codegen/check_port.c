@@ -12,9 +12,20 @@ static const struct mesh_gen_shape *shape_of(const struct mesh_model_port *port)
     return port->from.stream != NULL ? port->from.stream->shape : NULL;
 }
 
+/* Record by record, or change by change. */
+static bool sends(const struct mesh_model_port *port)
+{
+    return port->kind == MESH_MODEL_KAFKA || port->kind == MESH_MODEL_SSE;
+}
+
+static bool has_path(const struct mesh_model_port *port)
+{
+    return port->kind == MESH_MODEL_HTTP || port->kind == MESH_MODEL_SSE;
+}
+
 static void check_kind(struct mesh_checker *c, const struct mesh_model_port *port)
 {
-    if (port->kind == MESH_MODEL_KAFKA || port->view != NULL)
+    if (sends(port) || port->view != NULL)
         return;
     struct mesh_diag *diag =
         mesh_diag_add(c->diags, MESH_ERROR, "MG030", port->from.at, "'%s' is a stream, but a port of kind %s serves a view",
@@ -114,10 +125,27 @@ static void check_row_key(struct mesh_checker *c, const struct mesh_model_port *
     }
 }
 
+/* An event shows the whole record, so all of it is carried to the port. */
+static void check_event(struct mesh_checker *c, const struct mesh_model_port *port, const struct mesh_gen_shape *shape)
+{
+    for (size_t i = 0; i < shape->members.n; i++) {
+        struct mesh_gen_member *member = &shape->members.v[i];
+        enum mesh_gen_kind kind = member->type.kind;
+        member->used = member->used || i >= port->protect.n || port->protect.v[i] != MESH_DROP;
+        if (kind != MESH_GEN_LIST && kind != MESH_GEN_RECORD)
+            continue;
+        struct mesh_diag *diag = mesh_diag_add(c->diags, MESH_ERROR, "MG030", port->from.at, "'%s' cannot be told: it is %s",
+                                               member->name, mesh_type_a(c, &member->type));
+        mesh_diag_why(c->diags, diag, "an event shows every member of its record, and these are single values");
+        mesh_diag_fix(c->diags, diag, "end the stream with a 'select' of what readers need");
+        mesh_diag_note(c->diags, diag, member->at, "'%s' comes from here", member->name);
+    }
+}
+
 static void check_path(struct mesh_checker *c, const struct mesh_model_port *port)
 {
     const char *path = port->path.text;
-    if (port->kind != MESH_MODEL_HTTP || path == NULL)
+    if (!has_path(port) || path == NULL)
         return;
     size_t n = strlen(path);
     bool ok = path[0] == '/' && n > 1 && path[n - 1] != '/';
@@ -165,13 +193,15 @@ void mesh_check_port(struct mesh_checker *c, struct mesh_model_port *port)
     if (port->from.stream == NULL && port->view == NULL)
         return;
     check_kind(c, port);
-    if (port->kind == MESH_MODEL_KAFKA)
+    if (sends(port))
         check_emit(c, port);
     const struct mesh_gen_shape *shape = shape_of(port);
     if (shape == NULL)
         return;
     mesh_privacy_port(c, port, shape);
     check_row_key(c, port, shape);
+    if (port->kind == MESH_MODEL_SSE && port->view == NULL)
+        check_event(c, port, shape);
     if (port->kind != MESH_MODEL_KAFKA)
         return;
     check_key(c, port, shape);
@@ -183,7 +213,7 @@ void mesh_check_port(struct mesh_checker *c, struct mesh_model_port *port)
 
 static struct mesh_model_text border_of(const struct mesh_model_port *port)
 {
-    return port->kind == MESH_MODEL_KAFKA ? port->topic : port->kind == MESH_MODEL_HTTP ? port->path : port->collection;
+    return port->kind == MESH_MODEL_KAFKA ? port->topic : has_path(port) ? port->path : port->collection;
 }
 
 /* /sales and /sales/by-country: what follows a path is the key of a row. */
@@ -206,16 +236,16 @@ static void clash(struct mesh_checker *c, const struct mesh_model_port *a, const
     struct mesh_model_text x = border_of(a);
     struct mesh_model_text y = border_of(b);
     bool kafka = a->kind == MESH_MODEL_KAFKA;
-    if (a->kind != b->kind || x.text == NULL || y.text == NULL)
+    if ((a->kind != b->kind && !(has_path(a) && has_path(b))) || x.text == NULL || y.text == NULL)
         return;
     if (!kafka && strcmp(a->product->domain.text, b->product->domain.text) != 0)
         return; /* another service */
     if (strcmp(x.text, y.text) != 0) {
-        if (a->kind == MESH_MODEL_HTTP)
+        if (has_path(a))
             below(c, a, b);
         return;
     }
-    const char *what = kafka ? "topic" : a->kind == MESH_MODEL_HTTP ? "path" : "collection";
+    const char *what = kafka ? "topic" : has_path(a) ? "path" : "collection";
     struct mesh_diag *diag =
         mesh_diag_add(c->diags, MESH_ERROR, kafka ? "MG032" : "MG033", y.at, "the %s '%s' has another port already", what, y.text);
     if (kafka)

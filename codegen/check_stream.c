@@ -1,5 +1,6 @@
 /* Streams: the record's shape from step to step. */
 #include "codegen/check.h"
+#include "codegen/yaml.h"
 
 #include <string.h>
 
@@ -98,20 +99,150 @@ static void check_as_of(struct flow *f, const struct mesh_model_step *step, size
     (void)type;
 }
 
-static void step_join(struct flow *f, struct mesh_model_step *step, size_t i)
+/* ---- joins of streams ---- */
+
+/* Keys that the other kind of join has. */
+static void not_here(struct flow *f, const struct mesh_model_step *step, const char *key, const char *why)
 {
-    if (step->alias == NULL)
+    struct mesh_srcref none = {0};
+    struct mesh_srcref at = mesh_check_key_at(step->yaml, key, none);
+    if (at.source == NULL)
         return;
-    step->table = find_table(f, step);
+    struct mesh_diag *diag = mesh_diag_add(f->c->diags, MESH_ERROR, "MG005", at, "'%s' does not go with '%s'", key,
+                                           step->other.name != NULL ? "stream" : "table");
+    mesh_diag_why(f->c->diags, diag, "%s", why);
+    mesh_diag_fix(f->c->diags, diag, "remove '%s'", key);
+}
+
+static bool between_is_fine(struct flow *f, const struct mesh_model_step *step)
+{
+    const struct mesh_yaml *between = mesh_yaml_get(step->yaml, "between");
+    struct mesh_diag *diag = NULL;
+    if (between == NULL)
+        diag = mesh_diag_add(f->c->diags, MESH_ERROR, "MG002", step->at, "the join does not say how far apart the records may be");
+    else if (between->bad)
+        return false;
+    else if (between->items.n != 2)
+        diag = bad_join(f, between->at, "'between' has two ends");
+    else if (step->from_us > step->to_us)
+        diag = bad_join(f, between->at, "'between' ends before it begins");
+    if (diag == NULL)
+        return true;
+    mesh_diag_why(f->c->diags, diag, "records of '%s' are kept as long as one may still find them", step->alias);
+    mesh_diag_fix(f->c->diags, diag, "write 'between: [-7d, 0s]' for those up to seven days before the record");
+    return false;
+}
+
+/* The field of the other stream that must be equal. */
+static void check_other_by(struct flow *f, struct mesh_model_step *step, const struct mesh_gen_shape *other,
+                           const char *const *narrowed, size_t n_narrowed)
+{
+    const struct mesh_gen_member *key = step->by.n == 1 ? mesh_expr_member(step->by.v[0]) : NULL;
+    if (key == NULL)
+        return; /* reported */
+    struct mesh_srcref at = mesh_check_key_at(step->yaml, step->other_by == NULL ? "key" : "by", step->at);
+    if (step->other_by == NULL)
+        step->other_by = key->name;
+    const struct mesh_gen_member *by = mesh_gen_shape_member(other, step->other_by);
+    struct mesh_diag *diag = NULL;
+    if (by == NULL) {
+        diag = bad_join(f, at, mesh_arena_printf(f->c->arena, "'%s' has no field '%s'", step->alias, step->other_by));
+        const char *near = mesh_shape_near(f->c, other, step->other_by);
+        if (near != NULL)
+            mesh_diag_hint(f->c->diags, diag, "did you mean '%s'?", near);
+        mesh_diag_why(f->c->diags, diag, "a record finds those of '%s' whose field is equal to its key", step->alias);
+        mesh_diag_fix(f->c->diags, diag, "name the field: 'by: %s'", near != NULL ? near : "FIELD");
+        return;
+    }
+    bool known = !by->type.nullable;
+    for (size_t i = 0; i < n_narrowed; i++)
+        known = known || strcmp(narrowed[i], by->name) == 0;
+    struct mesh_gen_type a = key->type;
+    struct mesh_gen_type b = by->type;
+    a.nullable = b.nullable = false;
+    if (!mesh_gen_type_eq(&a, &b)) {
+        diag = bad_join(f, at,
+                        mesh_arena_printf(f->c->arena, "'%s' is %s, and '%s' of '%s' %s", key->name, mesh_type_a(f->c, &a),
+                                          by->name, step->alias, mesh_type_a(f->c, &b)));
+        mesh_diag_why(f->c->diags, diag, "only values of one type are equal");
+        mesh_diag_fix(f->c->diags, diag, "compute one of them with 'set' in a step before");
+    } else if (!known) {
+        diag = mesh_diag_add(f->c->diags, MESH_ERROR, "MG019", at, "'%s' of '%s' may be null and is part of a key", by->name,
+                             step->alias);
+        mesh_diag_why(f->c->diags, diag, "records without a key belong to nobody");
+        mesh_diag_fix(f->c->diags, diag, "put '- where: has(%s)' into the stream '%s'", by->name, step->alias);
+    }
+}
+
+static void step_join_stream(struct flow *f, struct mesh_model_step *step, size_t i)
+{
+    struct mesh_checker *c = f->c;
+    not_here(f, step, "table", "a join looks up a row of a table, or finds records of a stream");
+    not_here(f, step, "asOf", "which records of a stream count is said by 'between'");
+    if (step->other.input != NULL) {
+        struct mesh_diag *diag = bad_join(f, step->alias_at, mesh_arena_printf(c->arena, "'%s' is an input port", step->alias));
+        mesh_diag_why(c->diags, diag, "a join finds records of a stream, which may leave out what nobody looks for");
+        mesh_diag_fix(c->diags, diag, "declare a stream 'from: %s', and join it", step->alias);
+        mesh_diag_note(c->diags, diag, step->other.input->at, "'%s' is declared here", step->alias);
+    }
+    const char *const *narrowed = NULL;
+    size_t n = 0;
+    const struct mesh_gen_shape *other = step->other.stream == NULL ? NULL : mesh_check_source(&step->other, &narrowed, &n);
+    bool fine = between_is_fine(f, step);
+    if (f->shape->members.n == 0) {
+        struct mesh_diag *diag = bad_join(f, step->at, "a change of a view is no record yet");
+        mesh_diag_why(c->diags, diag, "the record may have to wait for those that it finds");
+        mesh_diag_fix(c->diags, diag, "put a 'select' step in front of the join");
+        fine = false;
+    } else {
+        fine = mesh_check_keys(c, step->by.v, step->by.n, &f->scope, place(f, i, "join.key")) && fine;
+    }
+    if (other == NULL || !fine) {
+        f->shape = NULL;
+        return;
+    }
+    check_other_by(f, step, other, narrowed, n);
+    bool keep = step->missing == MESH_MISSING_KEEP;
+    step->shape_joined = mesh_shape_copy(c, other, mesh_arena_printf(c->arena, "%s_%s", f->stream->name, step->alias), keep);
+    for (size_t k = 0; k < step->shape_joined->members.n; k++)
+        step->shape_joined->members.v[k].used = false; /* what others read of that stream need not be kept here */
+    mesh_scope_namespace(c, &f->scope, step->alias, step->shape_joined, mesh_arena_printf(c->arena, "%s->", step->alias), step->at);
+    if (!keep)
+        mesh_scope_narrow(c, &f->scope, step->alias, narrowed, n);
+}
+
+static void joined_before(struct flow *f, const struct mesh_model_step *step, size_t i)
+{
     for (size_t k = 0; k < i; k++) {
         const struct mesh_model_step *before = &f->stream->steps.v[k];
         if (before->kind != MESH_STEP_JOIN || before->alias == NULL || strcmp(before->alias, step->alias) != 0)
             continue;
         struct mesh_diag *diag = mesh_diag_add(f->c->diags, MESH_ERROR, "MG009", step->at, "'%s' is joined twice", step->alias);
-        mesh_diag_why(f->c->diags, diag, "the row is read under the table's name, which can mean only one row");
+        mesh_diag_why(f->c->diags, diag, "the row is read under this name, which can mean only one row");
         mesh_diag_fix(f->c->diags, diag, "do the second join in a stream of its own");
         mesh_diag_note(f->c->diags, diag, before->at, "it is joined first here");
     }
+}
+
+static void step_join(struct flow *f, struct mesh_model_step *step, size_t i)
+{
+    if (step->alias == NULL) {
+        struct mesh_diag *diag =
+            mesh_diag_add(f->c->diags, MESH_ERROR, "MG002", step->at, "the join names neither a table nor a stream");
+        mesh_diag_why(f->c->diags, diag, "it finds what belongs to the record there");
+        mesh_diag_fix(f->c->diags, diag, "write 'join: { table: NAME, key: FIELD }'");
+        f->shape = NULL;
+        return;
+    }
+    joined_before(f, step, i);
+    if (mesh_model_joins_stream(step)) {
+        step_join_stream(f, step, i);
+        return;
+    }
+    not_here(f, step, "between", "a table has one row for a key at a time");
+    not_here(f, step, "pick", "a table has one row for a key at a time");
+    not_here(f, step, "by", "a table says itself what it is looked up by");
+    step->table = find_table(f, step);
     if (step->table == NULL || step->table->shape == NULL) {
         f->shape = NULL;
         return;
@@ -374,7 +505,8 @@ static void use_tables(const struct mesh_model_stream *stream)
 {
     for (size_t i = 0; i < stream->steps.n; i++) {
         const struct mesh_model_step *step = &stream->steps.v[i];
-        if (step->kind != MESH_STEP_JOIN || step->shape_joined == NULL || step->shape_joined == step->table->shape)
+        if (step->kind != MESH_STEP_JOIN || step->shape_joined == NULL || step->table == NULL ||
+            step->shape_joined == step->table->shape)
             continue;
         for (size_t k = 0; k < step->shape_joined->members.n; k++) {
             if (step->shape_joined->members.v[k].used)

@@ -13,7 +13,8 @@
 
 static const char *kind_word(enum mesh_model_port_kind kind)
 {
-    static const char *const words[] = {[MESH_MODEL_KAFKA] = "kafka", [MESH_MODEL_HTTP] = "http", [MESH_MODEL_MONGO] = "mongo"};
+    static const char *const words[] = {
+        [MESH_MODEL_KAFKA] = "kafka", [MESH_MODEL_HTTP] = "http", [MESH_MODEL_MONGO] = "mongo", [MESH_MODEL_SSE] = "sse"};
     return words[kind];
 }
 
@@ -186,6 +187,10 @@ static void output_port(struct mesh_emitter *e, struct mesh_json_out *json, cons
         mesh_json_out_text(json, "delivery", port->delivery == MESH_EXACTLY_ONCE ? "exactly_once" : "at_least_once");
     } else if (port->kind == MESH_MODEL_HTTP) {
         mesh_json_out_text(json, "path", port->path.text);
+    } else if (port->kind == MESH_MODEL_SSE) {
+        mesh_json_out_text(json, "path", port->path.text);
+        mesh_json_out_text(json, "emit", emits[port->emit]);
+        mesh_json_out_long(json, "replay", port->replay);
     } else {
         mesh_json_out_text(json, "collection", port->collection.text);
     }

@@ -22,6 +22,14 @@ const char *mesh_flow_what_of(struct flow_emit *f, const char *word);
 /* emit_ahead.c: what records of this input will look up, as a function; false: there is nothing to say, and none was written. */
 bool mesh_emit_ahead(struct flow_emit *f, const struct mesh_plan_input *input);
 
+/* emit_join.c */
+void mesh_flow_step_join(struct flow_emit *f, const struct mesh_plan_step *step);
+void mesh_flow_step_join_stream(struct flow_emit *f, const struct mesh_plan_step *step);
+/* What the platform calls with a record and what it found; `next` is the function behind the join. */
+void mesh_flow_matched(struct flow_emit *f, const struct mesh_plan_step *step, const char *next);
+/* Records of this flow are kept for the join. */
+void mesh_flow_keep(struct flow_emit *f, const struct mesh_plan_flow *flow, const struct mesh_plan_state *state);
+
 /* emit_fold.c */
 void mesh_flow_step_fold(struct flow_emit *f, const struct mesh_plan_step *step);
 

@@ -77,6 +77,8 @@ static void deliver(struct flow_emit *f, struct mesh_buf *out, int level, const 
                                                                             view->model->from.v[source].name);
         call_reader(f, out, level, function, view->sources.v[source].shape, shape, record);
     }
+    for (size_t i = 0; i < flow->kept.n; i++)
+        mesh_emit_line(out, level, "%s_keep_%s(task, event, %s);", e->p, flow->kept.v[i]->cname, record);
     for (size_t i = 0; i < flow->flows.n; i++)
         call_reader(f, out, level, mesh_arena_printf(e->arena, "%s_%s", e->p, flow->flows.v[i]->cname), flow->flows.v[i]->shape_in,
                     shape, record);
@@ -137,51 +139,6 @@ static void step_dedupe(struct flow_emit *f, const struct mesh_plan_step *step)
     mesh_emit_line(out, 2, "if (!mesh_dedupe(task, %s_STATE_%s, &key, event))", f->e->p, step->state->cname);
     mesh_emit_line(out, 3, "return;");
     mesh_emit_line(out, 1, "}");
-}
-
-/* The row that the code behind a join reads: the table's own, or a copy in which everything may be missing. */
-static const struct mesh_gen_shape *joined_shape(const struct mesh_plan_step *step)
-{
-    return step->model->missing == MESH_MISSING_KEEP ? step->model->shape_joined : step->model->table->shape;
-}
-
-static void step_join(struct flow_emit *f, const struct mesh_plan_step *step)
-{
-    struct mesh_buf *out = f->code;
-    const struct mesh_model_step *m = step->model;
-    const char *row = mesh_flow_struct_of(f, m->table->shape);
-    bool keep = m->missing == MESH_MISSING_KEEP;
-    const char *found = keep ? mesh_arena_printf(f->e->arena, "found_%s", m->alias) : m->alias;
-    mesh_emit_line(out, 1, "/* join %s, line %d */", m->table->name, mesh_emit_line_of(m->at));
-    mesh_emit_line(out, 1, "const struct %s *%s = NULL;", row, found);
-    mesh_emit_line(out, 1, "{");
-    mesh_flow_key_of(f, out, 2, m->by.v, m->by.n);
-    if (m->as_of != NULL)
-        mesh_emit_line(out, 2, "%s = mesh_lookup_as_of(task, %s_STATE_%s, &key, %s);", found, f->e->p, step->state->cname,
-                       mesh_flow_expr_text(f->e, m->as_of));
-    else
-        mesh_emit_line(out, 2, "%s = mesh_lookup(task, %s_STATE_%s, &key);", found, f->e->p, step->state->cname);
-    mesh_emit_line(out, 1, "}");
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf site = MESH_BUF_NULL;
-    mesh_emit_site(f->e, &site, m->at, "streams.%s join %s", f->flow->stream->name, m->table->name);
-    if (keep) {
-        const char *kept = mesh_flow_struct_of(f, m->shape_joined);
-        mesh_emit_line(out, 1, "struct %s kept_%s = {0}; /* all missing */", kept, m->alias);
-        mesh_emit_line(out, 1, "if (%s != NULL)", found);
-        mesh_emit_line(out, 2, "kept_%s = (struct %s){", m->alias, kept);
-        mesh_emit_copy_nullable(f->e, out, 3, m->shape_joined, m->table->shape, found);
-        mesh_emit_line(out, 2, "};");
-        mesh_emit_line(out, 1, "const struct %s *%s = &kept_%s;", kept, m->alias, m->alias);
-    } else {
-        mesh_emit_line(out, 1, "if (%s == NULL) {", m->alias);
-        mesh_emit_line(out, 2, "static const struct mesh_site site = %s;", site.p);
-        mesh_emit_line(out, 2,
-                       m->missing == MESH_MISSING_DLQ ? "mesh_reject(task, event, &site, MESH_FAULT_MISSING);"
-                                                      : "mesh_skipped(task, &site);");
-        mesh_emit_line(out, 2, "return;");
-        mesh_emit_line(out, 1, "}");
-    }
-    *mesh_vec_push_in(f->e->arena, &f->joins) = step;
 }
 
 /* "x = value" as locals, so that a fault is seen before anything is made of them. */
@@ -311,7 +268,7 @@ static void head(struct flow_emit *f, size_t part, const struct mesh_gen_shape *
         mesh_buf_printf(&text, "const struct %s *r", mesh_flow_struct_of(f, shape));
     if (part > 0)
         for (size_t i = 0; i < f->joins.n; i++)
-            mesh_buf_printf(&text, ", const struct %s *%s", mesh_flow_struct_of(f, joined_shape(f->joins.v[i])),
+            mesh_buf_printf(&text, ", const struct %s *%s", mesh_flow_struct_of(f, f->joins.v[i]->model->shape_joined),
                             f->joins.v[i]->model->alias);
     mesh_buf_puts(&text, ")");
     if (!is_static)
@@ -347,7 +304,8 @@ static void unused(struct flow_emit *f, size_t part, const char *body)
 
 static bool ends_part(const struct mesh_plan_step *step)
 {
-    return step->model->kind == MESH_STEP_SET || step->model->kind == MESH_STEP_SELECT || step->model->kind == MESH_STEP_FOLD;
+    return step->model->kind == MESH_STEP_SET || step->model->kind == MESH_STEP_SELECT || step->model->kind == MESH_STEP_FOLD ||
+           mesh_model_joins_stream(step->model);
 }
 
 /* Steps from..to-1 are one function; does it need the fault variable? */
@@ -384,7 +342,10 @@ static void emit_step(struct flow_emit *f, size_t index)
         step_dedupe(f, step);
         break;
     case MESH_STEP_JOIN:
-        step_join(f, step);
+        if (mesh_model_joins_stream(step->model))
+            mesh_flow_step_join_stream(f, step);
+        else
+            mesh_flow_step_join(f, step);
         break;
     case MESH_STEP_SET:
     case MESH_STEP_SELECT:
@@ -407,14 +368,24 @@ static void emit_step(struct flow_emit *f, size_t index)
 static void emit_part(struct flow_emit *f, size_t part, size_t from, const struct mesh_gen_shape *shape)
 {
     const struct mesh_plan_flow *flow = f->flow;
+    struct mesh_arena *arena = f->e->arena;
     size_t to = part_end(flow, from);
-    bool more = to < flow->steps.n || (flow->pattern && to > 0 && ends_part(&flow->steps.v[to - 1]));
-    bool made = to > from && ends_part(&flow->steps.v[to - 1]);
+    bool ended = to > from && ends_part(&flow->steps.v[to - 1]);
+    bool waits = ended && mesh_model_joins_stream(flow->steps.v[to - 1].model);
+    bool made = ended && !waits;
+    bool more = waits || to < flow->steps.n || (flow->pattern && ended);
+    const char *next = mesh_arena_printf(arena, "%s_%s_%zu", f->e->p, flow->cname, part + 2);
     size_t joins = f->joins.n;
-    if (more) { /* the functions behind this one see the joins of this part too */
+    if (waits) { /* what earlier joins found does not wait with the record (MP005) */
+        struct flow_emit behind = *f;
+        memset(&behind.joins, 0, sizeof behind.joins);
+        *mesh_vec_push_in(arena, &behind.joins) = &flow->steps.v[to - 1];
+        emit_part(&behind, part + 1, to, flow->steps.v[to - 1].after);
+        mesh_flow_matched(f, &flow->steps.v[to - 1], next);
+    } else if (more) { /* the functions behind this one see the joins of this part too */
         for (size_t i = from; i < to; i++)
             if (flow->steps.v[i].model->kind == MESH_STEP_JOIN)
-                *mesh_vec_push_in(f->e->arena, &f->joins) = &flow->steps.v[i];
+                *mesh_vec_push_in(arena, &f->joins) = &flow->steps.v[i];
         emit_part(f, part + 1, to, flow->steps.v[to - 1].after);
         f->joins.n = joins;
     }
@@ -432,15 +403,15 @@ static void emit_part(struct flow_emit *f, size_t part, size_t from, const struc
     for (size_t i = from; i < to; i++)
         emit_step(f, i);
     const struct mesh_gen_shape *after = to > from ? flow->steps.v[to - 1].after : shape;
-    if (more) {
+    if (more && !waits) {
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf call = MESH_BUF_NULL;
-        mesh_buf_printf(&call, "%s_%s_%zu(task, event, &record", f->e->p, flow->cname, part + 2);
+        mesh_buf_printf(&call, "%s(task, event, &record", next);
         for (size_t i = 0; i < f->joins.n; i++)
             mesh_buf_printf(&call, ", %s", f->joins.v[i]->model->alias);
         mesh_emit_line(&body, 1, "%s);", call.p);
-    } else if (flow->pattern) {
+    } else if (!more && flow->pattern) {
         emit_pattern(f);
-    } else {
+    } else if (!more) {
         deliver(f, &body, 1, after, made ? "&record" : "r");
     }
     f->code = out;
@@ -610,6 +581,8 @@ void mesh_emit_flows(struct mesh_emitter *e, struct mesh_data *data)
         if (f.flow->pattern)
             emit_capture(&f, &runs);
         emit_part(&f, 0, 0, f.flow->shape_in);
+        for (size_t k = 0; k < f.flow->kept.n; k++)
+            mesh_flow_keep(&f, f.flow, f.flow->kept.v[k]);
     }
     for (size_t i = 0; i < e->plan->inputs.n; i++) {
         if (e->plan->inputs.v[i]->kind != MESH_INPUT_PARTIALS)

@@ -21,14 +21,14 @@ struct openapi {
 
 struct rows {
     const struct mesh_model_port *port;
-    const struct mesh_model_view *view;
+    const struct mesh_model_view *view; /* NULL: events of a stream */
     struct mesh_port_fields fields;
     bool windowed, key_protected;
 };
 
 static struct rows rows_of(struct mesh_arena *arena, const struct mesh_model_port *port)
 {
-    struct rows rows = {.port = port, .view = port->view, .windowed = port->view->window != MESH_WINDOW_NONE};
+    struct rows rows = {.port = port, .view = port->view, .windowed = port->view != NULL && port->view->window != MESH_WINDOW_NONE};
     mesh_port_fields_of(arena, port, &rows.fields);
     for (size_t i = 0; i < rows.fields.list.n; i++)
         rows.key_protected = rows.key_protected || (rows.fields.list.v[i].key && rows.fields.list.v[i].protect != MESH_AS_IS);
@@ -210,6 +210,8 @@ static void row_schema(struct openapi *o, const struct rows *rows)
     const char *doc = mesh_port_doc(rows->port);
     if (doc != NULL)
         mesh_json_out_text(json, "description", doc);
+    else if (rows->view == NULL)
+        mesh_json_out_format(json, "description", "One record of the stream %s.", rows->port->from.name);
     else
         mesh_json_out_format(json, "description", "One row of the view %s.", rows->view->name);
     mesh_json_out_long(json, "minProperties", 1); /* all of them, unless the parameter fields says which: so none is required */
@@ -503,6 +505,62 @@ static void port_paths(struct openapi *o, const struct mesh_model_port *port)
     mesh_json_out_end(json);
 }
 
+/* ---- events ---- */
+
+static void event_parameter(struct mesh_json_out *json, const char *in, const char *name, const char *doc, const char *type)
+{
+    mesh_json_out_object(json, NULL);
+    mesh_json_out_text(json, "name", name);
+    mesh_json_out_text(json, "in", in);
+    mesh_json_out_text(json, "description", doc);
+    mesh_json_out_object(json, "schema");
+    mesh_json_out_text(json, "type", type);
+    if (strcmp(type, "integer") == 0) {
+        mesh_json_out_long(json, "minimum", 0);
+        mesh_json_out_long(json, "maximum", 1);
+    }
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+static void event_path(struct openapi *o, const struct mesh_model_port *port)
+{
+    struct mesh_json_out *json = &o->json;
+    struct rows rows = rows_of(o->arena, port);
+    mesh_json_out_object(json, port->path.text);
+    begin_operation(o, "get", "follow", &rows,
+                    mesh_arena_printf(o->arena, "Events of %s as they are told, without an end", port->name));
+    mesh_json_out_array(json, "parameters");
+    event_parameter(json, "header", "Last-Event-ID", "The id of the last event that was read: go on behind it.", "string");
+    event_parameter(json, "query", "last-event-id", "The same, for a client that cannot set the header.", "string");
+    event_parameter(json, "query", "replay", "1: without an id, begin with the oldest event that is kept, and not from now on.",
+                    "integer");
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "responses");
+    mesh_json_out_object(json, "200");
+    mesh_json_out_text(
+        json, "description",
+        "Server-sent events. The data of each is a JSON object; the event 'removed' has the key of a row that is gone; "
+        "the event 'reset' says that events were missed, and what is kept follows from the oldest on.");
+    mesh_json_out_object(json, "headers");
+    mesh_openapi_ref(json, "Mesh-Product", "headers", "product");
+    mesh_json_out_end(json);
+    mesh_json_out_object(json, "content");
+    mesh_json_out_object(json, "text/event-stream");
+    mesh_json_out_object(json, "schema");
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_end(json);
+    mesh_openapi_ref(json, "x-mesh-event", "schemas", port->name);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_openapi_ref(json, "400", "responses", "badRequest");
+    mesh_openapi_ref(json, "503", "responses", "unavailable");
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
 /* ---- components ---- */
 
 static void components(struct openapi *o)
@@ -510,11 +568,13 @@ static void components(struct openapi *o)
     mesh_json_out_object(&o->json, "components");
     mesh_json_out_object(&o->json, "schemas");
     for (size_t i = 0; i < o->product->ports.n; i++) {
-        if (o->product->ports.v[i]->kind != MESH_MODEL_HTTP)
+        const struct mesh_model_port *port = o->product->ports.v[i];
+        if (port->kind != MESH_MODEL_HTTP && port->kind != MESH_MODEL_SSE)
             continue;
-        struct rows rows = rows_of(o->arena, o->product->ports.v[i]);
+        struct rows rows = rows_of(o->arena, port);
         row_schema(o, &rows);
-        list_schema(o, &rows);
+        if (port->kind == MESH_MODEL_HTTP)
+            list_schema(o, &rows);
     }
     mesh_openapi_problem_schema(&o->json);
     mesh_json_out_end(&o->json);
@@ -569,6 +629,8 @@ void mesh_emit_openapi(struct mesh_emitter *e, struct mesh_buf *out)
     for (size_t i = 0; i < e->product->ports.n; i++)
         if (e->product->ports.v[i]->kind == MESH_MODEL_HTTP)
             port_paths(&o, e->product->ports.v[i]);
+        else if (e->product->ports.v[i]->kind == MESH_MODEL_SSE)
+            event_path(&o, e->product->ports.v[i]);
     mesh_openapi_paths(&o.json);
     mesh_json_out_end(&o.json);
     components(&o);

@@ -1,4 +1,5 @@
-/* Output ports on Kafka: the encoder of the contract. A port of a stream sends each record; a port of a view encodes a row. */
+/* Output ports on Kafka: the encoder of the contract. A port of a stream sends each record; a port of a view encodes a row. And what
+ * tells the records of a stream to the readers of an sse port. */
 #include "codegen/emit_int.h"
 
 #include <string.h>
@@ -223,8 +224,7 @@ static void view_port(struct port_emit *p)
     mesh_emit_blank(out);
 }
 
-/* What a stream's port sees: the shape that the stream hands on. */
-static const struct mesh_gen_shape *shape_of_stream(const struct mesh_emitter *e, const struct mesh_model_port *port)
+const struct mesh_gen_shape *mesh_emit_port_shape(const struct mesh_emitter *e, const struct mesh_model_port *port)
 {
     const struct mesh_gen_shape *shape = NULL;
     for (size_t f = 0; f < e->plan->flows.n; f++)
@@ -255,17 +255,34 @@ static const struct mesh_gen_shape *shape_of_view(const struct mesh_emitter *e, 
     return shape;
 }
 
+/* A stream's record is told as it is: the platform shows its members, and protects them. */
+static void event_port(struct mesh_emitter *e, const struct mesh_model_port *port, struct mesh_buf *code, struct mesh_buf *protos)
+{
+    const char *head =
+        mesh_arena_printf(e->arena, "void %s_port_%s(struct mesh_task *task, const struct mesh_event *event, const struct %s *r)",
+                          e->p, port->name, mesh_emit_struct_name(e, mesh_emit_port_shape(e, port)));
+    mesh_emit_line(protos, 0, "%s;", head);
+    mesh_emit_line(code, 0, "/* outputPorts.%s, line %d: %s */", port->name, mesh_emit_line_of(port->at), port->path.text);
+    mesh_emit_line(code, 0, "%s", head);
+    mesh_emit_line(code, 0, "{");
+    mesh_emit_line(code, 1, "mesh_tell(task, %s_PORT_%s, event, r);", e->p, port->name);
+    mesh_emit_line(code, 0, "}");
+    mesh_emit_blank(code);
+}
+
 void mesh_emit_ports(struct mesh_emitter *e, struct mesh_data *data)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf code = MESH_BUF_NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf protos = MESH_BUF_NULL;
     for (size_t i = 0; i < e->product->ports.n; i++) {
         const struct mesh_model_port *port = e->product->ports.v[i];
+        if (port->kind == MESH_MODEL_SSE && port->view == NULL)
+            event_port(e, port, &code, &protos);
         if (port->kind != MESH_MODEL_KAFKA)
             continue;
         struct port_emit p = {e, &code, &protos, port, NULL, "r->", true};
         if (port->view == NULL) {
-            p.shape = shape_of_stream(e, port);
+            p.shape = mesh_emit_port_shape(e, port);
             stream_port(&p);
         } else {
             p.shape = shape_of_view(e, port->view);

@@ -239,7 +239,7 @@ static void put_default(struct resolver *r, const struct mesh_schema_field *fiel
 static const struct mesh_schema_field *source_of(const struct resolver *r, const struct mesh_gen_member *member)
 {
     const struct mesh_schema_field *second = NULL;
-    return mesh_match_field(r->reader->schema, mesh_schema_field(r->reader->schema, member->name), r->writer->schema, &second);
+    return mesh_match_field(mesh_schema_field(r->reader->schema, member->name), r->writer->schema, &second);
 }
 
 static void read_field(struct resolver *r, const struct mesh_emit_struct *s, const struct mesh_schema_field *field)

@@ -50,6 +50,12 @@ static void shape_state(struct mesh_emitter *e, struct mesh_buf *out, const stru
         size_t n = mesh_emit_captures(e, state->flow, &captures);
         for (size_t i = 0; i < n; i++)
             shape_type(out, captures[i].cname, &captures[i].member->type);
+    } else if (state->kind == MESH_STATE_INTERVAL) {
+        mesh_buf_printf(out, " between:%lld:%lld pick:%d", (long long)state->step->from_us, (long long)state->step->to_us,
+                        (int)state->step->pick);
+        shape_members(e, out, state->step->shape_joined);
+        mesh_buf_puts(out, " asks");
+        shape_members(e, out, state->asks);
     } else if (state->kind == MESH_STATE_RING) {
         for (size_t i = 0; i < state->step->windows.n; i++)
             mesh_buf_printf(out, " sliding:%lld:%lld", (long long)state->step->windows.v[i].size_us,

@@ -347,6 +347,21 @@ static void state_step(struct table_emit *t, const struct mesh_plan_state *state
     } else if (state->kind == MESH_STATE_LATCH) {
         mesh_emit_line(t->out, 2, ".kind = MESH_STATE_LATCH,");
         site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s rises", stream));
+    } else if (state->kind == MESH_STATE_INTERVAL) {
+        static const char *const picks[] = {
+            [MESH_PICK_LAST] = "MESH_PICK_LAST", [MESH_PICK_FIRST] = "MESH_PICK_FIRST", [MESH_PICK_ALL] = "MESH_PICK_ALL"};
+        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_INTERVAL,");
+        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s join %s", stream, state->step->alias));
+        fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
+                    mesh_emit_struct_name(e, state->step->shape_joined));
+        mesh_emit_line(t->out, 2, ".from_us = INT64_C(%lld),", (long long)state->step->from_us);
+        mesh_emit_line(t->out, 2, ".to_us = INT64_C(%lld),", (long long)state->step->to_us);
+        mesh_emit_line(t->out, 2, ".pick = %s,", picks[state->step->pick]);
+        const char *waits = mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname);
+        mesh_emit_line(t->out, 2, ".waits = %s,", waits);
+        mesh_emit_line(t->out, 2, ".n_waits = sizeof %s / sizeof %s[0],", waits, waits);
+        mesh_emit_line(t->out, 2, ".wait_size = sizeof(struct %s),", mesh_emit_struct_name(e, state->asks));
+        mesh_emit_line(t->out, 2, ".matched = %s_matched_%s,", e->p, state->cname);
     } else if (state->kind == MESH_STATE_RING) {
         int64_t longest = 0;
         size_t cells = 0;
@@ -460,11 +475,34 @@ static void views(struct table_emit *t)
     mesh_emit_blank(t->out);
 }
 
+/* What an event of a stream shows: its record, member by member, and their protection. */
+static void event_fields(struct table_emit *t, const struct mesh_model_port *port)
+{
+    const struct mesh_gen_shape *shape = mesh_emit_port_shape(t->e, port);
+    const char *owner = mesh_emit_struct_name(t->e, shape);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf list = MESH_BUF_NULL;
+    mesh_emit_line(t->out, 0, "static const struct mesh_field fields_of_port_%s[] = {", port->name);
+    for (size_t i = 0; i < shape->members.n; i++) {
+        if (!shape->members.v[i].used || !mesh_emit_has_c_type(&shape->members.v[i].type))
+            continue; /* it is left out at the border, and nobody else reads it */
+        mesh_emit_field(t->e, t->out, owner, &shape->members.v[i], MESH_AS_IS);
+        mesh_buf_printf(&list, "%s%s", list.n > 0 ? ", " : "",
+                        mesh_emit_protect(i < port->protect.n ? port->protect.v[i] : MESH_AS_IS));
+    }
+    mesh_emit_line(t->out, 0, "};");
+    mesh_emit_line(t->out, 0, "static const enum mesh_protect protect_of_%s[] = {%s};", port->name, list.p == NULL ? "" : list.p);
+    mesh_emit_blank(t->out);
+}
+
 /* A port's protection, per member of the out struct (window and revision members stand between key and let). */
 static void port_protect(struct table_emit *t, const struct mesh_model_port *port)
 {
-    if (port->view == NULL || port->kind == MESH_MODEL_KAFKA)
+    if (port->kind == MESH_MODEL_KAFKA)
         return;
+    if (port->view == NULL) {
+        event_fields(t, port);
+        return;
+    }
     const struct mesh_model_view *m = port->view;
     size_t extra = m->window != MESH_WINDOW_NONE ? 4 : 1;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf list = MESH_BUF_NULL;
@@ -493,8 +531,10 @@ static void ports(struct table_emit *t)
         mesh_emit_line(t->out, 1, "[%s_PORT_%s] = {", e->p, port->name);
         mesh_emit_line(t->out, 2, ".name = \"%s\",", port->name);
         mesh_emit_line(t->out, 2, ".doc = %s,", cstr(e, port->doc == NULL ? "" : port->doc));
-        static const char *const kinds[] = {
-            [MESH_MODEL_KAFKA] = "MESH_PORT_KAFKA", [MESH_MODEL_HTTP] = "MESH_PORT_HTTP", [MESH_MODEL_MONGO] = "MESH_PORT_MONGO"};
+        static const char *const kinds[] = {[MESH_MODEL_KAFKA] = "MESH_PORT_KAFKA",
+                                            [MESH_MODEL_HTTP] = "MESH_PORT_HTTP",
+                                            [MESH_MODEL_MONGO] = "MESH_PORT_MONGO",
+                                            [MESH_MODEL_SSE] = "MESH_PORT_SSE"};
         mesh_emit_line(t->out, 2, ".kind = %s,", kinds[port->kind]);
         site(t, port->at, mesh_arena_printf(e->arena, "outputPorts.%s", port->name));
         if (port->kind == MESH_MODEL_KAFKA) {
@@ -512,14 +552,21 @@ static void ports(struct table_emit *t)
                 mesh_emit_line(t->out, 2, ".encode = %s_encode_%s,", e->p, port->name);
         } else if (port->kind == MESH_MODEL_HTTP) {
             mesh_emit_line(t->out, 2, ".path = %s,", cstr(e, port->path.text));
+        } else if (port->kind == MESH_MODEL_SSE) {
+            const char *fields = port->view == NULL ? mesh_arena_printf(e->arena, "fields_of_port_%s", port->name)
+                                                    : mesh_arena_printf(e->arena, "fields_of_%s_out", port->view->name);
+            mesh_emit_line(t->out, 2, ".path = %s,", cstr(e, port->path.text));
+            mesh_emit_line(t->out, 2, ".emit = %s,", emits[port->emit]);
+            mesh_emit_line(t->out, 2, ".out = %s,", fields);
+            mesh_emit_line(t->out, 2, ".n_out = sizeof %s / sizeof %s[0],", fields, fields);
+            mesh_emit_line(t->out, 2, ".replay = %d,", port->replay);
         } else {
             mesh_emit_line(t->out, 2, ".collection = %s,", cstr(e, port->collection.text));
         }
-        if (port->view != NULL) {
+        if (port->view != NULL)
             mesh_emit_line(t->out, 2, ".view = %s_VIEW_%s,", e->p, port->view->name);
-            if (port->kind != MESH_MODEL_KAFKA)
-                mesh_emit_line(t->out, 2, ".protect = protect_of_%s,", port->name);
-        }
+        if (port->kind != MESH_MODEL_KAFKA)
+            mesh_emit_line(t->out, 2, ".protect = protect_of_%s,", port->name);
         mesh_emit_line(t->out, 1, "},");
     }
     mesh_emit_line(t->out, 0, "};");
@@ -656,6 +703,11 @@ void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
                           mesh_emit_struct_of(e, state->table->model->shape));
         else if (state->kind == MESH_STATE_PATTERN)
             run_fields(&t, state->flow);
+        if (state->kind == MESH_STATE_INTERVAL) {
+            struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
+                          mesh_emit_struct_of(e, state->step->shape_joined));
+            struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname), mesh_emit_struct_of(e, state->asks));
+        }
     }
     for (size_t i = 0; i < e->plan->views.n; i++) {
         row_fields(&t, e->plan->views.v[i]->model);

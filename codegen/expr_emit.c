@@ -99,8 +99,6 @@ static int precedence(const struct mesh_ex_core *core)
         return P_SUM;
     case MESH_CORE_SPAN:
         return P_PRODUCT;
-    case MESH_CORE_SIZE:
-        return core->a->type.kind == MESH_GEN_BYTES ? P_UNARY : P_POSTFIX;
     case MESH_CORE_RETYPE:
         return precedence(core->a);
     default:
@@ -355,13 +353,7 @@ static void emit_function(struct emitter *e, const struct mesh_ex_core *core)
         put(e, ", &(bool){false})");
         return;
     case MESH_CORE_SIZE:
-        if (core->a->type.kind == MESH_GEN_STRING) {
-            call1(e, "mesh_str_size", core->a);
-        } else {
-            put(e, "(int64_t)");
-            emit(e, core->a, P_POSTFIX);
-            put(e, ".n");
-        }
+        call1(e, core->a->type.kind == MESH_GEN_STRING ? "mesh_str_size" : "mesh_bytes_size", core->a);
         return;
     case MESH_CORE_STARTS:
         call2(e, "mesh_str_starts", core->a, core->b);

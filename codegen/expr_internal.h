@@ -120,6 +120,7 @@ struct mesh_expr {
     struct mesh_expr *a, *b, *c;       /* operands; of MEMBER, INDEX and a method CALL `a` is what stands in front */
     MESH_VEC(struct mesh_expr *) args; /* CALL, LIST */
     struct mesh_srcref at;             /* all of it, without parentheses around it */
+    struct mesh_srcref around;         /* with the outermost pair around it; no place when there is none */
     struct mesh_srcref op_at;          /* the operator; of MEMBER and CALL the name */
     const struct mesh_ex_unit *unit;
     struct mesh_ex_core *core; /* after checking */

@@ -195,7 +195,7 @@ static struct mesh_ex_token lex_string(struct mesh_ex_lexer *lexer, struct strin
     return (struct mesh_ex_token){s->is_bytes ? MESH_TOK_BYTES : MESH_TOK_STRING, s->begin, lexer->at, value};
 }
 
-/* A string with its prefix (r, b, rb, br in either case), when one stands here. */
+/* A string with its prefix (r, b, br in either case; CEL has no rb), when one stands here. */
 static bool try_string(struct mesh_ex_lexer *lexer, struct mesh_ex_token *ret)
 {
     const char *p = lexer->unit->text + lexer->at;
@@ -210,6 +210,12 @@ static bool try_string(struct mesh_ex_lexer *lexer, struct mesh_ex_token *ret)
     }
     if (p[i] != '"' && p[i] != '\'')
         return false;
+    if (i == 2 && (p[0] == 'r' || p[0] == 'R')) {
+        struct mesh_diag *diag = fail(lexer, lexer->at, lexer->at + i, "a text has no prefix '%.*s'", (int)i, p);
+        mesh_diag_fix(lexer->diags, diag, "raw bytes begin with br");
+        *ret = bad(lexer->at, lexer->at + i);
+        return true;
+    }
     lexer->at += i;
     *ret = lex_string(lexer, &s);
     bytes = s.bytes; /* for its cleanup */

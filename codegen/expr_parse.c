@@ -223,6 +223,12 @@ static struct mesh_srcref join(struct mesh_srcref a, struct mesh_srcref b)
     return at;
 }
 
+/* An operand's place in what is made of it: its parentheses belong to it. */
+static struct mesh_srcref place(const struct mesh_expr *node)
+{
+    return node->around.source != NULL ? node->around : node->at;
+}
+
 /* ---- literals ---- */
 
 /* Magnitude of "12" or "0x1F"; false above 2^63. */
@@ -358,6 +364,7 @@ static struct mesh_expr *parenthesis(struct parser *p)
     if (node == NULL)
         return NULL;
     if (p->token.kind == MESH_TOK_RPAREN) {
+        node->around = range(p, open.begin, p->token.end);
         next(p);
         return node;
     }
@@ -437,7 +444,7 @@ static struct mesh_expr *member(struct parser *p, struct mesh_expr *of)
     next(p);
     uint32_t end = token.end;
     if (p->token.kind == MESH_TOK_LBRACE)
-        return left_out(p, join(of->at, token_at(p)), "messages are not made in expressions",
+        return left_out(p, join(place(of), token_at(p)), "messages are not made in expressions",
                         "name the single values, each on its own line");
     if (p->token.kind == MESH_TOK_LPAREN) {
         struct mesh_ex_token open = p->token;
@@ -446,7 +453,7 @@ static struct mesh_expr *member(struct parser *p, struct mesh_expr *of)
         if (!items(p, node, MESH_TOK_RPAREN, open, &end))
             return NULL;
     }
-    node->at = join(of->at, range(p, token.begin, end));
+    node->at = join(place(of), range(p, token.begin, end));
     return done(p, node);
 }
 
@@ -468,7 +475,7 @@ static struct mesh_expr *element(struct parser *p, struct mesh_expr *of)
             error(p, "ME001", token_at(p), "']' is missing in front of this");
         return NULL;
     }
-    node->at = join(of->at, token_at(p));
+    node->at = join(place(of), token_at(p));
     next(p);
     return done(p, node);
 }
@@ -495,7 +502,7 @@ static struct mesh_expr *operand(struct parser *p, uint32_t behind_begin, uint32
     struct mesh_expr *node = node_new(p, MESH_EX_UNARY, sign.begin, sign.end);
     node->op = sign.kind;
     node->a = of;
-    node->at = join(node->op_at, of->at);
+    node->at = join(node->op_at, place(of));
     return done(p, node);
 }
 
@@ -528,7 +535,7 @@ static struct mesh_expr *condition(struct parser *p, struct mesh_expr *test, str
     node->c = parse(p, P_COND);
     if (node->c == NULL)
         return NULL;
-    node->at = join(test->at, node->c->at);
+    node->at = join(place(test), place(node->c));
     return done(p, node);
 }
 
@@ -557,7 +564,7 @@ static struct mesh_expr *operators(struct parser *p, struct mesh_expr *left, int
         node->op = op.kind;
         node->a = left;
         node->b = right;
-        node->at = join(left->at, right->at);
+        node->at = join(place(left), place(right));
         left = done(p, node);
     }
     return NULL;

@@ -138,9 +138,19 @@ static const struct mesh_model_input *joined(const struct reader *r, const struc
     const struct mesh_model_stream *stream = r->stream;
     for (size_t i = 0; i < stream->steps.n && i < r->step; i++) {
         const struct mesh_model_step *step = &stream->steps.v[i];
-        if (step->kind == MESH_STEP_JOIN && (is_of(step->shape_joined, member) || is_of(step->table->shape, member)))
+        if (step->kind == MESH_STEP_JOIN && step->table != NULL &&
+            (is_of(step->shape_joined, member) || is_of(step->table->shape, member)))
             return step->table;
     }
+    return NULL;
+}
+
+/* The stream of such a join. */
+static const struct mesh_model_stream *joined_stream(const struct reader *r, const struct mesh_gen_member *member)
+{
+    for (size_t i = 0; i < r->stream->steps.n && i < r->step; i++)
+        if (mesh_model_joins_stream(&r->stream->steps.v[i]) && is_of(r->stream->steps.v[i].shape_joined, member))
+            return r->stream->steps.v[i].other.stream;
     return NULL;
 }
 
@@ -166,8 +176,11 @@ static void read_member(void *context, const struct mesh_gen_member *member)
             event_times(w, r->from, 1, r->direct);
     } else if (r->stream != NULL) {
         const struct mesh_model_input *table = joined(r, member);
+        const struct mesh_model_stream *other = joined_stream(r, member);
         const struct mesh_model_view *view = changed(r->stream, member);
-        if (table != NULL)
+        if (other != NULL)
+            stream_field(w, other, STEP_EMIT, member->name, r->direct);
+        else if (table != NULL)
             input_field(w, table, member->name, r->direct);
         else if (view != NULL)
             view_field(w, view, member->name, r->direct);
@@ -357,7 +370,12 @@ static void step_decides(struct walk *w, const struct mesh_model_stream *stream,
     read_stream_expr(w, stream, i, step->as_of, false);
     for (size_t k = 0; k < step->by.n; k++)
         read_stream_expr(w, stream, i, step->by.v[k], false);
-    if (step->kind == MESH_STEP_JOIN) {
+    if (mesh_model_joins_stream(step)) {
+        stream_field(w, step->other.stream, STEP_EMIT, step->other_by, false);
+        stream_decides(w, step->other.stream);
+        event_times(w, step->other.stream->from.v, step->other.stream->from.n, false);
+        event_times(w, stream->from.v, stream->from.n, false);
+    } else if (step->kind == MESH_STEP_JOIN) {
         input_field(w, step->table, step->table->table_by.text, false);
         input_field(w, step->table, step->table->versioned.text, false);
     } else if (step->kind == MESH_STEP_DEDUPE) {

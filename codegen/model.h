@@ -66,6 +66,17 @@ struct mesh_model_input {
     struct mesh_gen_shape *shape; /* (checked) members: the contract's fields, usable types only */
 };
 
+enum mesh_from_kind { MESH_FROM_INPUT, MESH_FROM_STREAM, MESH_FROM_CHANGES };
+
+struct mesh_model_from {
+    enum mesh_from_kind kind;
+    const char *name;
+    struct mesh_srcref at;
+    struct mesh_model_input *input; /* (checked) */
+    struct mesh_model_stream *stream;
+    struct mesh_model_view *view;
+};
+
 enum mesh_step_kind {
     MESH_STEP_WHERE,
     MESH_STEP_DEDUPE,
@@ -99,35 +110,35 @@ struct mesh_model_step {
     MESH_VEC(struct mesh_expr *) by; /* DEDUPE, FOLD: key expressions (plain members); JOIN: the one key expression */
     int64_t within_us;               /* DEDUPE */
     struct mesh_model_input *table;  /* JOIN */
-    const char *alias;               /* JOIN: name its fields are read under (the table's name) */
+    struct mesh_model_from other;    /* JOIN: the stream, instead of a table; without a name: a table */
+    const char *other_by;            /* JOIN of a stream: its field that equals the key */
+    int64_t from_us, to_us;          /* JOIN of a stream: between */
+    enum mesh_pick pick;             /* JOIN of a stream */
+    const char *alias;               /* JOIN: name its fields are read under (the table's or stream's name) */
     struct mesh_srcref alias_at;     /* JOIN */
     struct mesh_expr *as_of;         /* JOIN: a timestamp, or NULL */
     enum mesh_missing missing;       /* JOIN */
     struct mesh_gen_shape
-        *shape_joined; /* (checked) JOIN: the row as it is read: the table's shape; missing: keep -> every member nullable */
+        *shape_joined; /* (checked) JOIN: the row as it is read: the table's shape; of a stream: a copy, which is what is kept.
+                          missing: keep -> every member nullable */
     MESH_VEC(struct mesh_model_assign) assigns; /* SET, SELECT; FOLD: the let */
     MESH_VEC(struct mesh_model_window) windows; /* FOLD */
     struct mesh_aggregates aggregates;          /* FOLD (checked) */
     /* (checked) FOLD: members added to the shape, window-major: for window w and let l the member let[l].name + "_" + window[w].name */
     struct mesh_gen_shape *shape_after; /* (checked) what flows on; the same pointer as before when unchanged */
+    const struct mesh_yaml *yaml;       /* JOIN: for messages */
 };
+
+static inline bool mesh_model_joins_stream(const struct mesh_model_step *step)
+{
+    return step->kind == MESH_STEP_JOIN && step->other.name != NULL;
+}
 
 struct mesh_model_pattern_step {
     const char *name;
     struct mesh_srcref at;
     int times;               /* >= 1 */
     struct mesh_expr *where; /* or NULL: every record */
-};
-
-enum mesh_from_kind { MESH_FROM_INPUT, MESH_FROM_STREAM, MESH_FROM_CHANGES };
-
-struct mesh_model_from {
-    enum mesh_from_kind kind;
-    const char *name;
-    struct mesh_srcref at;
-    struct mesh_model_input *input; /* (checked) */
-    struct mesh_model_stream *stream;
-    struct mesh_model_view *view;
 };
 
 struct mesh_model_stream {
@@ -182,7 +193,7 @@ struct mesh_model_view {
     struct mesh_gen_shape *shape; /* (checked) the out struct: by members, then let (or state) members */
 };
 
-enum mesh_model_port_kind { MESH_MODEL_KAFKA, MESH_MODEL_HTTP, MESH_MODEL_MONGO };
+enum mesh_model_port_kind { MESH_MODEL_KAFKA, MESH_MODEL_HTTP, MESH_MODEL_MONGO, MESH_MODEL_SSE }; /* as bind_table.c lists them */
 
 struct mesh_model_release {
     MESH_VEC(const char *) fields;
@@ -204,9 +215,10 @@ struct mesh_model_port {
     struct mesh_model_text key;           /* KAFKA: member whose text is the message key */
     int32_t partitions;
     bool compact;
-    enum mesh_emit emit; /* stream: EVENT; view: CHANGE unless declared */
+    enum mesh_emit emit; /* KAFKA, SSE. stream: EVENT; view: CHANGE unless declared */
     enum mesh_delivery delivery;
-    struct mesh_model_text path;       /* HTTP */
+    struct mesh_model_text path;       /* HTTP, SSE */
+    int32_t replay;                    /* SSE: events that each task keeps */
     struct mesh_model_text collection; /* MONGO */
     MESH_VEC(struct mesh_model_release) releases;
     const struct mesh_yaml *yaml; /* for messages */

@@ -294,7 +294,7 @@ static struct mesh_model_port *load_port(struct mesh_model *model, const struct 
     port->yaml = map;
     port->doc = mesh_bind_text(map, "description");
     int kind = mesh_bind_enum(P, map, "outputPorts.*.kind");
-    port->kind = kind == 1 ? MESH_MODEL_HTTP : kind == 2 ? MESH_MODEL_MONGO : MESH_MODEL_KAFKA;
+    port->kind = kind < 0 ? MESH_MODEL_KAFKA : (enum mesh_model_port_kind)kind;
     struct mesh_model_text from = mesh_load_text(map, "from");
     port->from = (struct mesh_model_from){.kind = MESH_FROM_STREAM, .name = from.text, .at = from.at};
     port->topic = mesh_load_text(map, "topic");
@@ -307,6 +307,7 @@ static struct mesh_model_port *load_port(struct mesh_model *model, const struct 
     port->emit = emit == 2 ? MESH_EMIT_CLOSE : emit == 1 ? MESH_EMIT_CHANGE : MESH_EMIT_EVENT;
     port->delivery = mesh_bind_enum(P, map, "outputPorts.*.delivery") == 1 ? MESH_EXACTLY_ONCE : MESH_AT_LEAST_ONCE;
     port->path = mesh_load_text(map, "path");
+    port->replay = (int32_t)mesh_bind_integer(P, map, "outputPorts.*.replay");
     port->collection = mesh_load_text(map, "collection");
     const struct mesh_yaml_entry *release = mesh_yaml_entry(map, "release");
     if (release != NULL && !release->value->bad && release->value->kind == MESH_YAML_LIST) {

@@ -29,8 +29,21 @@ static void load_keys(struct mesh_model *model, const struct mesh_yaml *node, st
 static void load_join(struct mesh_model *model, struct mesh_model_step *step, const struct mesh_yaml *map)
 {
     struct mesh_model_text table = mesh_load_text(map, "table");
-    step->alias = table.text;
-    step->alias_at = table.at;
+    struct mesh_model_text stream = mesh_load_text(map, "stream");
+    const struct mesh_yaml *between = mesh_yaml_get(map, "between");
+    struct mesh_model_text named = stream.text != NULL ? stream : table;
+    step->yaml = map;
+    step->alias = named.text;
+    step->alias_at = named.at;
+    if (stream.text != NULL)
+        step->other = (struct mesh_model_from){.kind = MESH_FROM_STREAM, .name = stream.text, .at = stream.at};
+    step->other_by = mesh_load_text(map, "by").text;
+    if (between != NULL && !between->bad && between->items.n == 2) {
+        step->from_us = mesh_bind_offset(between->items.v[0]);
+        step->to_us = mesh_bind_offset(between->items.v[1]);
+    }
+    int pick = mesh_bind_enum(P, map, STEPS "join.pick");
+    step->pick = pick == 1 ? MESH_PICK_FIRST : pick == 2 ? MESH_PICK_ALL : MESH_PICK_LAST;
     load_keys(model, mesh_yaml_get(map, "key"), &step->by.v, &step->by.n);
     step->as_of = mesh_load_expr(model, mesh_yaml_get(map, "asOf"));
     int missing = mesh_bind_enum(P, map, STEPS "join.missing");

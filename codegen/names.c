@@ -33,11 +33,11 @@ static bool is_expression_word(const char *name)
     return is_one_of(words, MESH_LEN(words), name);
 }
 
-/* Locals of generated functions, beside which a joined table is a local of its own name. */
+/* Locals of generated functions, beside which a joined table or stream is a local of its own name. */
 static bool is_local(const char *name)
 {
-    static const char *const words[] = {"task",  "event", "r",   "key",  "row",   "out",  "run",    "record",
-                                        "fault", "site",  "now", "ring", "cells", "done", "window", "main"};
+    static const char *const words[] = {"task", "event", "r",    "key",   "row",  "out",    "run",  "record", "fault",
+                                        "site", "now",   "ring", "cells", "done", "window", "main", "other"};
     return is_one_of(words, MESH_LEN(words), name);
 }
 
@@ -105,6 +105,8 @@ static void check_stream_names(struct mesh_checker *c, const struct mesh_model_s
 {
     for (size_t s = 0; s < stream->steps.n; s++) {
         const struct mesh_model_step *step = &stream->steps.v[s];
+        if (mesh_model_joins_stream(step) && is_local(step->alias))
+            reserved(c, step->alias, step->alias_at, "generated code has a variable of this name where the stream is joined");
         for (size_t i = 0; i < step->assigns.n; i++)
             check_word(c, step->assigns.v[i].name, step->assigns.v[i].at);
         for (size_t i = 0; i < step->windows.n; i++)

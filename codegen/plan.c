@@ -241,6 +241,71 @@ static void plan_join(struct planner *p, struct mesh_plan_flow *flow, const stru
     join_roots(p->plan, flow->root, table->root);
 }
 
+/* Does what this root's tasks send come to the other one's? */
+static bool sends_far(const struct mesh_plan *plan, uint32_t from, uint32_t to)
+{
+    for (size_t i = 0; i < plan->internals.n; i++) {
+        const struct mesh_plan_internal *internal = plan->internals.v[i];
+        for (size_t k = 0; k < internal->from_roots.n; k++) {
+            uint32_t reader = mesh_plan_root(plan, internal->input->root);
+            if (mesh_plan_root(plan, internal->from_roots.v[k]) == mesh_plan_root(plan, from) &&
+                (reader == mesh_plan_root(plan, to) || sends_far(plan, reader, to)))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A stream whose only step is to change the key. */
+static struct mesh_plan_flow *regroup(struct planner *p, const char *name, const char *cname, struct mesh_srcref at,
+                                      const struct mesh_plan_source *source, struct mesh_plan_flow **ret_before, const char *key)
+{
+    struct mesh_model_stream *stream = mesh_arena_new(p->arena, struct mesh_model_stream);
+    stream->name = name;
+    stream->at = at;
+    stream->shape_in = stream->shape = (struct mesh_gen_shape *)source->shape;
+    *ret_before = new_flow(p, stream, cname, source->root, source->key, source->shape);
+    struct mesh_plan_flow *behind = cut(p, *ret_before, key);
+    behind->key_out = behind->key;
+    return behind;
+}
+
+/* The two streams meet in the tasks of the key: each is regrouped unless it comes by it. */
+static struct mesh_plan_flow *plan_join_stream(struct planner *p, struct mesh_plan_flow *flow, struct mesh_model_step *step,
+                                               struct mesh_plan_state **ret_state)
+{
+    if (!by_holds(step->by.v, step->by.n, flow->key_out))
+        flow = cut(p, flow, by_name(step->by.v));
+    for (size_t i = 0; i < flow->steps.n; i++)
+        if (flow->steps.v[i].model->kind == MESH_STEP_JOIN)
+            *mesh_vec_push_in(p->arena, &p->lost) = flow->steps.v[i].model;
+    struct mesh_plan_flow *other = flow_of(p, step->other.stream);
+    if (other->key_out == NULL || strcmp(other->key_out, step->other_by) != 0) {
+        struct mesh_plan_source source = {other->shape_out, other->root, other->key_out};
+        struct mesh_plan_flow *before = NULL;
+        const char *name = mesh_arena_printf(p->arena, "%s_%s", flow->stream->name, step->alias);
+        struct mesh_plan_flow *behind =
+            regroup(p, name, mesh_arena_printf(p->arena, "%s_records", name), step->at, &source, &before, step->other_by);
+        *mesh_vec_push_in(p->arena, &other->flows) = before;
+        other = behind;
+    }
+    if (sends_far(p->plan, flow->root, other->root) || sends_far(p->plan, other->root, flow->root)) {
+        struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP007", step->at, "'%s' and '%s' cannot meet in one task",
+                                            flow->stream->name, step->alias);
+        mesh_diag_why(p->diags, d,
+                      "records change their key on the way from one of them to the other, so one would wait for itself");
+        mesh_diag_fix(p->diags, d, "join before the step that changes the key, or let both read the same side of it");
+        p->errors++;
+        return flow;
+    }
+    join_roots(p->plan, flow->root, other->root);
+    *ret_state =
+        new_state(p, MESH_STATE_INTERVAL, mesh_arena_printf(p->arena, "%s_%s", flow->stream->name, step->alias), flow->root);
+    (*ret_state)->asks = flow->shape_out;
+    *mesh_vec_push_in(p->arena, &other->kept) = *ret_state;
+    return flow;
+}
+
 struct lost_search {
     const struct planner *planner;
     const struct mesh_model_step *found;
@@ -256,7 +321,7 @@ static void is_lost(void *context, const struct mesh_gen_member *member)
     }
 }
 
-/* Only the record itself travels to the task of another key: what a join before it found does not. */
+/* Only the record itself travels to the task of another key, or waits: what a join before found does not. */
 static void check_lost(struct planner *p, const struct mesh_expr *expr)
 {
     struct lost_search search = {p, NULL};
@@ -266,9 +331,13 @@ static void check_lost(struct planner *p, const struct mesh_expr *expr)
     mesh_expr_label(expr, &subject, is_lost, &search);
     if (search.found == NULL)
         return;
-    struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP005", mesh_expr_at(expr),
-                                        "a field of '%s' is read behind a change of key", search.found->alias);
-    mesh_diag_why(p->diags, d, "the records travel to the tasks of the new key, and the rows they were joined with do not");
+    struct mesh_diag *d =
+        mesh_diag_add(p->diags, MESH_ERROR, "MP005", mesh_expr_at(expr),
+                      "a field of '%s' is read behind a change of key, or behind a join of streams", search.found->alias);
+    mesh_diag_why(
+        p->diags, d,
+        "the records travel to the tasks of the new key, or wait for what a join may still find, without the rows they were "
+        "joined with");
     mesh_diag_fix(p->diags, d, "put what is needed into the record before: a 'set:' step behind the join");
     mesh_diag_note(p->diags, d, search.found->at, "joined here");
     p->errors++;
@@ -294,6 +363,9 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
 {
     if (step->kind == MESH_STEP_FOLD && !by_holds(step->by.v, step->by.n, flow->key))
         flow = cut(p, flow, by_name(step->by.v));
+    struct mesh_plan_state *joined = NULL;
+    if (mesh_model_joins_stream(step))
+        flow = plan_join_stream(p, flow, step, &joined);
     check_step_lost(p, step);
     struct mesh_plan_step *planned = mesh_vec_push_in(p->arena, &flow->steps);
     planned->model = step;
@@ -309,7 +381,9 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
         planned->state = new_state(p, MESH_STATE_DEDUPE, mesh_arena_printf(p->arena, "%s_dedupe", cname), flow->root);
         break;
     case MESH_STEP_JOIN:
-        plan_join(p, flow, step, planned);
+        planned->state = joined;
+        if (!mesh_model_joins_stream(step))
+            plan_join(p, flow, step, planned);
         break;
     case MESH_STEP_SET:
         for (size_t i = 0; i < step->assigns.n && flow->key != NULL; i++)
@@ -327,7 +401,7 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
         planned->state = new_state(p, MESH_STATE_LATCH, mesh_arena_printf(p->arena, "%s_rises", cname), flow->root);
         break;
     }
-    if (planned->state != NULL && step->kind != MESH_STEP_JOIN) {
+    if (planned->state != NULL && planned->state->table == NULL) {
         planned->state->flow = flow;
         planned->state->step = step;
     }
@@ -466,20 +540,14 @@ static void regroup_source(struct planner *p, struct mesh_plan_view *view)
         p->errors++;
         return;
     }
-    /* a stream of its own that only changes the key */
     struct mesh_plan_source *source = &view->sources.v[0];
-    struct mesh_model_stream *stream = mesh_arena_new(p->arena, struct mesh_model_stream);
-    stream->name = view->model->name;
-    stream->at = view->model->at;
-    stream->shape_in = stream->shape = (struct mesh_gen_shape *)source->shape;
-    struct mesh_plan_flow *flow =
-        new_flow(p, stream, mesh_arena_printf(p->arena, "%s_records", view->model->name), source->root, source->key, source->shape);
+    struct mesh_plan_flow *flow = NULL;
+    struct mesh_plan_flow *behind = regroup(p, view->model->name, mesh_arena_printf(p->arena, "%s_records", view->model->name),
+                                            view->model->at, source, &flow, view->model->by.v[0]);
     if (from->kind == MESH_FROM_INPUT)
         *mesh_vec_push_in(p->arena, &input_of(p, from->input)->flows) = flow;
     else
         *mesh_vec_push_in(p->arena, &flow_of(p, from->stream)->flows) = flow;
-    struct mesh_plan_flow *behind = cut(p, flow, view->model->by.v[0]);
-    behind->key_out = behind->key;
     *source = (struct mesh_plan_source){behind->shape_out, behind->root, behind->key_out};
     *mesh_vec_push_in(p->arena, &behind->views) = view;
 }
@@ -533,73 +601,7 @@ static void plan_view(struct planner *p, struct mesh_model_view *model)
     }
 }
 
-/* ---- topologies ---- */
-
-static bool order_sensitive(const struct mesh_plan_state *state)
-{
-    if (state->kind != MESH_STATE_VIEW)
-        return true;
-    if (state->partial)
-        return false;
-    return !state->view->mergeable;
-}
-
-static void make_topologies(struct planner *p)
-{
-    struct mesh_plan *plan = p->plan;
-    for (size_t i = 0; i < plan->inputs.n; i++) {
-        struct mesh_plan_input *input = plan->inputs.v[i];
-        if (input->kind == MESH_INPUT_TABLE)
-            continue;
-        uint32_t root = mesh_plan_root(plan, input->root);
-        struct mesh_plan_topology *topology = NULL;
-        for (size_t t = 0; t < plan->topologies.n; t++)
-            if (plan->topologies.v[t]->root == root)
-                topology = plan->topologies.v[t];
-        if (topology == NULL) {
-            topology = mesh_arena_new(p->arena, struct mesh_plan_topology);
-            topology->cname = input->cname;
-            topology->root = root;
-            *mesh_vec_push_in(p->arena, &plan->topologies) = topology;
-        }
-        *mesh_vec_push_in(p->arena, &topology->inputs) = input;
-    }
-    for (size_t t = 0; t < plan->topologies.n; t++) {
-        struct mesh_plan_topology *topology = plan->topologies.v[t];
-        size_t sources = 0;
-        for (size_t i = 0; i < topology->inputs.n; i++)
-            sources += topology->inputs.v[i]->kind == MESH_INPUT_STREAM ? 1 : 2;
-        bool sensitive = false;
-        for (size_t s = 0; s < plan->states.n; s++) {
-            struct mesh_plan_state *state = plan->states.v[s];
-            bool here = false;
-            for (size_t r = 0; r < state->roots.n; r++)
-                here = here || mesh_plan_root(plan, state->roots.v[r]) == topology->root;
-            if (!here)
-                continue;
-            *mesh_vec_push_in(p->arena, &topology->states) = state;
-            sensitive = sensitive || order_sensitive(state);
-            if (state->table != NULL) {
-                *mesh_vec_push_in(p->arena, &topology->inputs) = state->table;
-                sources++;
-            }
-        }
-        for (size_t f = 0; f < plan->flows.n;
-             f++) /* behind a change of key their order, and how late they are, is that of this task */
-            sensitive =
-                sensitive || (plan->flows.v[f]->cut != NULL && mesh_plan_root(plan, plan->flows.v[f]->root) == topology->root);
-        topology->ordered = sensitive && sources > 1;
-    }
-}
-
-/* Of a topology that reads what it writes, time would stand still. */
-static void check_circles(const struct mesh_plan *plan)
-{
-    for (size_t i = 0; i < plan->internals.n; i++)
-        for (size_t k = 0; k < plan->internals.v[i]->from_roots.n; k++)
-            mesh_assert(mesh_plan_root(plan, plan->internals.v[i]->from_roots.v[k]) !=
-                        mesh_plan_root(plan, plan->internals.v[i]->input->root));
-}
+/* ---- all of it ---- */
 
 static bool streams_ready(const struct planner *p, const struct mesh_model_from *from, size_t n)
 {
@@ -609,6 +611,14 @@ static bool streams_ready(const struct planner *p, const struct mesh_model_from 
         if (from[i].kind == MESH_FROM_CHANGES && view_of(p, from[i].view) == NULL)
             return false;
     }
+    return true;
+}
+
+static bool joins_ready(const struct planner *p, const struct mesh_model_stream *stream)
+{
+    for (size_t i = 0; i < stream->steps.n; i++)
+        if (mesh_model_joins_stream(&stream->steps.v[i]) && !streams_ready(p, &stream->steps.v[i].other, 1))
+            return false;
     return true;
 }
 
@@ -634,7 +644,7 @@ struct mesh_plan *mesh_plan_make(struct mesh_model_product *product)
         progress = false;
         for (size_t i = 0; i < product->streams.n; i++) {
             struct mesh_model_stream *stream = product->streams.v[i];
-            if (flow_of(&p, stream) == NULL && streams_ready(&p, stream->from.v, stream->from.n)) {
+            if (flow_of(&p, stream) == NULL && streams_ready(&p, stream->from.v, stream->from.n) && joins_ready(&p, stream)) {
                 plan_stream(&p, stream);
                 progress = true;
             }
@@ -655,8 +665,7 @@ struct mesh_plan *mesh_plan_make(struct mesh_model_product *product)
     if (p.errors > 0)
         return NULL;
     mesh_plan_mark_used(p.plan);
-    make_topologies(&p);
-    check_circles(p.plan);
+    mesh_plan_make_topologies(p.plan, p.arena);
     return p.plan;
 }
 

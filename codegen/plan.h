@@ -9,7 +9,8 @@
  *
  * Codes: MP001 dedupe is not local; MP002 streams of a union are partitioned differently; MP003 a join with a co-partitioned table does
  * not use the partition key; MP004 a view that cannot be merged reads sources that are partitioned differently; MP005 a joined field
- * is read behind a change of key; MP006 min or max of a fold with a condition or of something nullable.
+ * is read behind a change of key, or behind a join whose records wait; MP006 min or max of a fold with a condition or of something
+ * nullable; MP007 the two sides of a join of streams read each other through a change of key.
  */
 #ifndef MESH_CODEGEN_PLAN_H
 #define MESH_CODEGEN_PLAN_H
@@ -45,14 +46,15 @@ struct mesh_plan_state {
     MESH_VEC(uint32_t) roots;    /* topologies that keep it */
     struct mesh_plan_view *view; /* VIEW */
     bool partial;
-    struct mesh_plan_input *table; /* TABLE, VERSIONS */
-    struct mesh_plan_flow *flow;   /* DEDUPE, RING, PATTERN, LATCH */
-    struct mesh_model_step *step;  /* DEDUPE, RING, LATCH */
+    struct mesh_plan_input *table;     /* TABLE, VERSIONS */
+    struct mesh_plan_flow *flow;       /* DEDUPE, RING, PATTERN, LATCH; INTERVAL: whose records ask */
+    struct mesh_model_step *step;      /* DEDUPE, RING, LATCH, INTERVAL */
+    const struct mesh_gen_shape *asks; /* INTERVAL: the records that ask */
 };
 
 struct mesh_plan_step {
     struct mesh_model_step *model;
-    struct mesh_plan_state *state; /* DEDUPE, FOLD, RISES; JOIN: of the table */
+    struct mesh_plan_state *state; /* DEDUPE, FOLD, RISES, JOIN of a stream; JOIN: of the table */
     const struct mesh_gen_shape *before, *after;
 };
 
@@ -74,6 +76,7 @@ struct mesh_plan_flow {
     MESH_VEC(struct mesh_plan_flow *) flows;
     MESH_VEC(struct mesh_plan_view *) views;
     MESH_VEC(struct mesh_model_port *) ports;
+    MESH_VEC(struct mesh_plan_state *) kept; /* INTERVAL: joins that find its records */
 };
 
 struct mesh_plan_source { /* one source of a view */

@@ -180,6 +180,11 @@ static void of_state(struct mesh_emitter *e, const struct mesh_plan_state *state
         items(bytes, MESH_PLAN_RUNS_BYTES, MESH_PLAN_RUN_BYTES + (row.bytes == 0 ? 0 : size_of(&row)), MESH_PLAN_RUNS_FIRST, 0);
         add_exprs(bytes, state->flow->stream->pattern_by.v, state->flow->stream->pattern_by.n);
         break;
+    case MESH_STATE_INTERVAL:
+        row = record(e, state->step->shape_joined);
+        items(bytes, MESH_PLAN_INTERVAL_BYTES, MESH_PLAN_EVENT_BYTES + size_of(&row), MESH_PLAN_INTERVAL_FIRST, 0);
+        add_exprs(bytes, state->step->by.v, state->step->by.n);
+        break;
     case MESH_STATE_LATCH:
         add_view_key(bytes, state->flow->changes_of);
         break;

@@ -21,15 +21,17 @@
 /* Sketches: of 511 different values or more; and of values that lie within two factors of two. */
 #define MESH_PLAN_DISTINCT_BYTES 4096
 #define MESH_PLAN_QUANTILE_BYTES 2048
-/* What a fold, a versioned table and a pattern keep in their row, ... */
+/* What a fold, a versioned table, a pattern and a join of streams keep in their row, ... */
 #define MESH_PLAN_RING_BYTES     40
 #define MESH_PLAN_VERSIONS_BYTES 24
 #define MESH_PLAN_RUNS_BYTES     24
+#define MESH_PLAN_INTERVAL_BYTES 32
 /* ... how many events, rows and runs there is room for at first, ... */
 #define MESH_PLAN_RING_FIRST     4
 #define MESH_PLAN_VERSIONS_FIRST 2
 #define MESH_PLAN_RUNS_FIRST     2
-/* ... an event without its cells, or a version without its row, and a run without what it captured. */
+#define MESH_PLAN_INTERVAL_FIRST 2
+/* ... an event without its cells, a version or a joined record without its row, and a run without what it captured. */
 #define MESH_PLAN_EVENT_BYTES 8
 #define MESH_PLAN_RUN_BYTES   16
 

@@ -30,6 +30,14 @@ static bool use(const struct mesh_gen_shape *shape, const char *name)
     return true;
 }
 
+static bool any_used(const struct mesh_gen_shape *shape)
+{
+    for (size_t i = 0; i < shape->members.n; i++)
+        if (shape->members.v[i].used)
+            return true;
+    return false;
+}
+
 static bool use_of_port(const struct mesh_model_port *port, const struct mesh_gen_shape *shape)
 {
     bool changed = use(shape, port->key.text);
@@ -56,8 +64,15 @@ static bool propagate_once(struct mesh_plan *plan)
             changed = use(flow->shape_out, flow->cut_key) || changed;
         for (size_t s = flow->steps.n; s > 0; s--) {
             const struct mesh_plan_step *step = &flow->steps.v[s - 1];
-            if (step->model->kind == MESH_STEP_JOIN && step->model->shape_joined != step->model->table->shape)
-                changed = pass_used(step->model->table->shape, step->model->shape_joined, NULL, 0) || changed;
+            const struct mesh_model_step *join = step->model;
+            if (mesh_model_joins_stream(join)) {
+                if (!any_used(join->shape_joined)) /* what is kept has at least one member */
+                    changed = use(join->shape_joined, join->other_by);
+                changed = use(join->other.stream->shape, join->other_by) || changed;
+                changed = pass_used(join->other.stream->shape, join->shape_joined, NULL, 0) || changed;
+            } else if (join->kind == MESH_STEP_JOIN && join->shape_joined != join->table->shape) {
+                changed = pass_used(join->table->shape, join->shape_joined, NULL, 0) || changed;
+            }
             if (step->before != step->after && step->model->kind != MESH_STEP_SELECT)
                 changed = pass_used(step->before, step->after, step->model->assigns.v, step->model->assigns.n) || changed;
         }

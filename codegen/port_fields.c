@@ -134,6 +134,9 @@ void mesh_port_fields_of(struct mesh_arena *arena, const struct mesh_model_port 
     *ret = (struct mesh_port_fields){0};
     if (port->kind == MESH_MODEL_KAFKA)
         message_fields(arena, port, ret);
-    else
+    else if (port->view != NULL)
         row_fields(arena, port, ret);
+    else
+        for (size_t i = 0; i < shape_of(port)->members.n; i++)
+            *mesh_vec_push_in(arena, &ret->list) = member_field(arena, port, i);
 }

@@ -1,6 +1,6 @@
 /* The fields of an output port as its readers see them: after protection, with the members that the platform adds to rows.
  *
- * A message (kafka) has the fields of its contract in their order; one that is dropped is always null. A row (http, mongo) has its
+ * An event (sse) has those of the stream's record, or of a row. A message (kafka) has the fields of its contract in their order; one that is dropped is always null. A row (http, mongo) has its
  * key, window_start, window_end and final when the view is windowed, revision, and the columns; one that is dropped is not there,
  * but stays in this list with what happens to it.
  */

@@ -29,15 +29,16 @@ const char *mesh_show_product_name(struct mesh_arena *arena, const struct mesh_m
 
 const char *mesh_show_port_kind(const struct mesh_model_port *port)
 {
-    static const char *const words[] = {[MESH_MODEL_KAFKA] = "kafka", [MESH_MODEL_HTTP] = "http", [MESH_MODEL_MONGO] = "mongo"};
+    static const char *const words[] = {
+        [MESH_MODEL_KAFKA] = "kafka", [MESH_MODEL_HTTP] = "http", [MESH_MODEL_MONGO] = "mongo", [MESH_MODEL_SSE] = "sse"};
     return words[port->kind];
 }
 
 const char *mesh_show_port_target(const struct mesh_model_port *port)
 {
-    return port->kind == MESH_MODEL_KAFKA  ? port->topic.text
-           : port->kind == MESH_MODEL_HTTP ? port->path.text
-                                           : port->collection.text;
+    return port->kind == MESH_MODEL_KAFKA   ? port->topic.text
+           : port->kind == MESH_MODEL_MONGO ? port->collection.text
+                                            : port->path.text;
 }
 
 const char *mesh_show_at(struct mesh_arena *arena, struct mesh_srcref at)

@@ -23,8 +23,13 @@ const char *mesh_show_state_kind(const struct mesh_plan_state *state)
     static const char *const words[] = {
         [MESH_STATE_VIEW] = "view",         [MESH_STATE_DEDUPE] = "dedupe", [MESH_STATE_TABLE] = "table",
         [MESH_STATE_VERSIONS] = "versions", [MESH_STATE_RING] = "fold",     [MESH_STATE_PATTERN] = "pattern",
-        [MESH_STATE_LATCH] = "rises"};
+        [MESH_STATE_LATCH] = "rises",       [MESH_STATE_INTERVAL] = "join"};
     return state->partial ? "partial" : words[state->kind];
+}
+
+static int64_t interval_reach(const struct mesh_model_step *step)
+{
+    return (step->to_us > 0 ? step->to_us : 0) - (step->from_us < 0 ? step->from_us : 0);
 }
 
 const char *mesh_show_kept(struct mesh_arena *arena, const struct mesh_plan_state *state)
@@ -57,6 +62,10 @@ const char *mesh_show_kept(struct mesh_arena *arena, const struct mesh_plan_stat
         return mesh_arena_printf(arena, "%s (within)", mesh_show_duration(arena, state->flow->stream->pattern_within_us));
     case MESH_STATE_LATCH:
         return "until it rearms";
+    case MESH_STATE_INTERVAL:
+        return mesh_arena_printf(arena,
+                                 state->step->pick == MESH_PICK_LAST ? "%s (between): what may still be picked" : "%s (between)",
+                                 mesh_show_duration(arena, interval_reach(state->step)));
     }
     return "";
 }
@@ -115,6 +124,8 @@ static struct mesh_srcref cut_by(const struct mesh_plan_flow *behind)
 {
     if (behind->steps.n > 0)
         return behind->steps.v[0].model->at;
+    if (behind->kept.n > 0)
+        return behind->kept.v[0]->step->at;
     return behind->pattern && behind->stream->pattern_by.n > 0 ? mesh_expr_at(behind->stream->pattern_by.v[0]) : behind->stream->at;
 }
 
@@ -126,7 +137,7 @@ static void add_regroups(struct mesh_show_plan *show)
         if (flow->cut == NULL)
             continue;
         const struct mesh_plan_flow *behind = flow->cut->input->flow;
-        bool for_view = behind->steps.n == 0 && !behind->pattern;
+        bool for_view = behind->steps.n == 0 && !behind->pattern && behind->kept.n == 0;
         *mesh_vec_push_in(show->arena, &show->regroups) = (struct mesh_show_regroup){
             .topology = topology_of(plan, flow->root),
             .what = mesh_arena_printf(show->arena, "%s.%s", for_view ? "views" : "streams", flow->stream->name),
@@ -227,8 +238,13 @@ static void add_waits(struct mesh_show_plan *show)
             }
         }
         for (size_t i = 0; i < topology->states.n; i++) {
-            const struct mesh_plan_view *view = topology->states.v[i]->view;
-            if (view == NULL || topology->states.v[i]->partial || view->model->window == MESH_WINDOW_NONE)
+            const struct mesh_plan_state *state = topology->states.v[i];
+            if (state->kind == MESH_STATE_INTERVAL && state->step->to_us > 0)
+                add_wait(show, topology, state->step->to_us, state->step->at,
+                         mesh_arena_printf(show->arena, "records of '%s' wait for what the join may still find ('between')",
+                                           state->flow->stream->name));
+            const struct mesh_plan_view *view = state->view;
+            if (view == NULL || state->partial || view->model->window == MESH_WINDOW_NONE)
                 continue;
             add_wait(show, topology, view->model->size_us + view->model->grace_us, view->model->at,
                      mesh_arena_printf(show->arena, "a row of '%s' is final: %s", view->model->name,
@@ -261,7 +277,8 @@ size_t mesh_show_arrivals(const struct mesh_show_plan *show, struct mesh_show_ar
     const struct mesh_model_product *product = show->plan->product;
     for (size_t i = 0; i < product->ports.n; i++) {
         const struct mesh_model_port *port = product->ports.v[i];
-        if (port->kind == MESH_MODEL_KAFKA && port->view != NULL && port->emit == MESH_EMIT_CHANGE)
+        if ((port->kind == MESH_MODEL_KAFKA || port->kind == MESH_MODEL_SSE) && port->view != NULL &&
+            port->emit == MESH_EMIT_CHANGE)
             *mesh_vec_push_in(show->arena, &list) = (struct mesh_show_arrival){
                 mesh_arena_printf(show->arena,
                                   "'%s' sends one row per key and commit: which ones in between is not fixed, the last is",
@@ -323,6 +340,9 @@ static void put_topology(const struct mesh_show_plan *show, struct mesh_buf *out
             mesh_buf_printf(out, ", by %s", key == NULL ? "(nothing)" : key);
         if (input->model != NULL && input->model->is_table)
             mesh_buf_puts(out, input->model->copy_all ? ", a table: all of it in each task" : ", a table");
+        if (input->model != NULL)
+            mesh_buf_printf(out, ", delay %s, idle %s", mesh_show_duration(arena, input->model->delay_us),
+                            mesh_show_duration(arena, input->model->idle_us));
         mesh_buf_printf(out, "%s%s\n", input->model == NULL ? "" : "  ",
                         input->model == NULL ? "" : mesh_show_at(arena, input->model->at));
     }

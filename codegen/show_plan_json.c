@@ -28,6 +28,10 @@ static void topology(const struct mesh_show_plan *show, struct mesh_json_out *js
         mesh_json_out_text(json, "key", mesh_show_input_key(input));
         if (input->model != NULL && input->model->is_table)
             mesh_json_out_bool(json, "copyAll", input->model->copy_all);
+        if (input->model != NULL) {
+            mesh_json_out_text(json, "delay", mesh_show_duration(show->arena, input->model->delay_us));
+            mesh_json_out_text(json, "idle", mesh_show_duration(show->arena, input->model->idle_us));
+        }
         mesh_json_out_end(json);
     }
     mesh_json_out_end(json);

@@ -136,6 +136,7 @@ static const char *item_text(const struct mesh_test_expect *expect)
     return expect->about == MESH_TEST_DEAD                                  ? "letter"
            : expect->about == MESH_TEST_LATE                                ? "record"
            : expect->port != NULL && expect->port->kind == MESH_MODEL_KAFKA ? "message"
+           : expect->port != NULL && expect->port->kind == MESH_MODEL_SSE   ? "event"
                                                                             : "row";
 }
 

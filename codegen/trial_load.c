@@ -113,6 +113,8 @@ static void members_of_port(struct mesh_test *test, struct mesh_test_expect *exp
         if (expect->port->key.text != NULL && strcmp(field->name, expect->port->key.text) == 0)
             key_subject = field->subject;
     }
+    if (expect->port->kind == MESH_MODEL_SSE)
+        add_member(test, expect, "removed", MESH_TEST_BOOL, NULL);
     if (expect->port->kind != MESH_MODEL_KAFKA)
         return;
     add_member(test, expect, "key", MESH_TEST_TEXT, key_subject);
@@ -263,20 +265,25 @@ static void add_items(struct mesh_test *test, struct mesh_test_expect *expect, c
     const struct mesh_yaml_entry *list = one_of(test, map,
                                                 expect->about == MESH_TEST_DEAD   ? "deadLetters"
                                                 : expect->about == MESH_TEST_LATE ? "late"
-                                                                                  : "rows messages absent",
-                                                "write one of rows, messages or 'absent: true'");
+                                                                                  : "rows messages events absent",
+                                                "write one of rows, messages, events or 'absent: true'");
     if (list == NULL)
         return;
     if (strcmp(list->key, "absent") == 0) {
         if (strcmp(list->value->text, "true") != 0)
-            makes_no_sense(test, list->value->at, "'absent' is true, or not written", "expect rows or messages");
+            makes_no_sense(test, list->value->at, "'absent' is true, or not written", "expect rows, messages or events");
         return;
     }
-    bool messages = expect->port != NULL && expect->port->kind == MESH_MODEL_KAFKA;
-    if (expect->about == MESH_TEST_PORT && messages != (strcmp(list->key, "messages") == 0))
-        makes_no_sense(test, list->key_at, messages ? "a kafka port sends messages" : "this port has rows",
-                       messages ? "write 'messages:'" : "write 'rows:'");
-    if (expect->about == MESH_TEST_VIEW && strcmp(list->key, "messages") == 0)
+    bool kafka = expect->port != NULL && expect->port->kind == MESH_MODEL_KAFKA;
+    bool sse = expect->port != NULL && expect->port->kind == MESH_MODEL_SSE;
+    const char *word = kafka ? "messages" : sse ? "events" : "rows";
+    if (expect->about == MESH_TEST_PORT && strcmp(list->key, word) != 0)
+        makes_no_sense(test, list->key_at,
+                       kafka ? "a kafka port sends messages"
+                       : sse ? "an sse port tells events"
+                             : "this port has rows",
+                       mesh_arena_printf(test->diags.arena, "write '%s:'", word));
+    if (expect->about == MESH_TEST_VIEW && strcmp(list->key, "rows") != 0)
         makes_no_sense(test, list->key_at, "a view has rows", "write 'rows:', or name a port");
     for (size_t i = 0; i < list->value->items.n; i++) {
         check_item(test, expect, list->value->items.v[i]);

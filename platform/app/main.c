@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -26,13 +27,15 @@
 
 #define EXIT_WRONG 2
 #define STOP_US    INT64_C(9500000) /* a stop takes at most ten seconds, whatever hangs */
-#define FREE_S     3                /* and then giving everything back at most these */
+#define OPEN_FILES (MESH_HTTP_CONNECTIONS_MAX + MESH_HTTP_LIVE_READERS_MAX + 1024)
+#define FREE_S     3 /* and then giving everything back at most these */
 
 struct service {
     const struct mesh_service *declared;
     struct mesh_config config;
     struct mesh_metrics *metrics;
     struct mesh_worker **workers;
+    struct mesh_http_live *live;
     struct mesh_http_site *site;
     struct mesh_http_server *server;
     int events;  /* eventfd */
@@ -113,13 +116,16 @@ static int start(struct service *s, struct mesh_err *err)
     for (uint32_t i = 0; i < declared->n_products; i++)
         if (mesh_worker_new(declared->products[i], &s->config, s->config.pseudonym_keys[i], s->metrics, &s->workers[i], err) < 0)
             return mesh_err_prefix(err, "%s", declared->products[i]->name);
-    struct mesh_http_conf http = {s->config.http_listen, s->config.http_insecure, s->config.http_client_rate};
-    struct mesh_http_backend backend = {s, on_ask, on_health, on_metrics};
+    s->live = mesh_http_live_new(declared, s->metrics, MESH_HTTP_LIVE_BEAT_US);
+    struct mesh_http_conf http = {s->config.http_listen, s->config.http_insecure, s->config.http_client_rate, s->live};
+    struct mesh_http_backend backend = {s, on_ask, on_health, on_metrics, s->live};
     if (mesh_http_site_new(declared, s->config.pseudonym_keys, &backend, &s->site, err) < 0 ||
         mesh_http_server_start(&http, s->site, s->metrics, &s->server, err) < 0)
         return -1;
-    for (uint32_t i = 0; i < declared->n_products; i++)
+    for (uint32_t i = 0; i < declared->n_products; i++) {
+        mesh_worker_tell(s->workers[i], s->live, i);
         mesh_worker_start(s->workers[i], on_ended, s);
+    }
     return 0;
 }
 
@@ -180,6 +186,7 @@ static void free_service(struct service *s)
         mesh_worker_free(s->workers[i]);
     free(s->workers);
     mesh_http_site_free(s->site);
+    mesh_http_live_free(s->live);
     mesh_metrics_free(s->metrics);
     mesh_config_deinit(&s->config);
     close(s->events);
@@ -192,10 +199,21 @@ static void warn(void *context, const char *text)
     mesh_log(MESH_LOG_WARN, text, NULL);
 }
 
+/* A connection each; the usual soft limit is about as many. What the hard limit does not allow, HTTP refuses. */
+static void allow_connections(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= OPEN_FILES)
+        return;
+    limit.rlim_cur = limit.rlim_max < OPEN_FILES ? limit.rlim_max : OPEN_FILES;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(struct service *s)
 {
     struct mesh_err err = {0};
     int64_t begun_us = mesh_clock_mono_us();
+    allow_connections();
     mesh_log_set_level(s->config.log_level);
     mesh_log_set_context("service", s->declared->domain);
     mesh_kafka_security_warn(&s->config.kafka_security, s->config.kafka_brokers, warn, NULL);

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "http/encode.h"
+#include "http/live.h"
 #include "mesh/trial.h"
 #include "store/log.h"
 
@@ -40,6 +40,18 @@ static int restore(struct mesh_trial *t, struct mesh_err *err)
     return mesh_engine_restored(t->engine, err);
 }
 
+/* The key stands in front of the event, so that the newest one of a row can be told. */
+static void event_text(void *context, uint32_t port_index, const void *shown, bool removed, struct mesh_buf *out)
+{
+    const struct mesh_trial *t = context;
+    const struct mesh_port *port = &t->product->ports[port_index];
+    const struct mesh_view *view = port->emit == MESH_EMIT_EVENT ? NULL : &t->product->views[port->view];
+    if (view != NULL)
+        mesh_http_live_text(port, view, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY), shown, true, out);
+    mesh_buf_putc(out, '\n');
+    mesh_http_live_text(port, view, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY), shown, removed, out);
+}
+
 static int start(struct mesh_trial *t, struct mesh_err *err)
 {
     const struct mesh_product *p = t->product;
@@ -68,6 +80,8 @@ static int start(struct mesh_trial *t, struct mesh_err *err)
         .pseudonym_key = MESH_STR(MESH_TRIAL_PSEUDONYM_KEY),
         .wire_ids = wire_ids,
         .port_ids = port_ids,
+        .event_text = event_text,
+        .event_context = t,
         .mongo = true,
         .generation = GENERATION,
         .commit_interval_us = COMMIT_US,
@@ -232,7 +246,8 @@ static void put_document(struct mesh_trial *t, const struct mesh_document *d)
     if (d->removed)
         return;
     const struct mesh_port *port = &t->product->ports[d->port];
-    struct mesh_http_shape shape = {&t->product->views[port->view], port->protect, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY)};
+    struct mesh_http_shape shape =
+        mesh_http_shape_of(&t->product->views[port->view], port->protect, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY));
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf row = MESH_BUF_NULL;
     mesh_http_row(&shape, &(const struct mesh_http_fields){0}, d->out, &row);
     to->row = copy(t, (struct mesh_str){row.p, (uint32_t)row.n});
@@ -248,6 +263,30 @@ static bool store(struct mesh_trial *t, size_t n)
         mesh_engine_stored(t->engine, d.ticket);
     }
     return moved;
+}
+
+/* What is told: numbers without a gap, and the same event under the same number, however often a restart repeats it. */
+static int tell(struct mesh_trial *t, bool *ret_moved, struct mesh_err *err)
+{
+    for (struct mesh_live_event e; mesh_engine_next_event(t->engine, &e); *ret_moved = true) {
+        const struct mesh_trial_event *same = NULL;
+        uint64_t last = 0;
+        for (size_t i = 0; i < t->events.n; i++) {
+            const struct mesh_trial_event *old = &t->events.v[i];
+            if (old->port != e.port || old->task != e.task)
+                continue;
+            last = old->sequence;
+            same = old->sequence == e.sequence ? old : same;
+        }
+        if (same != NULL ? !mesh_str_eq(same->text, e.text) || same->removed != e.removed : e.sequence != last + 1)
+            return mesh_err_set(err, MESH_ERR_FATAL, "trial.event", "port '%s': event %llu of a task %s",
+                                t->product->ports[e.port].name, (unsigned long long)e.sequence,
+                                same != NULL ? "was another one before a restart" : "came out of turn");
+        if (same == NULL)
+            *mesh_vec_push_in(t->arena, &t->events) =
+                (struct mesh_trial_event){e.port, e.task, e.sequence, e.time_us, e.removed, copy(t, e.text)};
+    }
+    return 0;
 }
 
 /* ---- schedules ---- */
@@ -270,6 +309,8 @@ static int drain(struct mesh_trial *t, struct mesh_err *err)
         bool sent = send_out(t, SIZE_MAX);
         acknowledge(t, SIZE_MAX);
         bool stored = store(t, SIZE_MAX);
+        if (tell(t, &moved, err) < 0)
+            return -1;
         quiet = moved || committed || sent || stored ? 0 : quiet + 1;
     }
     return 0;
@@ -287,7 +328,7 @@ static int random_step(struct mesh_trial *t, struct mesh_err *err)
         return 0;
     case 2:
         send_out(t, (size_t)mesh_rng_below(&t->rng, FEED_MAX) + 1);
-        return 0;
+        return tell(t, &moved, err);
     case 3:
         acknowledge(t, (size_t)mesh_rng_below(&t->rng, FEED_MAX) + 1);
         store(t, (size_t)mesh_rng_below(&t->rng, FEED_MAX) + 1);

@@ -38,6 +38,15 @@ struct mesh_trial_document {
     struct mesh_str row; /* JSON */
 };
 
+/* An event of an SSE port, as it was told first; it may be told again after a restart, and must then be the same. */
+struct mesh_trial_event {
+    uint32_t port, task;
+    uint64_t sequence;
+    int64_t time_us;
+    bool removed;
+    struct mesh_str text; /* JSON of the key, a line feed, JSON of the whole */
+};
+
 struct mesh_trial {
     const struct mesh_product *product;
     int32_t partitions;
@@ -50,6 +59,7 @@ struct mesh_trial {
     size_t durable, cut;        /* bytes of it; where the running round began */
     MESH_VEC(uint64_t) unacked; /* tickets */
     MESH_VEC(struct mesh_trial_document) documents;
+    MESH_VEC(struct mesh_trial_event) events;
     struct mesh_rng rng;
     int64_t now_us;     /* the author's clock: idle sources */
     int64_t commit_us;  /* the commits', an interval further each time: heartbeats need not wait for the author */

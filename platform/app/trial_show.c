@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "flow/sequence.h"
-#include "http/encode.h"
+#include "http/live.h"
 #include "mesh/trial.h"
 
 #include <stdlib.h>
@@ -204,7 +204,7 @@ static int show_rows(struct mesh_trial *t, uint32_t view, const enum mesh_protec
                      struct mesh_err *err)
 {
     const struct mesh_view *decl = &t->product->views[view];
-    struct mesh_http_shape shape = {decl, protect, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY)};
+    struct mesh_http_shape shape = mesh_http_shape_of(decl, protect, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY));
     struct mesh_read read = {.view = view, .from_us = INT64_MIN, .to_us = INT64_MAX, .limit = ROWS_AT_ONCE};
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf after = MESH_BUF_NULL;
     for (bool more = true, any = false; more;) {
@@ -244,6 +244,44 @@ static void show_documents(struct mesh_trial *t, uint32_t port, struct mesh_buf 
     }
 }
 
+static int by_told(const void *va, const void *vb)
+{
+    const struct mesh_trial_event *a = va, *b = vb;
+    int c = compare(a->time_us, b->time_us);
+    c = c != 0 ? c : compare(a->task, b->task);
+    return c != 0 ? c : compare((int64_t)a->sequence, (int64_t)b->sequence);
+}
+
+static struct mesh_str key_line(const struct mesh_trial_event *e)
+{
+    const char *end = memchr(e->text.p, '\n', e->text.n);
+    return (struct mesh_str){e->text.p, (uint32_t)(end - e->text.p)};
+}
+
+/* Of changes the newest of each row, as those of a row come from one task, in order. */
+static void show_events(struct mesh_trial *t, uint32_t port, struct mesh_buf *out)
+{
+    bool changes = t->product->ports[port].emit == MESH_EMIT_CHANGE;
+    MESH_VEC(struct mesh_trial_event) list = {0};
+    for (size_t i = 0; i < t->events.n; i++) {
+        bool newer = t->events.v[i].port != port;
+        for (size_t k = i + 1; changes && !newer && k < t->events.n; k++)
+            newer = t->events.v[k].port == port && mesh_str_eq(key_line(&t->events.v[i]), key_line(&t->events.v[k]));
+        if (!newer)
+            *mesh_vec_push_in(t->arena, &list) = t->events.v[i];
+    }
+    if (list.n > 0)
+        qsort(list.v, list.n, sizeof *list.v, by_told);
+    for (size_t i = 0; i < list.n; i++) {
+        const struct mesh_trial_event *e = &list.v[i];
+        uint32_t key_n = key_line(e).n + 1;
+        mesh_buf_puts(out, i == 0 ? "" : ",");
+        mesh_buf_str(out, (struct mesh_str){e->text.p + key_n, e->text.n - key_n - (e->removed ? 1 : 0)});
+        if (e->removed)
+            mesh_buf_puts(out, ",\"removed\":true}");
+    }
+}
+
 static int show_port(struct mesh_trial *t, uint32_t i, struct mesh_buf *out, struct mesh_err *err)
 {
     const struct mesh_port *port = &t->product->ports[i];
@@ -254,6 +292,9 @@ static int show_port(struct mesh_trial *t, uint32_t i, struct mesh_buf *out, str
         return show_rows(t, port->view, port->protect, out, err);
     case MESH_PORT_MONGO:
         show_documents(t, i, out);
+        return 0;
+    case MESH_PORT_SSE:
+        show_events(t, i, out);
         return 0;
     }
     return 0;

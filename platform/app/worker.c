@@ -88,6 +88,12 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
     return 0;
 }
 
+void mesh_worker_tell(struct mesh_worker *worker, struct mesh_http_live *live, uint32_t product)
+{
+    worker->live = live;
+    worker->live_product = product;
+}
+
 /* ---- the broker ---- */
 static void broker_away(void *context, const char *why)
 {
@@ -290,6 +296,7 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
     int read = reads || !worker->running ? mesh_kafka_source_poll(worker->source, mesh_worker_breathe, err) : 0;
     if (read < 0 && truncated(worker, err) < 0)
         return -1;
+    bool told = mesh_worker_send_events(worker);
     if (!worker->running)
         return linked;
     if (mesh_worker_renew(worker, err) < 0)
@@ -301,7 +308,7 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
     int sent = committed < 0 ? -1 : mesh_worker_send(worker, err);
     if (sent < 0)
         return -1;
-    return read > 0 || committed > 0 || sent > 0 || linked > 0;
+    return read > 0 || committed > 0 || sent > 0 || linked > 0 || told;
 }
 
 static int connect_broker(struct mesh_worker *worker, struct mesh_err *err)

@@ -17,6 +17,7 @@
 #define MESH_APP_WORKER_H
 
 #include "app/config.h"
+#include "http/live.h"
 #include "http/question.h"
 
 #define MESH_WORKER_QUESTIONS_US INT64_C(500) /* of questions in one go */
@@ -37,6 +38,8 @@ struct mesh_worker;
 /* Opens and restores the state. An error here is for the operator: exit 2. */
 int mesh_worker_new(const struct mesh_product *product, const struct mesh_config *config, struct mesh_str pseudonym_key,
                     struct mesh_metrics *metrics, struct mesh_worker **ret, struct mesh_err *err);
+/* Before the start: where its events are told, and as which product of the service. */
+void mesh_worker_tell(struct mesh_worker *worker, struct mesh_http_live *live, uint32_t product);
 /* `ended` is called on the worker's thread when it has stopped or failed. */
 void mesh_worker_start(struct mesh_worker *worker, void (*ended)(void *context), void *context);
 /* Ask it to drain and stop; returns at once. */

@@ -5,6 +5,7 @@
  *     worker_topics.c  which topics the product has; what the link found
  *     worker_in.c      records from the source into the engine
  *     worker_out.c     commits, messages, documents
+ *     worker_live.c    server-sent events
  *     worker_ready.c   what /readyz shows
  *     worker_refused.c a broker that does not accept us
  */
@@ -105,6 +106,9 @@ struct mesh_worker {
     uint32_t moved; /* messages and documents */
     struct mesh_mongo *mongo;
     bool mongo_said_away;
+    struct mesh_http_live *live; /* NULL: nobody reads */
+    uint32_t live_product;
+    bool told; /* readers know of the engine's state */
     struct mesh_metric *m_commit_seconds, *m_read_wait_seconds, *m_broker_up, *m_mongo_up;
 };
 
@@ -147,6 +151,10 @@ void mesh_worker_drop_outputs(struct mesh_worker *worker);
 
 /* worker_refused.c: a client was refused (why), or no more (NULL) */
 void mesh_worker_broker_refused(void *context, enum mesh_kafka_client client, const char *why);
+
+/* worker_live.c: what conf.event_text calls; and hand on what is durable: whether something moved. */
+void mesh_worker_event_text(void *worker, uint32_t port, const void *shown, bool removed, struct mesh_buf *out);
+bool mesh_worker_send_events(struct mesh_worker *worker);
 
 /* worker_ready.c */
 void mesh_worker_set_phase(struct mesh_worker *worker, enum mesh_worker_phase phase);

@@ -92,6 +92,8 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .seal = mesh_letters_hook(&worker->config->letters),
         .wire_ids = wire,
         .port_ids = port_ids,
+        .event_text = mesh_worker_event_text,
+        .event_context = worker,
         .mongo = worker->config->mongo_uri[0] != '\0',
         .generation = (uint64_t)(mesh_clock_wall_us() / 1000000),
         .commit_interval_us = worker->config->commit_interval_ms * 1000,
@@ -156,6 +158,7 @@ static void close_state(struct mesh_worker *worker)
     mesh_worker_drop_outputs(worker);
     worker->committer = mesh_committer_free(worker->committer);
     worker->engine = mesh_engine_free(worker->engine);
+    worker->told = false;
     worker->log = mesh_store_log_close(worker->log);
     worker->log_bytes = 0;
     worker->cut_in_flight = false;

@@ -190,7 +190,7 @@ mesh_dec mesh_double_dec(enum mesh_fault *fault, double v, int scale, int precis
 
 int64_t mesh_double_long(enum mesh_fault *fault, double v)
 {
-    if (v >= -0x1p63 && v < 0x1p63)
+    if (v > -0x1p63 && v < 0x1p63) /* CEL leaves the smallest int out */
         return (int64_t)v;
     mesh_fail(fault, MESH_FAULT_RANGE);
     return 0;

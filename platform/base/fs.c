@@ -121,7 +121,7 @@ static int sync_folder(const char *path, struct mesh_err *err)
     if (fd < 0)
         return fail(err, errno, "open the folder", name);
     /* Some file systems have no fsync of folders; they say EINVAL. */
-    if (fsync(fd) < 0 && errno != EINVAL)
+    if (TEMP_FAILURE_RETRY(fsync(fd)) < 0 && errno != EINVAL)
         return fail(err, errno, "sync the folder", name);
     return 0;
 }
@@ -135,7 +135,7 @@ static int open_beside(const char *path, struct mesh_buf *ret_name)
         mesh_buf_reset(ret_name);
         mesh_buf_printf(ret_name, "%s.tmp.%ld.%u", path, (long)getpid(),
                         atomic_fetch_add_explicit(&sequence, 1, memory_order_relaxed));
-        fd = open(ret_name->p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        fd = (int)TEMP_FAILURE_RETRY(open(ret_name->p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
         if (fd >= 0 || errno != EEXIST)
             break;
     }
@@ -149,7 +149,7 @@ static int write_and_rename(int fd, const char *name, const char *path, const vo
         return fail(err, errno, "keep the permissions of", path);
     if (mesh_fs_write_all(fd, path, bytes, n, err) < 0)
         return -1;
-    if (fsync(fd) < 0)
+    if (TEMP_FAILURE_RETRY(fsync(fd)) < 0)
         return fail(err, errno, "sync", path);
     if (rename(name, path) < 0)
         return fail(err, errno, "replace", path);
@@ -189,8 +189,12 @@ int mesh_fs_mkdirs(const char *path, struct mesh_err *err)
         p += strcspn(p, "/");
         char end = *p;
         *p = '\0';
-        if (mkdir(part, 0777) < 0 && errno != EEXIST && !mesh_fs_is_dir(part))
-            return fail(err, errno, "make the folder", part);
+        int made = mkdir(part, 0777);
+        int why = errno;
+        if (made < 0 && why != EEXIST && !mesh_fs_is_dir(part))
+            return fail(err, why, "make the folder", part);
+        if (made == 0 && sync_folder(part, err) < 0)
+            return -1;
         *p = end;
     }
     if (!mesh_fs_is_dir(path))

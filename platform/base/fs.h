@@ -12,6 +12,7 @@ int mesh_fs_read(const char *path, size_t bytes_max, struct mesh_buf *ret, struc
 int mesh_fs_write_atomic(const char *path, const void *bytes, size_t n, struct mesh_err *err);
 /* The same only when the content differs; *ret_written says. */
 int mesh_fs_write_changed(const char *path, const void *bytes, size_t n, bool *ret_written, struct mesh_err *err);
+/* What it makes outlasts a loss of power. */
 int mesh_fs_mkdirs(const char *path, struct mesh_err *err);
 bool mesh_fs_exists(const char *path);
 bool mesh_fs_is_dir(const char *path);

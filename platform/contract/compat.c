@@ -163,7 +163,7 @@ static bool check_symbols(struct comparison *c, const struct mesh_schema *reader
 static bool check_field(struct comparison *c, const struct mesh_schema *reader, const struct mesh_schema_field *field,
                         const struct mesh_schema *writer, const struct place *place)
 {
-    const struct mesh_schema_field *second, *found = mesh_match_field(reader, field, writer, &second);
+    const struct mesh_schema_field *second, *found = mesh_match_field(field, writer, &second);
     struct mesh_compat_case at = about(c, reader, writer, place);
     at.field = field;
     at.first = found;

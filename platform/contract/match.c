@@ -39,25 +39,14 @@ static bool has_alias(const struct mesh_schema_field *field, const char *name)
     return false;
 }
 
-/* Two fields with the same alias: it is the first one's. */
-static bool claimed(const struct mesh_schema *reader, const struct mesh_schema_field *field, const char *name)
-{
-    if (mesh_schema_field(reader, name) != NULL)
-        return true; /* a name is stronger than an alias */
-    for (const struct mesh_schema_field *earlier = reader->fields; earlier < field; earlier++)
-        if (has_alias(earlier, name))
-            return true;
-    return false;
-}
-
-const struct mesh_schema_field *mesh_match_field(const struct mesh_schema *reader, const struct mesh_schema_field *field,
-                                                 const struct mesh_schema *writer, const struct mesh_schema_field **ret_second)
+const struct mesh_schema_field *mesh_match_field(const struct mesh_schema_field *field, const struct mesh_schema *writer,
+                                                 const struct mesh_schema_field **ret_second)
 {
     const struct mesh_schema_field *found = mesh_schema_field(writer, field->name);
     *ret_second = NULL;
     for (size_t i = 0; field->n_aliases > 0 && i < writer->n_fields; i++) {
         const struct mesh_schema_field *other = &writer->fields[i];
-        if (other == found || !has_alias(field, other->name) || claimed(reader, field, other->name))
+        if (other == found || !has_alias(field, other->name))
             continue;
         if (found != NULL)
             *ret_second = other;

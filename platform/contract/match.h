@@ -11,9 +11,10 @@ bool mesh_match_names(const struct mesh_schema *reader, const struct mesh_schema
 bool mesh_match_promotes(const struct mesh_schema *reader, const struct mesh_schema *writer);
 /* The values mean the same: no logical type, or the same with the same digits. */
 bool mesh_match_logical(const struct mesh_schema *reader, const struct mesh_schema *writer);
-/* The writer's field for a reader's, or NULL. `*ret_second`, when set to non-NULL, is another one that the field also names. */
-const struct mesh_schema_field *mesh_match_field(const struct mesh_schema *reader, const struct mesh_schema_field *field,
-                                                 const struct mesh_schema *writer, const struct mesh_schema_field **ret_second);
+/* The writer's field for a reader's, or NULL. `*ret_second`, when set to non-NULL, is another one that the field also names. No two
+ * fields of a record name the same one: the parser refuses that. */
+const struct mesh_schema_field *mesh_match_field(const struct mesh_schema_field *field, const struct mesh_schema *writer,
+                                                 const struct mesh_schema_field **ret_second);
 int mesh_match_symbol(const struct mesh_schema *enum_, const char *symbol); /* its index, or -1 */
 
 #endif

@@ -117,7 +117,7 @@ static bool match_fields(struct build *b, struct mesh_resolve_step *step, const 
     step->n_to = (uint32_t)reader->n_fields;
     for (size_t i = 0; i < reader->n_fields; i++) {
         const struct mesh_schema_field *field = &reader->fields[i], *second;
-        const struct mesh_schema_field *from = mesh_match_field(reader, field, writer, &second);
+        const struct mesh_schema_field *from = mesh_match_field(field, writer, &second);
         if (second != NULL || (from == NULL && field->default_ == NULL)) {
             step->op = MESH_RESOLVE_FAIL;
             step->text = second != NULL ? mesh_arena_printf(b->arena, "field '%s' of %s is both '%s' and '%s' of the data",

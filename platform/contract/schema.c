@@ -224,6 +224,7 @@ static bool parse_record(struct mesh_schema_parser *p, struct mesh_schema *schem
     schema->fields = mesh_arena_alloc(p->arena, (fields->n + 1) * sizeof *schema->fields);
     for (uint32_t i = 0; i < fields->n; i++)
         parse_field(p, schema, fields->items[i], space);
+    mesh_schema_unique_aliases(p, schema);
     return true;
 }
 

@@ -40,6 +40,8 @@ void mesh_schema_report_unknown(struct mesh_schema_parser *p);
 /* The aliases of a type (space != NULL: made full) or of a field. */
 void mesh_schema_aliases(struct mesh_schema_parser *p, const struct mesh_json *object, const char *space, const char ***ret,
                          size_t *ret_n);
+/* A field's alias is no other field's name or alias. */
+void mesh_schema_unique_aliases(struct mesh_schema_parser *p, const struct mesh_schema *record);
 
 /* schema_attrs.c: reading one attribute of a JSON object, with a diagnostic when it is not what it must be. */
 struct mesh_srcref mesh_schema_key_at(const struct mesh_json *object, const char *key); /* the key, else the value */

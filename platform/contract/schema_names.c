@@ -106,6 +106,39 @@ void mesh_schema_aliases(struct mesh_schema_parser *p, const struct mesh_json *o
     }
 }
 
+/* The field before `field` that has this alias, or any other that has this name; NULL. */
+static const struct mesh_schema_field *claimant(const struct mesh_schema *record, const struct mesh_schema_field *field,
+                                                const char *alias)
+{
+    for (const struct mesh_schema_field *other = record->fields; other < record->fields + record->n_fields; other++) {
+        if (other != field && strcmp(other->name, alias) == 0)
+            return other;
+        for (size_t i = 0; other < field && i < other->n_aliases; i++)
+            if (strcmp(other->aliases[i], alias) == 0)
+                return other;
+    }
+    return NULL;
+}
+
+void mesh_schema_unique_aliases(struct mesh_schema_parser *p, const struct mesh_schema *record)
+{
+    for (const struct mesh_schema_field *field = record->fields; field < record->fields + record->n_fields; field++) {
+        const struct mesh_json *list = mesh_json_get(field->json, "aliases");
+        for (uint32_t i = 0; field->n_aliases > 0 && i < list->n; i++) {
+            const struct mesh_json *item = list->items[i];
+            const struct mesh_schema_field *other = item->kind == MESH_JSON_STRING ? claimant(record, field, item->text) : NULL;
+            if (other == NULL)
+                continue;
+            struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MC004", item->at,
+                                                "two fields claim the data of '%s': '%s' by this alias, and '%s'", item->text,
+                                                field->name, other->name);
+            mesh_diag_why(p->diags, d, "the readers of Avro do not agree which of them gets it");
+            mesh_diag_fix(p->diags, d, "take the alias away, or give the newer field another name");
+            mesh_diag_note(p->diags, d, other->name_at, "'%s' is declared here", other->name);
+        }
+    }
+}
+
 static bool is_complex(const char *name)
 {
     for (size_t i = 0; i < MESH_LEN(complex_types); i++)

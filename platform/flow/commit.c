@@ -20,7 +20,7 @@ static void task_name(const struct mesh_task *task, struct mesh_buf *out)
     mesh_buf_varint(out, (uint32_t)task->partition);
 }
 
-void mesh_flow_write_claim(struct mesh_engine *engine, struct mesh_buf *frames)
+static void write_claim(const struct mesh_engine *engine, const char *claim, struct mesh_buf *frames)
 {
     size_t begin = mesh_store_frame_begin(frames);
     mesh_buf_u8(frames, MESH_FLOW_FRAME_CLAIM);
@@ -29,11 +29,27 @@ void mesh_flow_write_claim(struct mesh_engine *engine, struct mesh_buf *frames)
     mesh_buf_slice(frames, mesh_str_of(engine->product->state_hash));
     mesh_buf_varint(frames, engine->epoch);
     mesh_buf_varint(frames, engine->generation);
-    mesh_buf_slice(frames, mesh_str_of(engine->claim));
+    mesh_buf_slice(frames, mesh_str_of(claim));
     mesh_buf_varint(frames, engine->product->n_topologies);
     for (uint32_t i = 0; i < engine->product->n_topologies; i++)
         mesh_buf_varint(frames, (uint32_t)engine->topology_partitions[i]);
     mesh_store_frame_end(frames, begin);
+}
+
+void mesh_flow_write_claim(struct mesh_engine *engine, struct mesh_buf *frames)
+{
+    write_claim(engine, engine->claim, frames);
+}
+
+/* At the start of a round, before which everything will be deleted: also the claims before the own one. The group may still have heard
+ * of none but them. */
+static void repeat_claims(const struct mesh_engine *engine, struct mesh_buf *frames)
+{
+    size_t n = engine->claims.n;
+    for (size_t i = n > MESH_FLOW_CLAIMS_KEPT ? n - MESH_FLOW_CLAIMS_KEPT : 0; i < n; i++)
+        if (strcmp(engine->claims.v[i].text, engine->claim) != 0)
+            write_claim(engine, engine->claims.v[i].text, frames);
+    write_claim(engine, engine->claim, frames);
 }
 
 struct mesh_buf *mesh_flow_writer_ops(struct mesh_flow_writer *writer)
@@ -160,6 +176,7 @@ static void write_waiting(struct mesh_flow_writer *writer)
     for (uint32_t p = 0; task->carry && p < task->product->n_ports; p++)
         if (task->docs[p] != NULL)
             mesh_flow_docs_log_removed(task->docs[p], mesh_flow_writer_ops(writer));
+    mesh_flow_rings_write(writer);
 }
 
 static void write_source(const struct mesh_flow_source *source, struct mesh_buf *out)
@@ -293,7 +310,7 @@ bool mesh_engine_commit(struct mesh_engine *engine, int64_t now_us, struct mesh_
         return false;
     size_t before = ret_frames->n;
     if (engine->round_claim)
-        mesh_flow_write_claim(engine, ret_frames);
+        repeat_claims(engine, ret_frames);
     engine->round_claim = false;
     for (uint32_t i = 0; i < engine->n_tasks; i++) {
         struct mesh_task *task = engine->tasks[i];

@@ -98,6 +98,8 @@ static void set_metrics(struct mesh_engine *engine)
     engine->m_state_bytes = mesh_metric_gauge(m, "mesh_state_bytes", "Memory of all states", NULL);
     engine->m_runs_dropped =
         mesh_metric_counter(m, "mesh_pattern_runs_dropped_total", "Pattern runs dropped at the limit per key", NULL);
+    engine->m_interval_dropped =
+        mesh_metric_counter(m, "mesh_join_records_dropped_total", "Records of interval joins dropped at the limit per key", NULL);
     engine->m_generation_skipped =
         mesh_metric_counter(m, "mesh_other_generation_total", "Records of another generation on internal topics, skipped", NULL);
     engine->m_upstream_duplicates =
@@ -291,8 +293,11 @@ void mesh_flow_add_claim(struct mesh_engine *engine, struct mesh_str claim)
     for (size_t i = 0; i < engine->claims.n; i++)
         if (mesh_str_eq(mesh_str_of(engine->claims.v[i].text), claim))
             return;
-    if (claim.n > 0 && claim.n < MESH_ENGINE_CLAIM_TEXT)
-        memcpy(mesh_vec_push(&engine->claims)->text, claim.p, claim.n);
+    if (claim.n == 0 || claim.n >= MESH_ENGINE_CLAIM_TEXT)
+        return;
+    struct mesh_flow_claim *own = mesh_vec_push(&engine->claims);
+    *own = (struct mesh_flow_claim){0};
+    memcpy(own->text, claim.p, claim.n);
 }
 
 const char (*mesh_engine_claims(const struct mesh_engine *engine, size_t *ret_n))[MESH_ENGINE_CLAIM_TEXT]
@@ -488,6 +493,11 @@ void mesh_flow_publish(struct mesh_engine *engine)
             rows += engine->tasks[i]->states[s] == NULL ? 0 : engine->tasks[i]->states[s]->table.count;
         mesh_metric_set(engine->m_state_rows[s], (double)rows);
     }
+}
+
+uint32_t mesh_engine_n_tasks(const struct mesh_engine *engine)
+{
+    return engine->n_tasks;
 }
 
 size_t mesh_engine_n_sources(const struct mesh_engine *engine)

@@ -17,6 +17,7 @@
  *       mesh_engine_durable()                  ... and only now may anything leave (DESIGN 9, rule 7)
  *       mesh_engine_next_message(), _acked()   Kafka ports, internal topics, dead letters
  *       mesh_engine_next_document(), _stored() MongoDB
+ *       mesh_engine_next_event()               server-sent events
  *       mesh_engine_point(), _list()           HTTP; also out of conf.between, in the middle of feed and commit
  *
  * Determinism. What the engine computes is a function of each partition's records in order. A record's place among the inputs of an
@@ -45,6 +46,8 @@
 #define MESH_FLOW_UPSTREAMS_MAX     4096         /* tasks that write to one input partition */
 #define MESH_FLOW_ROUND_LOG_BYTES   (64u << 20)
 #define MESH_FLOW_ROUND_SWEEP_BYTES (64u << 10)
+#define MESH_FLOW_CLAIMS_KEPT       32         /* claims that a round repeats: starts without a word to the group, at most */
+#define MESH_FLOW_EVENTS_BYTES_MAX  (4u << 20) /* events that one task keeps for one SSE port; of more, the oldest go */
 #define MESH_FLOW_LETTER_BYTES_MAX  (1u << 20) /* original bytes in a dead letter; longer ones are cut and marked */
 
 #define MESH_ENGINE_CLAIM_TEXT 33 /* 32 hex digits */
@@ -60,13 +63,17 @@ struct mesh_engine_conf {
     const struct mesh_seal_hook *seal; /* letters of personal inputs (flow/sealed.h); borrowed; NULL: they stay readable */
     const uint32_t *const *wire_ids;   /* per input: per contract: the schema id on the wire (registry or local id) */
     const uint32_t *port_ids;          /* per port: schema id to write */
-    bool mongo;                        /* whether documents are wanted; false: none are queued */
-    uint64_t generation;               /* of this state (DESIGN 9, rule 1); a restored one wins */
-    const char *claim;                 /* of this run, random; written with its CLAIM. NULL: none */
-    int64_t commit_interval_us;        /* bound for state-only commits, 200 ms */
-    uint64_t round_log_bytes;          /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */
-    uint64_t round_sweep_bytes;        /* least bytes that one commit re-emits in a round; 0 = MESH_FLOW_ROUND_SWEEP_BYTES */
-    struct mesh_metrics *metrics;      /* counters are registered here; NULL: none */
+    /* Appends the text of an event of an SSE port, protected as its border says; of a removed row only its key. NULL: those ports say
+     * nothing. */
+    void (*event_text)(void *context, uint32_t port, const void *shown, bool removed, struct mesh_buf *out);
+    void *event_context;
+    bool mongo;                   /* whether documents are wanted; false: none are queued */
+    uint64_t generation;          /* of this state (DESIGN 9, rule 1); a restored one wins */
+    const char *claim;            /* of this run, random; written with its CLAIM. NULL: none */
+    int64_t commit_interval_us;   /* bound for state-only commits, 200 ms */
+    uint64_t round_log_bytes;     /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */
+    uint64_t round_sweep_bytes;   /* least bytes that one commit re-emits in a round; 0 = MESH_FLOW_ROUND_SWEEP_BYTES */
+    struct mesh_metrics *metrics; /* counters are registered here; NULL: none */
     /* Called within feed, tick and commit, about every MESH_FLOW_SLICE records or rows: between two of them. It may read (point, list,
      * source_info), nothing else. An answer sees every record whole, and what a commit holds or all of it or nothing. NULL: none. */
     void (*between)(void *context);
@@ -170,6 +177,20 @@ struct mesh_document {
 };
 bool mesh_engine_next_document(struct mesh_engine *engine, struct mesh_document *ret); /* borrowed until stored */
 void mesh_engine_stored(struct mesh_engine *engine, uint64_t ticket);
+
+/* An event of an SSE port. Each task numbers those of a port from 1 on, without a gap, and keeps the newest `replay` of them in its
+ * state: what was handed out is handed out again after a restart, under the same numbers and with the same text. */
+struct mesh_live_event {
+    uint32_t port, task;
+    uint64_t sequence;
+    uint64_t oldest; /* the first one that is still kept; a jump of `sequence` beyond its predecessor: what lay between is not */
+    int64_t time_us;
+    bool removed;
+    struct mesh_str text; /* until the engine is called again */
+};
+/* The next durable one that was not handed out in this run; in order for each task and port. */
+bool mesh_engine_next_event(struct mesh_engine *engine, struct mesh_live_event *ret);
+uint32_t mesh_engine_n_tasks(const struct mesh_engine *engine);
 
 /* ---- reading ---- */
 enum mesh_read_windows { MESH_READ_ALL, MESH_READ_LATEST, MESH_READ_OPEN, MESH_READ_CLOSED };

@@ -222,6 +222,12 @@ static bool apply_ops(struct mesh_task *task, struct mesh_str ops)
         case MESH_FLOW_OP_GONE_DOC:
             ok = op_gone_doc(task, &in);
             break;
+        case MESH_FLOW_OP_TOLD:
+            ok = mesh_flow_ring_restore(task, &in);
+            break;
+        case MESH_FLOW_OP_TOLD_NEXT:
+            ok = mesh_flow_ring_restore_next(task, &in);
+            break;
         default:
             break;
         }
@@ -454,8 +460,8 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
         if (task->sole != NULL)
             mesh_flow_watermark(task);
         for (uint32_t s = 0; s < engine->product->n_states; s++)
-            if (task->states[s] != NULL)
-                mesh_flow_view_restored(task->states[s]);
+            if (task->states[s] != NULL && mesh_flow_kind_of(task->states[s])->restored != NULL)
+                mesh_flow_kind_of(task->states[s])->restored(task->states[s]);
         mesh_flow_docs_restored(task);
     }
     engine->restoring = false;

@@ -18,6 +18,7 @@ static uint64_t live_bytes(const struct mesh_engine *engine)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < engine->n_tasks; i++) {
+        bytes += mesh_flow_rings_bytes(engine->tasks[i]);
         for (uint32_t s = 0; s < engine->product->n_states; s++) {
             const struct mesh_flow_state *state = engine->tasks[i]->states[s];
             if (state != NULL && !state->decl->partial)

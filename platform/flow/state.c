@@ -26,6 +26,8 @@ const struct mesh_flow_kind *mesh_flow_kind_of(const struct mesh_flow_state *sta
         return &mesh_flow_kind_pattern;
     case MESH_STATE_LATCH:
         return &mesh_flow_kind_latch;
+    case MESH_STATE_INTERVAL:
+        return &mesh_flow_kind_interval;
     }
     mesh_assert(false);
     return NULL;
@@ -38,6 +40,8 @@ static void set_expiry(struct mesh_flow_state *state)
         state->ttl_us = decl->within_us;
     else if (decl->kind == MESH_STATE_RING || decl->kind == MESH_STATE_VIEW)
         state->ttl_us = decl->keep_us;
+    else if (decl->kind == MESH_STATE_INTERVAL)
+        state->ttl_us = mesh_flow_interval_reach(decl);
     if (state->ttl_us > 0 && state->sessions != NULL) { /* behind its newest event, and never while it is open */
         int64_t grace_us = state->view->grace_us;
         state->ttl_us = state->view->size_us + (state->ttl_us > grace_us ? state->ttl_us : grace_us);
@@ -60,11 +64,12 @@ static void set_view(struct mesh_flow_state *state)
         return;
     for (uint32_t i = 0; i < product->n_ports; i++) {
         const struct mesh_port *port = &product->ports[i];
-        if (port->kind == MESH_PORT_KAFKA && port->emit == MESH_EMIT_EVENT)
+        bool sends = port->kind == MESH_PORT_KAFKA || port->kind == MESH_PORT_SSE;
+        if (sends && port->emit == MESH_EMIT_EVENT)
             continue;
         if (product->views[port->view].state != state->index)
             continue;
-        if (port->kind == MESH_PORT_KAFKA) {
+        if (sends) {
             state->has_change |= port->emit == MESH_EMIT_CHANGE;
             state->has_close |= port->emit == MESH_EMIT_CLOSE;
         } else if (port->kind == MESH_PORT_MONGO && state->task->engine->conf.mongo) {
@@ -101,6 +106,7 @@ struct mesh_flow_state *mesh_flow_state_new(struct mesh_task *task, uint32_t ind
     state->index = index;
     state->decl = &task->product->states[index];
     state->next_close_us = INT64_MAX;
+    state->answered_us = MESH_FLOW_NEVER;
     state->changed_row = MESH_STORE_NONE;
     if (state->decl->kind == MESH_STATE_VIEW)
         set_view(state);
@@ -131,6 +137,7 @@ void mesh_flow_state_free(struct mesh_flow_state *state)
     mesh_vec_deinit(&state->cuts);
     mesh_buf_deinit(&state->deltas);
     free(state->old);
+    free(state->timers);
     if (state->captured != NULL)
         mesh_store_image_free(state->decl->fields, state->decl->n_fields, state->captured);
     free(state->captured);

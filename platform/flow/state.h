@@ -15,14 +15,16 @@ struct mesh_flow_kind {
     void (*write)(const struct mesh_flow_state *state, struct mesh_store_row *row, struct mesh_buf *out);
     /* Into a zeroed payload; false: not an image. */
     bool (*read)(struct mesh_flow_state *state, struct mesh_store_row *row, struct mesh_cursor *in);
-    bool (*apply)(struct mesh_flow_state *state, struct mesh_cursor *in);               /* NULL: no deltas */
-    int64_t (*newest)(const struct mesh_flow_state *state, struct mesh_store_row *row); /* NULL: does not expire */
+    bool (*apply)(struct mesh_flow_state *state, struct mesh_cursor *in);                  /* NULL: no deltas */
+    int64_t (*newest)(const struct mesh_flow_state *state, struct mesh_store_row *row);    /* NULL: does not expire */
+    void (*restored)(struct mesh_flow_state *state);                                       /* the whole log was read; NULL */
+    void (*due)(struct mesh_flow_state *state, struct mesh_store_row *row, int64_t at_us); /* its timer; NULL: it sets none */
     void (*prefetch)(const struct mesh_flow_state *state,
                      struct mesh_store_row *row); /* what the payload points to; NULL: nothing */
 };
 
 extern const struct mesh_flow_kind mesh_flow_kind_view, mesh_flow_kind_dedupe, mesh_flow_kind_table, mesh_flow_kind_versions,
-    mesh_flow_kind_ring, mesh_flow_kind_pattern, mesh_flow_kind_latch;
+    mesh_flow_kind_ring, mesh_flow_kind_pattern, mesh_flow_kind_latch, mesh_flow_kind_interval;
 
 const struct mesh_flow_kind *mesh_flow_kind_of(const struct mesh_flow_state *state);
 

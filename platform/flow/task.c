@@ -137,6 +137,7 @@ struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topolo
     task->next_close_us = INT64_MAX;
     task->sequences = mesh_xcalloc(engine->n_sequences + 1, sizeof *task->sequences);
     task->docs = mesh_xcalloc(product->n_ports + 1, sizeof(struct mesh_flow_docs *));
+    task->rings = mesh_xcalloc(product->n_ports + 1, sizeof(struct mesh_flow_ring *));
     task->records = mesh_xmalloc((size_t)(MESH_FLOW_AHEAD + 1) * MESH_RECORD_BYTES_MAX);
     task->states = mesh_xcalloc(product->n_states + 1, sizeof *task->states);
     init_sources(task);
@@ -156,6 +157,7 @@ void mesh_flow_task_free(struct mesh_task *task)
     for (uint32_t i = 0; i < task->product->n_ports; i++)
         mesh_flow_docs_free(task->docs[i]);
     free(task->docs);
+    mesh_flow_rings_free(task);
     for (uint32_t i = 0; i < task->product->n_states; i++)
         mesh_flow_state_free(task->states[i]);
     free(task->states);
@@ -179,22 +181,32 @@ void mesh_flow_task_free(struct mesh_task *task)
 }
 
 /* ---- a record ---- */
+void mesh_flow_begin(struct mesh_task *task, const struct mesh_event *event)
+{
+    task->event = event;
+    task->late_sent = task->too_long_sent = false;
+}
+
+void mesh_flow_end(struct mesh_task *task)
+{
+    task->event = NULL;
+    if (task->scratch.bytes_total != 0)
+        mesh_arena_reset(&task->scratch);
+}
+
 void mesh_flow_apply(struct mesh_task *task, const struct mesh_flow_lane *lane, struct mesh_event *event, const void *record,
                      int64_t release_us)
 {
     if (lane != NULL && release_us > task->release_us) {
-        task->release_us = release_us;
         if (release_us >= task->next_close_us)
             mesh_flow_close_windows(task, release_us);
+        task->release_us = release_us;
         if (release_us > task->closed_us)
             task->closed_us = release_us;
     }
-    task->event = event;
-    task->late_sent = task->too_long_sent = false;
+    mesh_flow_begin(task, event);
     task->product->inputs[event->input].process(task, event, record);
-    task->event = NULL;
-    if (task->scratch.bytes_total != 0)
-        mesh_arena_reset(&task->scratch);
+    mesh_flow_end(task);
 }
 
 void mesh_flow_drop_expired(struct mesh_task *task)
@@ -208,11 +220,12 @@ void mesh_flow_settle(struct mesh_task *task)
 {
     if (task->ordered)
         mesh_flow_release(task);
-    if (task->wm_us > task->closed_us) {
-        if (task->wm_us >= task->next_close_us)
-            mesh_flow_close_windows(task, task->wm_us);
+    if (task->wm_us >= task->next_close_us)
+        mesh_flow_close_windows(task, task->wm_us);
+    if (task->wm_us > task->closed_us)
         task->closed_us = task->wm_us;
-    }
+    if (task->all_idle)
+        mesh_flow_intervals_idle(task);
     mesh_flow_drop_expired(task);
 }
 

@@ -10,7 +10,7 @@
  *     discard     minimum over all lanes that were heard of, idle or not: what may be forgotten
  *
  * Who calls what: input.c (admit a record) -> order.c (hold and release) -> task.c (apply) -> generated code -> step_*.c, view.c,
- * outbox.c; commit.c and restore.c write and read the log through the table of kinds in state.h.
+ * outbox.c, event.c; commit.c and restore.c write and read the log through the table of kinds in state.h.
  */
 #ifndef MESH_FLOW_TASK_INT_H
 #define MESH_FLOW_TASK_INT_H
@@ -137,7 +137,15 @@ struct mesh_flow_outbox {
 /* ---- MongoDB ---- */
 struct mesh_flow_docs; /* document.c: rows of one port that wait for MongoDB */
 
+/* ---- server-sent events ---- */
+struct mesh_flow_ring; /* event.c: the newest events of one port */
+
 /* ---- states ---- */
+struct mesh_flow_timer {
+    int64_t due_us;
+    uint32_t row;
+};
+
 struct mesh_flow_state {
     const struct mesh_state *decl;
     uint32_t index;
@@ -162,6 +170,10 @@ struct mesh_flow_state {
     uint32_t partial_internal; /* where partials go */
     /* PATTERN */
     void *captured;
+    int64_t answered_us; /* INTERVAL: records up to here were answered because everything was idle */
+    /* timer.c; next_close_us is then when the first one is due */
+    struct mesh_flow_timer *timers;
+    uint32_t n_timers, cap_timers;
     /* round */
     uint32_t sweep, sweep_end;
     struct mesh_metric *late, *duplicates;
@@ -202,10 +214,11 @@ struct mesh_task {
     uint64_t n, durable_n; /* commits */
     bool in_flight;        /* n is not durable */
     struct mesh_flow_outbox outbox;
-    struct mesh_buf origin;       /* everything of the mesh header but the sequence; empty: to be made */
-    uint64_t *sequences;          /* per engine->dest_first[dest] + partition */
-    struct mesh_flow_docs **docs; /* per port; NULL: none */
-    uint64_t docs_acked;          /* commits up to here are in MongoDB */
+    struct mesh_buf origin;        /* everything of the mesh header but the sequence; empty: to be made */
+    uint64_t *sequences;           /* per engine->dest_first[dest] + partition */
+    struct mesh_flow_docs **docs;  /* per port; NULL: none */
+    uint64_t docs_acked;           /* commits up to here are in MongoDB */
+    struct mesh_flow_ring **rings; /* per port; NULL: it has said nothing */
     /* heartbeats */
     bool sends_internal;
     int64_t beat_wm_us, beat_at_us;
@@ -266,6 +279,7 @@ struct mesh_engine {
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
     size_t documents; /* waiting */
+    uint64_t unsent_events;
     uint32_t document_task, document_port;
     struct mesh_buf out, envelope; /* scratch of messages */
 
@@ -286,7 +300,7 @@ struct mesh_engine {
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
     struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes,
-        *m_runs_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
+        *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
     struct mesh_metric **m_state_rows, **m_watermarks;
     MESH_VEC(struct mesh_flow_skip) skips;
 };
@@ -316,6 +330,9 @@ void mesh_flow_task_free(struct mesh_task *task);
 /* Run the streams over one record at this place of the order. */
 void mesh_flow_apply(struct mesh_task *task, const struct mesh_flow_lane *lane, struct mesh_event *event, const void *record,
                      int64_t release_us);
+/* Around all that runs for one record. */
+void mesh_flow_begin(struct mesh_task *task, const struct mesh_event *event);
+void mesh_flow_end(struct mesh_task *task);
 /* Behind a batch or a tick: what time allows now. */
 void mesh_flow_settle(struct mesh_task *task);
 void mesh_flow_drop_expired(struct mesh_task *task);
@@ -474,6 +491,21 @@ void mesh_flow_heartbeats(struct mesh_task *task, int64_t now_us);
 bool mesh_flow_heartbeat_owed(const struct mesh_task *task);
 bool mesh_flow_sends_to(const struct mesh_product *product, uint32_t internal, uint32_t topology);
 
+/* ---- timer.c ---- */
+/* When time has passed due_us, the kind's `due` is called for this row: before any record or window with a later time, in the order of
+ * (time, key bytes). The row may be gone by then, or have nothing due: timers are not taken back. They are not in the log either:
+ * `restored` sets them anew. */
+void mesh_flow_timer_set(struct mesh_flow_state *state, const struct mesh_store_row *row, int64_t due_us);
+/* All rows of the earliest time. */
+void mesh_flow_timers_pass(struct mesh_flow_state *state);
+
+/* ---- step_interval.c ---- */
+#define MESH_FLOW_INTERVAL_MAX 65536 /* records of the other stream that a key keeps; one more lets the oldest go, counted */
+/* How long before the task's place in the order a record of the other stream can still be found. */
+int64_t mesh_flow_interval_reach(const struct mesh_state *decl);
+/* Everything is idle: what waits only for records of its own time waits no longer. */
+void mesh_flow_intervals_idle(struct mesh_task *task);
+
 /* ---- document.c ---- */
 struct mesh_flow_docs *mesh_flow_docs_new(struct mesh_flow_state *state, uint32_t port);
 void mesh_flow_docs_free(struct mesh_flow_docs *docs);
@@ -484,6 +516,16 @@ uint64_t mesh_flow_docs_lowest(const struct mesh_flow_docs *docs); /* first comm
 void mesh_flow_docs_log_removed(const struct mesh_flow_docs *docs, struct mesh_buf *out);
 void mesh_flow_docs_restored(struct mesh_task *task);
 
+/* ---- event.c ---- */
+void mesh_flow_rings_free(struct mesh_task *task);
+uint64_t mesh_flow_rings_bytes(const struct mesh_task *task); /* of texts, about what a round writes */
+/* A row of a view, as an out struct, at a port of kind SSE. */
+void mesh_flow_tell(struct mesh_task *task, uint32_t port, const void *out, int64_t time_us, bool removed);
+struct mesh_flow_writer;
+void mesh_flow_rings_write(struct mesh_flow_writer *writer); /* with a commit */
+bool mesh_flow_ring_restore(struct mesh_task *task, struct mesh_cursor *in);
+bool mesh_flow_ring_restore_next(struct mesh_task *task, struct mesh_cursor *in);
+
 /* ---- commit.c, round.c ---- */
 enum mesh_flow_op {
     MESH_FLOW_OP_REMOVE = 1, /* state, window, key */
@@ -492,6 +534,8 @@ enum mesh_flow_op {
     MESH_FLOW_OP_HELD,       /* lane, serial, record */
     MESH_FLOW_OP_LETTER,     /* serial, message */
     MESH_FLOW_OP_GONE_DOC,   /* port, window, key, n */
+    MESH_FLOW_OP_TOLD = 32,  /* port, shape, sequence, event */
+    MESH_FLOW_OP_TOLD_NEXT,  /* port, the sequence of its next event */
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)

@@ -54,6 +54,7 @@ const struct mesh_flow_kind mesh_flow_kind_view = {
     .write = write,
     .read = read,
     .newest = newest,
+    .restored = mesh_flow_view_restored,
 };
 
 void mesh_row_set_str(struct mesh_str *member, struct mesh_str v)

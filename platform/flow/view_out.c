@@ -73,8 +73,12 @@ static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, co
     const struct mesh_product *product = state->task->product;
     for (uint32_t i = 0; i < product->n_ports; i++) {
         const struct mesh_port *port = &product->ports[i];
-        if (port->kind == MESH_PORT_KAFKA && port->emit == emit && product->views[port->view].state == state->index)
+        if (port->emit != emit || product->views[port->view].state != state->index)
+            continue;
+        if (port->kind == MESH_PORT_KAFKA)
             send_row(state, i, out, time_us, removed);
+        else if (port->kind == MESH_PORT_SSE)
+            mesh_flow_tell(state->task, i, out, time_us, removed);
     }
 }
 
@@ -252,16 +256,23 @@ void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us)
 {
     const struct mesh_topology *topology = &task->product->topologies[task->topology];
     for (;;) {
-        /* The earliest of all states; of two at the same time the one that was declared first. */
+        /* The earliest of all states. At the same time a timer, whose record still belongs to the window, and then the one that was
+         * declared first. */
         struct mesh_flow_state *next = NULL;
         for (uint32_t i = 0; i < topology->n_states; i++) {
             struct mesh_flow_state *state = task->states[topology->states[i]];
-            if (state->next_close_us != INT64_MAX && (next == NULL || state->next_close_us < next->next_close_us))
+            if (state->next_close_us != INT64_MAX &&
+                (next == NULL || state->next_close_us < next->next_close_us ||
+                 (state->next_close_us == next->next_close_us && state->n_timers > 0 && next->n_timers == 0)))
                 next = state;
         }
         task->next_close_us = next == NULL ? INT64_MAX : next->next_close_us;
         if (next == NULL || next->next_close_us > until_us)
             break;
+        if (next->n_timers > 0) {
+            mesh_flow_timers_pass(next);
+            continue;
+        }
         int64_t closes = next->next_close_us;
         if (closes > task->closed_us)
             task->closed_us = closes;

@@ -46,9 +46,11 @@ static int add_route(struct mesh_http_site *site, uint32_t product_index, uint32
     struct mesh_http_route *route = &site->routes[site->n_routes];
     struct mesh_http_problem problem = {0};
     *route = (struct mesh_http_route){.product = product, .product_index = product_index, .port = port};
-    const struct mesh_view *view = &product->views[port->view];
-    route->shape = (struct mesh_http_shape){view, port->protect, pseudonym_key};
-    route->key_protected = mesh_border_key_protected(view, port->protect);
+    if (port->kind == MESH_PORT_HTTP) {
+        const struct mesh_view *view = &product->views[port->view];
+        route->shape = mesh_http_shape_of(view, port->protect, pseudonym_key);
+        route->key_protected = mesh_border_key_protected(view, port->protect);
+    }
     if (mesh_http_uri_read(&site->arena, port->path, &route->path, &problem) != 0 || route->path.n_segments == 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': '%s' is not a path", port->name, port->path);
     for (size_t i = 0; i < MESH_LEN(own_paths); i++)
@@ -78,7 +80,8 @@ int mesh_http_site_new(const struct mesh_service *service, const struct mesh_str
     for (uint32_t i = 0; i < service->n_products; i++) {
         mesh_http_token_key_init(&site->token_keys[i], pseudonym_keys[i]);
         for (uint32_t p = 0; p < service->products[i]->n_ports; p++) {
-            if (service->products[i]->ports[p].kind != MESH_PORT_HTTP)
+            enum mesh_port_kind kind = service->products[i]->ports[p].kind;
+            if (kind != MESH_PORT_HTTP && (kind != MESH_PORT_SSE || backend->live == NULL))
                 continue;
             if (add_route(site, i, p, pseudonym_keys[i], err) < 0) {
                 mesh_http_site_free(site);
@@ -322,7 +325,10 @@ struct mesh_http_exchange *mesh_http_begin(const struct mesh_http_site *site, co
             no_such_path(x);
         } else {
             start_port(x);
-            mesh_http_rows_begin(x);
+            if (x->route->port->kind == MESH_PORT_SSE)
+                mesh_http_events_begin(x);
+            else
+                mesh_http_rows_begin(x);
         }
     }
     if (x->problem.status != 0)

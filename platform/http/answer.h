@@ -15,6 +15,10 @@
  *   POST {path}/lookup               {"key": ...}: a point by the raw key, for ports that protect a
  *                                    member of it: their path refuses (403), as paths end in logs
  *
+ * and for every SSE port, whose events come as they are told (http/live.h):
+ *   GET  {path}?last-event-id=&replay=   text/event-stream. Where to go on: the header Last-Event-ID, or the parameter, as a page
+ *                                    cannot set the header; neither: from now on, or with replay=1 from the oldest there is
+ *
  * Everywhere there: fields=a,b shows these, in this order; committed=1 answers when what it shows is durable; min-position=N
  * answers when the Mesh-Position of an earlier answer is reached (409 when it takes too long). Accept: text/csv and
  * application/x-ndjson give rows without an envelope; count and next are then in Mesh-Count and Mesh-Next. HEAD is GET without the
@@ -41,6 +45,7 @@
 #ifndef MESH_HTTP_ANSWER_H
 #define MESH_HTTP_ANSWER_H
 
+#include "http/live.h"
 #include "http/question.h"
 #include "http/token.h"
 
@@ -58,6 +63,7 @@ struct mesh_http_backend {
     /* Append JSON; true: 200, false: 503. */
     bool (*health)(void *context, enum mesh_http_health which, struct mesh_buf *out);
     void (*metrics)(void *context, struct mesh_buf *out);
+    struct mesh_http_live *live; /* NULL: SSE ports are not served */
 };
 
 /* Its texts are borrowed until the answer is complete. */
@@ -67,6 +73,7 @@ struct mesh_http_request {
     const char *if_none_match; /* NULL: absent; also below */
     const char *accept;
     const char *traceparent;
+    const char *last_event_id;
     int wait_s; /* the client has asked too often, and may again after so many seconds; 0: go on */
     struct mesh_str body;
 };
@@ -82,7 +89,8 @@ struct mesh_http_response {
     struct mesh_buf body;
     struct mesh_http_header headers[16];
     unsigned n_headers;
-    const char *route; /* for metrics: a path of ours, never what was sent */
+    const char *route;                  /* for metrics: a path of ours, never what was sent */
+    struct mesh_http_live_reader *live; /* the body: what it reads; the caller's, to be left. NULL: `body` */
 };
 void mesh_http_response_deinit(struct mesh_http_response *response);
 

@@ -11,6 +11,12 @@
 static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+struct mesh_http_shape mesh_http_shape_of(const struct mesh_view *view, const enum mesh_protect *protect,
+                                          struct mesh_str pseudonym_key)
+{
+    return (struct mesh_http_shape){view, view->out, view->n_out, protect, pseudonym_key};
+}
+
 static void base64(const char *letters, bool pad, const void *bytes, size_t n, struct mesh_buf *out)
 {
     const uint8_t *p = bytes;
@@ -146,9 +152,9 @@ static void csv_text(struct mesh_buf *out, struct mesh_str text)
 
 static void json_value(const struct mesh_http_shape *shape, uint32_t i, const void *row, struct mesh_buf *out)
 {
-    const struct mesh_field *field = &shape->view->out[i];
+    const struct mesh_field *field = &shape->out[i];
     struct mesh_str text;
-    bool pseudonym = mesh_border_rule(shape->view->out, shape->protect, i) == MESH_PSEUDONYM;
+    bool pseudonym = mesh_border_rule(shape->out, shape->protect, i) == MESH_PSEUDONYM;
     bool bare = !pseudonym &&
                 (field->type == MESH_BOOL || field->type == MESH_INT || field->type == MESH_LONG || field->type == MESH_DOUBLE);
     if (!mesh_member_present(field, row)) {
@@ -171,11 +177,11 @@ static void json_value(const struct mesh_http_shape *shape, uint32_t i, const vo
 
 static void csv_value(const struct mesh_http_shape *shape, uint32_t i, const void *row, struct mesh_buf *out)
 {
-    const struct mesh_field *field = &shape->view->out[i];
+    const struct mesh_field *field = &shape->out[i];
     struct mesh_str text;
     if (!mesh_member_present(field, row) || (field->type == MESH_DOUBLE && !isfinite(mesh_member_double(field, row))))
         return;
-    if (mesh_border_rule(shape->view->out, shape->protect, i) == MESH_PSEUDONYM)
+    if (mesh_border_rule(shape->out, shape->protect, i) == MESH_PSEUDONYM)
         write_pseudonym(out, shape, field, row);
     else if (text_of(field, row, &text))
         csv_text(out, text);
@@ -186,13 +192,13 @@ static void csv_value(const struct mesh_http_shape *shape, uint32_t i, const voi
 /* ---- rows ---- */
 bool mesh_http_shows(const struct mesh_http_shape *shape, uint32_t i)
 {
-    return mesh_border_rule(shape->view->out, shape->protect, i) != MESH_DROP;
+    return mesh_border_rule(shape->out, shape->protect, i) != MESH_DROP;
 }
 
 /* The at-th member to show; false: there are no more. */
 static bool next_field(const struct mesh_http_shape *shape, const struct mesh_http_fields *fields, uint32_t *at, uint32_t *ret)
 {
-    uint32_t n = fields->n > 0 ? fields->n : shape->view->n_out;
+    uint32_t n = fields->n > 0 ? fields->n : shape->n_out;
     while (*at < n) {
         *ret = fields->n > 0 ? fields->v[*at] : *at;
         ++*at;
@@ -207,7 +213,7 @@ void mesh_http_row(const struct mesh_http_shape *shape, const struct mesh_http_f
 {
     char before = '{';
     for (uint32_t at = 0, i = 0; next_field(shape, fields, &at, &i);) {
-        mesh_buf_printf(out, "%c\"%s\":", before, shape->view->out[i].name);
+        mesh_buf_printf(out, "%c\"%s\":", before, shape->out[i].name);
         before = ',';
         json_value(shape, i, row, out);
     }
@@ -218,7 +224,7 @@ void mesh_http_csv_names(const struct mesh_http_shape *shape, const struct mesh_
 {
     const char *before = "";
     for (uint32_t at = 0, i = 0; next_field(shape, fields, &at, &i); before = ",")
-        mesh_buf_printf(out, "%s%s", before, shape->view->out[i].name);
+        mesh_buf_printf(out, "%s%s", before, shape->out[i].name);
     mesh_buf_puts(out, "\r\n");
 }
 

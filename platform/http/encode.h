@@ -16,10 +16,15 @@
 #include "mesh/product.h"
 
 struct mesh_http_shape {
-    const struct mesh_view *view;
+    const struct mesh_view *view; /* NULL: events of a stream */
+    const struct mesh_field *out; /* what is shown: the view's, or the stream's record */
+    uint32_t n_out;
     const enum mesh_protect *protect; /* of the port */
     struct mesh_str pseudonym_key;
 };
+
+struct mesh_http_shape mesh_http_shape_of(const struct mesh_view *view, const enum mesh_protect *protect,
+                                          struct mesh_str pseudonym_key);
 
 #define MESH_HTTP_FIELDS_MAX 256
 

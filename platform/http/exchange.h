@@ -51,6 +51,9 @@ bool mesh_http_only_get(struct mesh_http_exchange *x);
 /* The strong ETag of the body; 304 when the client has it. */
 void mesh_http_tag(struct mesh_http_exchange *x);
 
+/* events.c: leaves a problem, or an answer that goes on. */
+void mesh_http_events_begin(struct mesh_http_exchange *x);
+
 /* rows.c: leaves a problem, or a question; then the answer to it. */
 void mesh_http_rows_begin(struct mesh_http_exchange *x);
 void mesh_http_rows_finish(struct mesh_http_exchange *x, const struct mesh_http_question *answered);

@@ -139,27 +139,32 @@ static bool is_allowed(const struct mesh_view *view, bool list, enum param param
     return true;
 }
 
-static void unknown(const struct mesh_view *view, bool list, struct mesh_str name, struct mesh_http_problem *problem)
+void mesh_http_unknown_param(struct mesh_str name, const char *const *names, size_t n, struct mesh_http_problem *problem)
 {
-    const char *allowed[N_PARAMS];
-    size_t n = 0;
     char all[160] = "";
     size_t used = 0;
-    for (int i = 0; i < N_PARAMS; i++) {
-        if (!is_allowed(view, list, (enum param)i))
-            continue;
-        allowed[n++] = param_names[i];
-        int put = snprintf(all + used, sizeof all - used, "%s%s", used == 0 ? "" : ", ", param_names[i]);
+    for (size_t i = 0; i < n && used < sizeof all - 1; i++) {
+        int put = snprintf(all + used, sizeof all - used, "%s%s", used == 0 ? "" : ", ", names[i]);
         used += put > 0 ? (size_t)put : 0;
     }
     char word[64], pointer[96];
     snprintf(word, sizeof word, "%.*s", (int)(name.n > 60 ? 60 : name.n), name.p);
     snprintf(pointer, sizeof pointer, "/query/%s", word);
-    const char *meant = mesh_did_you_mean(word, allowed, n);
+    const char *meant = mesh_did_you_mean(word, names, n);
     if (meant != NULL)
         mesh_http_problem_add(problem, pointer, "unknown parameter '%s', did you mean '%s'?", word, meant);
     else
         mesh_http_problem_add(problem, pointer, "unknown parameter '%s'; there is %s", word, n == 0 ? "none here" : all);
+}
+
+static void unknown(const struct mesh_view *view, bool list, struct mesh_str name, struct mesh_http_problem *problem)
+{
+    const char *allowed[N_PARAMS];
+    size_t n = 0;
+    for (int i = 0; i < N_PARAMS; i++)
+        if (is_allowed(view, list, (enum param)i))
+            allowed[n++] = param_names[i];
+    mesh_http_unknown_param(name, allowed, n, problem);
 }
 
 static void read_limit(struct mesh_str text, struct mesh_http_query *ret, struct mesh_http_problem *problem)
@@ -189,7 +194,7 @@ static void read_time(const char *pointer, struct mesh_str text, int64_t *ret, s
         mesh_http_problem_add(problem, pointer, "must be a time as 2026-11-21T00:00:00Z or a day as 2026-11-21");
 }
 
-static void read_flag(const char *pointer, struct mesh_str text, bool *ret, struct mesh_http_problem *problem)
+void mesh_http_read_flag(const char *pointer, struct mesh_str text, bool *ret, struct mesh_http_problem *problem)
 {
     if (mesh_str_eq(text, MESH_STR("1")))
         *ret = true;
@@ -286,13 +291,13 @@ int mesh_http_query_read(const struct mesh_http_shape *shape, bool list, const s
             read_time("/query/to", param->value, &ret->to_us, problem);
             break;
         case PARAM_COUNT:
-            read_flag(param_pointers[which], param->value, &ret->count_only, problem);
+            mesh_http_read_flag(param_pointers[which], param->value, &ret->count_only, problem);
             break;
         case PARAM_FIELDS:
             read_fields(shape, param->value, &ret->fields, problem);
             break;
         case PARAM_COMMITTED:
-            read_flag(param_pointers[which], param->value, &ret->committed, problem);
+            mesh_http_read_flag(param_pointers[which], param->value, &ret->committed, problem);
             break;
         case PARAM_MIN_POSITION:
             read_position(param->value, ret, problem);

@@ -48,6 +48,10 @@ struct mesh_http_query {
 int mesh_http_query_read(const struct mesh_http_shape *shape, bool list, const struct mesh_http_uri *uri,
                          struct mesh_http_query *ret, struct mesh_http_problem *problem);
 
+/* The parts that other requests need: a flag of 1 or 0, and a parameter that is none of `names`. */
+void mesh_http_read_flag(const char *pointer, struct mesh_str text, bool *ret, struct mesh_http_problem *problem);
+void mesh_http_unknown_param(struct mesh_str name, const char *const *names, size_t n, struct mesh_http_problem *problem);
+
 enum mesh_http_format { MESH_HTTP_JSON, MESH_HTTP_CSV, MESH_HTTP_NDJSON };
 
 /* What the client likes best of what there is; none, or anything, is JSON. 0, or 406. */

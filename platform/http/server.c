@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "http/limit.h"
 #include "http/problem.h"
+#include "http/stream.h"
 #include "io/wake.h"
 
 #include <microhttpd.h>
@@ -27,6 +28,7 @@
 struct mesh_http_server {
     struct MHD_Daemon *daemon;
     const struct mesh_http_site *site;
+    struct mesh_http_live *live; /* NULL: none */
     struct mesh_metrics *metrics;
     uint16_t port;
     struct mesh_http_limit *limit; /* NULL: none */
@@ -52,6 +54,7 @@ struct incoming {
     struct mesh_http_exchange *exchange; /* begun, not finished */
     struct mesh_http_question *question; /* the worker's while it waits, then ours; NULL: given up */
     struct MHD_Connection *connection;
+    struct mesh_http_live_reader *live; /* its answer goes on; the response's */
     bool waits;
     int64_t until_us;
     struct incoming *before, *after;
@@ -131,10 +134,11 @@ static void on_done(void *context, struct MHD_Connection *connection, void **per
 {
     struct mesh_http_server *server = context;
     (void)connection;
-    (void)code;
     struct incoming *in = *per_request;
     if (in == NULL)
         return;
+    if (in->live != NULL && code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
+        mesh_http_live_count_cut(in->live);
     mesh_assert(!in->waits); /* a suspended connection does not end */
     mesh_http_exchange_free(in->exchange);
     mesh_http_question_free(in->question);
@@ -145,15 +149,22 @@ static void on_done(void *context, struct MHD_Connection *connection, void **per
     atomic_fetch_sub_explicit(&server->n_open, 1, memory_order_relaxed);
 }
 
-static enum MHD_Result reply(struct MHD_Connection *connection, struct mesh_http_response *answer)
+static struct MHD_Response *whole_response(struct mesh_http_response *answer)
 {
     size_t n = answer->body.n;
     char *bytes = n == 0 ? mesh_xstrdup("") : mesh_buf_take(&answer->body);
     struct MHD_Response *response = MHD_create_response_from_buffer(n, bytes, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) {
+    if (response == NULL)
         free(bytes);
+    return response;
+}
+
+static enum MHD_Result reply(struct MHD_Connection *connection, struct mesh_http_response *answer)
+{
+    struct MHD_Response *response =
+        answer->live != NULL ? mesh_http_stream_response(connection, answer->live) : whole_response(answer);
+    if (response == NULL)
         return MHD_NO;
-    }
     if (answer->type != NULL && answer->status != 304)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
     for (unsigned i = 0; i < answer->n_headers; i++)
@@ -264,6 +275,7 @@ static void *patience(void *context)
 /* ---- requests ---- */
 static enum MHD_Result send_answer(struct mesh_http_server *server, struct incoming *in, struct mesh_http_response *answer)
 {
+    in->live = answer->live;
     enum MHD_Result result = reply(in->connection, answer);
     count(server, in->request.method, answer, mesh_clock_mono_us() - in->begun_us);
     mesh_http_response_deinit(answer);
@@ -305,6 +317,7 @@ static enum MHD_Result on_whole(struct mesh_http_server *server, struct incoming
                                              .if_none_match = header(in->connection, "If-None-Match"),
                                              .accept = header(in->connection, "Accept"),
                                              .traceparent = header(in->connection, "traceparent"),
+                                             .last_event_id = header(in->connection, "Last-Event-ID"),
                                              .body = {in->body.p, (uint32_t)in->body.n}};
     if (in->too_large)
         return refuse_body(server, in);
@@ -373,6 +386,7 @@ int mesh_http_server_start(const struct mesh_http_conf *conf, const struct mesh_
         return -1;
     struct mesh_http_server *server = mesh_xcalloc(1, sizeof *server);
     server->site = site;
+    server->live = conf->live;
     server->metrics = metrics;
     server->port = port;
     if (conf->client_rate > 0)
@@ -382,9 +396,9 @@ int mesh_http_server_start(const struct mesh_http_conf *conf, const struct mesh_
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)MESH_HTTP_THREADS, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)MESH_HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MESH_HTTP_TIMEOUT_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_uri, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_done, server, MHD_OPTION_EXTERNAL_LOGGER, silent, NULL, MHD_OPTION_END);
+        (unsigned)(MESH_HTTP_CONNECTIONS_MAX + MESH_HTTP_LIVE_READERS_MAX), MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)MESH_HTTP_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
+        on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_done, server, MHD_OPTION_EXTERNAL_LOGGER, silent, NULL, MHD_OPTION_END);
     if (server->daemon == NULL) {
         close(fd);
         free_server(server);
@@ -413,6 +427,8 @@ struct mesh_http_server *mesh_http_server_stop(struct mesh_http_server *server)
         pthread_cond_wait(&server->changed, &server->lock);
     pthread_mutex_unlock(&server->lock);
     pthread_join(server->patience, NULL);
+    if (server->live != NULL)
+        mesh_http_live_stop(server->live);
     int64_t until_us = mesh_clock_mono_us() + STOP_US;
     while (atomic_load(&server->n_open) > 0 && mesh_clock_mono_us() < until_us)
         (void)usleep(1000);

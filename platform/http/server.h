@@ -25,9 +25,10 @@ int mesh_http_parse_listen(const char *text, char *ret_host /* 64 */, uint16_t *
 bool mesh_http_is_loopback(const char *host);
 
 struct mesh_http_conf {
-    const char *listen;  /* port 0: the kernel chooses */
-    bool insecure;       /* also on other addresses than loopback */
-    int64_t client_rate; /* requests a second of one client (http/limit.h); 0: as many as it likes */
+    const char *listen;          /* port 0: the kernel chooses */
+    bool insecure;               /* also on other addresses than loopback */
+    int64_t client_rate;         /* requests a second of one client (http/limit.h); 0: as many as it likes */
+    struct mesh_http_live *live; /* whose readers are ended before the server stops; NULL: none */
 };
 
 /* FATAL "http.port_taken", "http.address", "http.insecure". */

@@ -75,11 +75,13 @@ bool mesh_border_needs_key(const struct mesh_product *product)
         const struct mesh_port *port = &product->ports[p];
         if (port->kind == MESH_PORT_KAFKA && port->emit == MESH_EMIT_EVENT)
             continue; /* its fields were protected by generated code, if at all */
-        if (port->view >= product->n_views)
+        bool events = port->kind == MESH_PORT_SSE;
+        if (!events && port->view >= product->n_views)
             continue;
-        const struct mesh_view *view = &product->views[port->view];
-        for (uint32_t i = 0; i < view->n_out; i++)
-            if (mesh_border_rule(view->out, port->protect, i) == MESH_PSEUDONYM)
+        const struct mesh_field *out = events ? port->out : product->views[port->view].out;
+        uint32_t n_out = events ? port->n_out : product->views[port->view].n_out;
+        for (uint32_t i = 0; i < n_out; i++)
+            if (mesh_border_rule(out, port->protect, i) == MESH_PSEUDONYM)
                 return true;
     }
     return false;

@@ -18,8 +18,10 @@
 #include <unistd.h>
 
 #define MAGIC              "MESHLOG\n"
-#define HEAD_BYTES         12u /* magic and format */
-#define FRAME_HEAD_BYTES   12u /* length and checksum */
+#define HEAD_BYTES         12u         /* magic and format */
+#define FRAME_HEAD_BYTES   12u         /* length and checksum */
+#define FRAME_FIRST        0x80000000u /* in the length: of an append */
+#define IDENTITY_FORMAT    1
 #define IDENTITY_BYTES_MAX 4096u
 #define SEARCH_BYTES_MAX   (1u << 30) /* hashed while looking for a whole frame behind a broken one */
 
@@ -33,6 +35,7 @@ struct mesh_store_log {
     int lock_fd, dir_fd, fd; /* fd: of the last segment; -1: none is open */
     bool sync, broken, cut, dir_dirty;
     uint64_t torn;
+    uint64_t durable;                  /* bytes of the last segment, when fd is open */
     MESH_VEC(struct segment) segments; /* ascending */
 };
 
@@ -65,11 +68,17 @@ static size_t frame_at(const char *p, size_t n, size_t at)
     if (at > n || n - at < FRAME_HEAD_BYTES)
         return 0;
     struct mesh_cursor in = mesh_cursor_of(p + at, FRAME_HEAD_BYTES);
-    size_t length = mesh_get_u32(&in);
+    size_t length = mesh_get_u32(&in) & ~FRAME_FIRST;
     uint64_t sum = mesh_get_u64(&in);
     if (length == 0 || length > MESH_LOG_FRAME_BYTES_MAX || length > n - at - FRAME_HEAD_BYTES)
         return 0;
     return mesh_hash64(p + at + FRAME_HEAD_BYTES, length) == sum ? length : 0;
+}
+
+static bool is_first(const char *p, size_t at)
+{
+    struct mesh_cursor in = mesh_cursor_of(p + at, 4);
+    return (mesh_get_u32(&in) & FRAME_FIRST) != 0;
 }
 
 size_t mesh_store_frame_next(struct mesh_str frames, size_t at, struct mesh_str *ret_payload)
@@ -80,19 +89,16 @@ size_t mesh_store_frame_next(struct mesh_str frames, size_t at, struct mesh_str 
     return at + FRAME_HEAD_BYTES + n;
 }
 
-/* Whether a valid frame begins anywhere behind `at`, where a broken one does. */
-static bool valid_behind(const char *p, size_t n, size_t at)
+/* Whether a valid frame that says that everything before it was durable begins anywhere behind `at`, where a broken one does. In the
+ * first format all frames said so. */
+static bool durable_behind(const char *p, size_t n, size_t at, uint32_t format)
 {
-    if (n - at >= FRAME_HEAD_BYTES) {
-        struct mesh_cursor in = mesh_cursor_of(p + at, FRAME_HEAD_BYTES);
-        size_t length = mesh_get_u32(&in);
-        if (length < n - at && frame_at(p, n, at + FRAME_HEAD_BYTES + length) > 0)
-            return true;
-    }
     size_t hashed = 0;
     for (size_t i = at + 1; i + FRAME_HEAD_BYTES < n && hashed < SEARCH_BYTES_MAX; i++) {
+        if (format > 1 && !is_first(p, i))
+            continue;
         struct mesh_cursor in = mesh_cursor_of(p + i, 4);
-        size_t length = mesh_get_u32(&in);
+        size_t length = mesh_get_u32(&in) & ~FRAME_FIRST;
         if (length == 0 || length > n - i - FRAME_HEAD_BYTES)
             continue;
         hashed += length;
@@ -140,37 +146,36 @@ static int map_segment(const char *path, struct mapped *ret, struct mesh_err *er
     return 0;
 }
 
-static int check_head(const char *path, const struct mapped *map, struct mesh_err *err)
+static int check_head(const char *path, const struct mapped *map, uint32_t *ret_format, struct mesh_err *err)
 {
     if (map->n >= HEAD_BYTES && memcmp(map->p, MAGIC, 8) == 0) {
         struct mesh_cursor in = mesh_cursor_of(map->p + 8, 4);
-        uint32_t format = mesh_get_u32(&in);
-        if (format == MESH_LOG_FORMAT)
+        *ret_format = mesh_get_u32(&in);
+        if (*ret_format >= 1 && *ret_format <= MESH_LOG_FORMAT)
             return 0;
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.format", "%s has format %u, this program reads %d", path, (unsigned)format,
-                            MESH_LOG_FORMAT);
+        return mesh_err_set(err, MESH_ERR_FATAL, "state.format", "%s has format %u, this program reads up to %d", path,
+                            (unsigned)*ret_format, MESH_LOG_FORMAT);
     }
     return mesh_err_set(err, MESH_ERR_FATAL, "state.corrupt", "%s does not begin like a segment of the log, at offset 0", path);
 }
 
 static int corrupt(const char *path, size_t at, struct mesh_err *err)
 {
-    return mesh_err_set(
-        err, MESH_ERR_FATAL, "state.corrupt",
-        "%s is damaged at offset %zu: a frame is broken and whole ones stand behind it. Nothing was changed. Restore the "
-        "directory from a copy, or move it away and start anew from the topics",
-        path, at);
+    return mesh_err_set(err, MESH_ERR_FATAL, "state.corrupt",
+                        "%s is damaged at offset %zu: a frame is broken that was durable once. Nothing was changed. Restore the "
+                        "directory from a copy, or move it away and start anew from the topics",
+                        path, at);
 }
 
 /* Walk the frames of one segment. *ret_end: where the valid ones end. A broken tail is left to the caller when it may be one. */
-static int walk(const char *path, const struct mapped *map, bool last, int (*each)(void *, struct mesh_str, struct mesh_err *),
-                void *context, size_t *ret_end, struct mesh_err *err)
+static int walk(const char *path, const struct mapped *map, uint32_t format, bool last,
+                int (*each)(void *, struct mesh_str, struct mesh_err *), void *context, size_t *ret_end, struct mesh_err *err)
 {
     size_t at = HEAD_BYTES;
     while (at < map->n) {
         size_t n = frame_at(map->p, map->n, at);
         if (n == 0) {
-            if (!last || valid_behind(map->p, map->n, at))
+            if (!last || durable_behind(map->p, map->n, at, format))
                 return corrupt(path, at, err);
             break;
         }
@@ -190,7 +195,7 @@ static int take_lock(struct mesh_store_log *log, struct mesh_err *err)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf path = MESH_BUF_NULL;
     mesh_buf_printf(&path, "%s/LOCK", log->dir);
-    log->lock_fd = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    log->lock_fd = (int)TEMP_FAILURE_RETRY(open(path.p, O_RDWR | O_CREAT | O_CLOEXEC, 0644));
     if (log->lock_fd < 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "state.unwritable", "cannot write %s: %s. Check the directory and its owner",
                             path.p, strerror(errno));
@@ -205,7 +210,7 @@ static int take_lock(struct mesh_store_log *log, struct mesh_err *err)
     }
     char text[32];
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(log->lock_fd, 0) < 0 || pwrite(log->lock_fd, text, (size_t)n, 0) != n)
+    if (TEMP_FAILURE_RETRY(ftruncate(log->lock_fd, 0)) < 0 || TEMP_FAILURE_RETRY(pwrite(log->lock_fd, text, (size_t)n, 0)) < 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "state.unwritable", "cannot write %s: %s", path.p, strerror(errno));
     return 0;
 }
@@ -227,7 +232,7 @@ static int check_identity(struct mesh_store_log *log, const struct mesh_store_id
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     mesh_buf_printf(&path, "%s/IDENTITY", log->dir);
     if (!mesh_fs_exists(path.p)) {
-        mesh_buf_printf(&text, "format %d\nproduct %s\ncluster %s\n", MESH_LOG_FORMAT, identity->product, identity->cluster_id);
+        mesh_buf_printf(&text, "format %d\nproduct %s\ncluster %s\n", IDENTITY_FORMAT, identity->product, identity->cluster_id);
         if (mesh_fs_write_atomic(path.p, text.p, text.n, err) == 0)
             return 0;
         if (err != NULL)
@@ -242,7 +247,7 @@ static int check_identity(struct mesh_store_log *log, const struct mesh_store_id
     struct mesh_str cluster = line_of(&text, "cluster");
     if (!mesh_str_eq(format, MESH_STR("1")))
         return mesh_err_set(err, MESH_ERR_FATAL, "state.format", "%s has format %.*s, this program reads %d", log->dir,
-                            (int)format.n, format.p == NULL ? "" : format.p, MESH_LOG_FORMAT);
+                            (int)format.n, format.p == NULL ? "" : format.p, IDENTITY_FORMAT);
     if (!mesh_str_eq(product, mesh_str_of(identity->product)))
         return mesh_err_set(err, MESH_ERR_FATAL, "state.other_product",
                             "%s holds the state of %.*s, not of %s. Give each product its own", log->dir, (int)product.n,
@@ -295,12 +300,14 @@ static int mend_tail(struct mesh_store_log *log, struct mesh_err *err)
         int r = map_segment(path, &map, err);
         if (r < 0)
             return r;
-        if (map.n >= HEAD_BYTES) { /* shorter: it was just being made */
-            r = check_head(path, &map, err);
+        uint32_t format = 0;
+        if (map.n > HEAD_BYTES || check_head(path, &map, &format, NULL) == 0) { /* else it was just being made */
+            r = check_head(path, &map, &format, err);
             if (r == 0)
-                r = walk(path, &map, true, NULL, NULL, &end, err);
+                r = walk(path, &map, format, true, NULL, NULL, &end, err);
             if (r < 0)
                 return r;
+            log->cut = format != MESH_LOG_FORMAT;
         }
     }
     log->torn = last->bytes - end;
@@ -311,9 +318,10 @@ static int mend_tail(struct mesh_store_log *log, struct mesh_err *err)
         return mend_tail(log, err);
     }
     log->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (log->fd < 0 || (log->torn > 0 && (ftruncate(log->fd, (off_t)end) < 0 || fsync(log->fd) < 0)))
+    if (log->fd < 0 || (log->torn > 0 && TEMP_FAILURE_RETRY(ftruncate(log->fd, (off_t)end)) < 0) ||
+        (log->sync && TEMP_FAILURE_RETRY(fsync(log->fd)) < 0))
         return mesh_err_set(err, MESH_ERR_FATAL, "state.unwritable", "cannot write %s: %s", path, strerror(errno));
-    last->bytes = end;
+    last->bytes = log->durable = end;
     return 0;
 }
 
@@ -329,6 +337,7 @@ int mesh_store_log_open(const char *dir, const struct mesh_store_identity *ident
     struct mesh_store_log *log = mesh_xcalloc(1, sizeof *log);
     log->dir = mesh_xstrdup(dir);
     log->sync = sync;
+    log->dir_dirty = true; /* who was killed may have left names that do not last yet */
     log->fd = log->lock_fd = -1;
     log->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int r = log->dir_fd < 0 ? mesh_err_set(err, MESH_ERR_FATAL, "state.unreadable", "cannot open %s: %s", dir, strerror(errno))
@@ -410,11 +419,12 @@ int mesh_store_log_read(struct mesh_store_log *log, int (*each)(void *context, s
         mesh_cleanup(mesh_freep) char *path = path_of(log, log->segments.v[i].number);
         mesh_cleanup(unmap) struct mapped map = {0};
         size_t end = 0;
+        uint32_t format = 0;
         int r = map_segment(path, &map, err);
         if (r == 0)
-            r = check_head(path, &map, err);
+            r = check_head(path, &map, &format, err);
         if (r == 0)
-            r = walk(path, &map, false, each, context, &end, err);
+            r = walk(path, &map, format, false, each, context, &end, err);
         if (r < 0)
             return r;
     }
@@ -439,32 +449,57 @@ static int failed(struct mesh_store_log *log, const char *what, struct mesh_err 
 {
     int why = errno;
     log->broken = true;
+    int mended = log->sync && log->fd >= 0 ? ftruncate(log->fd, (off_t)log->durable) : 0;
+    (void)mended; /* the next start cuts off what it can see to be torn */
     return mesh_err_set(
         err, MESH_ERR_FATAL, "state.write",
         "cannot %s the commit log in %s: %s. What was durable before stays; free space or mend the disk and start again", what,
         log->dir, strerror(why));
 }
 
+static int sync_dir(struct mesh_store_log *log, struct mesh_err *err)
+{
+    if (TEMP_FAILURE_RETRY(fsync(log->dir_fd)) < 0)
+        return failed(log, "sync", err);
+    log->dir_dirty = false;
+    return 0;
+}
+
 static int begin_segment(struct mesh_store_log *log, struct mesh_err *err)
 {
     uint64_t number = log->segments.n == 0 ? 1 : log->segments.v[log->segments.n - 1].number + 1;
-    if (log->fd >= 0 && log->sync && fdatasync(log->fd) < 0)
-        return failed(log, "sync", err);
+    if (mesh_store_log_sync(log, err) < 0)
+        return -1;
     mesh_closep(&log->fd);
     log->fd = -1;
     mesh_cleanup(mesh_freep) char *path = path_of(log, number);
-    log->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+    log->fd = (int)TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644));
     if (log->fd < 0)
         return failed(log, "extend", err);
     char head[HEAD_BYTES];
     memcpy(head, MAGIC, 8);
     put_little(head + 8, MESH_LOG_FORMAT, 4);
     *mesh_vec_push(&log->segments) = (struct segment){number, HEAD_BYTES};
+    log->durable = 0;
     log->dir_dirty = true;
     log->cut = false;
     if (mesh_fs_write_all(log->fd, path, head, sizeof head, NULL) < 0)
         return failed(log, "write", err);
-    return 0;
+    return mesh_store_log_sync(log, err);
+}
+
+/* The first frame with its mark. */
+static int write_frames(struct mesh_store_log *log, struct mesh_str frames)
+{
+    if (frames.n == 0)
+        return 0;
+    mesh_assert(frames.n > FRAME_HEAD_BYTES);
+    char length[4];
+    memcpy(length, frames.p, sizeof length);
+    length[3] = (char)(length[3] | (char)(uint8_t)(FRAME_FIRST >> 24));
+    if (mesh_fs_write_all(log->fd, log->dir, length, sizeof length, NULL) < 0)
+        return -1;
+    return mesh_fs_write_all(log->fd, log->dir, frames.p + sizeof length, frames.n - sizeof length, NULL);
 }
 
 int mesh_store_log_append(struct mesh_store_log *log, struct mesh_str frames, struct mesh_err *err)
@@ -476,7 +511,7 @@ int mesh_store_log_append(struct mesh_store_log *log, struct mesh_str frames, st
         if (r < 0)
             return r;
     }
-    if (mesh_fs_write_all(log->fd, log->dir, frames.p, frames.n, NULL) < 0)
+    if (write_frames(log, frames) < 0)
         return failed(log, "write", err);
     log->segments.v[log->segments.n - 1].bytes += frames.n;
     return 0;
@@ -488,9 +523,11 @@ int mesh_store_log_sync(struct mesh_store_log *log, struct mesh_err *err)
         return mesh_err_set(err, MESH_ERR_FATAL, "state.write", "the commit log in %s failed before; start again", log->dir);
     if (!log->sync || log->fd < 0)
         return 0;
-    if (fdatasync(log->fd) < 0 || (log->dir_dirty && fsync(log->dir_fd) < 0))
+    if (TEMP_FAILURE_RETRY(fdatasync(log->fd)) < 0)
         return failed(log, "sync", err);
-    log->dir_dirty = false;
+    if (log->dir_dirty && sync_dir(log, err) < 0)
+        return -1;
+    log->durable = log->segments.v[log->segments.n - 1].bytes;
     return 0;
 }
 
@@ -515,15 +552,14 @@ uint64_t mesh_store_log_cut(struct mesh_store_log *log)
 
 int mesh_store_log_trim(struct mesh_store_log *log, uint64_t segment, struct mesh_err *err)
 {
-    size_t n = 0;
-    while (n + 1 < log->segments.n && log->segments.v[n].number < segment) {
-        mesh_cleanup(mesh_freep) char *path = path_of(log, log->segments.v[n].number);
+    while (log->segments.n > 1 && log->segments.v[0].number < segment) {
+        mesh_cleanup(mesh_freep) char *path = path_of(log, log->segments.v[0].number);
         if (unlink(path) < 0 && errno != ENOENT)
             return failed(log, "trim", err);
-        n++;
+        log->segments.n--;
+        memmove(log->segments.v, log->segments.v + 1, log->segments.n * sizeof *log->segments.v);
+        if (log->sync && sync_dir(log, err) < 0) /* one by one: a gap in the numbers is a damage */
+            return -1;
     }
-    log->segments.n -= n;
-    memmove(log->segments.v, log->segments.v + n, log->segments.n * sizeof *log->segments.v);
-    log->dir_dirty |= n > 0;
     return 0;
 }

@@ -4,12 +4,15 @@
  *     <dir>/IDENTITY      product, cluster id, format: another product's or cluster's directory is refused
  *     <dir>/00000001.log  segments; each begins with a magic and the format's number
  *
- * A frame is length(4) crc(8, XXH3 of the payload) payload. A torn tail (a frame that is cut or whose checksum is wrong, with nothing
- * valid behind it) is what a crash leaves: it is cut off and counted. A broken frame with valid ones behind it is corruption: FATAL
+ * A frame is length(4) crc(8, XXH3 of the payload) payload; the length of the first frame of an append has its top bit set. An append
+ * that was not synced may be lost in any part of it when the power goes, so a broken frame without a first one behind it is a torn tail:
+ * it is cut off and counted. With a whole first frame behind it, it was durable once, and the disk has damaged it: FATAL
  * "state.corrupt", naming file and offset; nothing is deleted. Nothing here knows what a frame means.
  *
- * Durability: mesh_log_append() writes, mesh_log_sync() makes durable (fdatasync; the directory too after a new segment). A failed write
- * or sync leaves the log unusable: FATAL "state.write", with the reason (disk full, read-only); the caller stops, keeps what was durable.
+ * Durability: mesh_store_log_append() writes, mesh_store_log_sync() makes durable (fdatasync), and has to be called before the next append.
+ * A segment's head and name are durable before anything is written to it. A failed write or sync leaves the log unusable: FATAL
+ * "state.write", with the reason (disk full, read-only); what was not durable is cut off again, because after a failed sync it may be
+ * seen and yet never reach the disk. The caller stops; the next start goes on from what was durable.
  */
 #ifndef MESH_STORE_LOG_H
 #define MESH_STORE_LOG_H
@@ -18,7 +21,7 @@
 #include "mesh/err.h"
 
 #define MESH_LOG_FRAME_BYTES_MAX (64u << 20)
-#define MESH_LOG_FORMAT          1
+#define MESH_LOG_FORMAT          2 /* of a segment; 1 had no first frames, and is read and not written to */
 
 struct mesh_store_log;
 

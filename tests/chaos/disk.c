@@ -166,6 +166,12 @@ static void make_names_last(size_t dir_file)
 /* ---- faults ---- */
 enum verdict { GO, PART, FAIL };
 
+/* Calls on names are never interrupted. */
+static bool interruptible(const char *call)
+{
+    return strcmp(call, "rename") != 0 && strcmp(call, "unlink") != 0 && strcmp(call, "mkdir") != 0;
+}
+
 static enum verdict ask(const char *call, const char *what)
 {
     if (disk.dead) {
@@ -177,6 +183,8 @@ static enum verdict ask(const char *call, const char *what)
         return GO;
     disk.landed = true;
     snprintf(disk.where, sizeof disk.where, "%s of %s", call, what);
+    if (disk.fault == DISK_ERROR && disk.error == EINTR && !interruptible(call))
+        return GO;
     switch (disk.fault) {
     case DISK_KILL_BEFORE:
         disk.dead = true;

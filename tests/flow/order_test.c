@@ -140,6 +140,8 @@ static void many(int32_t partitions, uint32_t crash, uint64_t round, int runs)
         CHECK_CONTAINS(wanted, "doc 4:");
         CHECK_CONTAINS(wanted, " removed");
         CHECK_CONTAINS(wanted, "visited 17");
+        CHECK_CONTAINS(wanted, "2f6e6f6e65"); /* "/none": a sale without a count */
+        CHECK_CONTAINS(wanted, "2f70");       /* "/p...": a sale with one */
         for (int i = 0; i < runs; i++) {
             uint64_t seed = input * 1000 + (uint64_t)i + 1;
             char *got = run(partitions, input, 400, seed, crash, round);

@@ -104,6 +104,21 @@ static void probe_capture(struct mesh_task *task, void *run, uint32_t step, cons
         mesh_row_set_str(&to->last_id, r->id);
 }
 
+/* What sales find of counts, and sales themselves, which may wait. */
+struct count_row {
+    int64_t amount;
+    struct mesh_str id;
+};
+static const struct mesh_field count_fields[] = {
+    {.name = "amount", .type = MESH_LONG, .offset = offsetof(struct count_row, amount)},
+    {.name = "id", .type = MESH_STRING, .offset = offsetof(struct count_row, id)},
+};
+static const struct mesh_field sale_fields[] = {
+    {.name = "id", .type = MESH_STRING, .offset = offsetof(struct shop_record, id)},
+    {.name = "card", .type = MESH_STRING, .offset = offsetof(struct shop_record, card)},
+    {.name = "amount", .type = MESH_LONG, .offset = offsetof(struct shop_record, amount)},
+};
+
 /* ---- views ---- */
 static const struct mesh_field cards_out[] = {
     {.name = "card", .type = MESH_STRING, .offset = offsetof(struct shop_cards_out, card)},
@@ -149,6 +164,27 @@ static void send_alert(struct mesh_task *task, struct mesh_str what, struct mesh
     mesh_out_bytes(value, key);
     mesh_out_long(value, amount);
     mesh_send(task, SHOP_ALERTS, key, event);
+}
+
+/* A sale and the count that it found: "sale/count". One without goes nowhere when its id ends in 7, to the dead letters when in 9. */
+static void found(struct mesh_task *task, const struct mesh_event *event, const void *record, const void *other)
+{
+    const struct shop_record *r = record;
+    const struct count_row *count = other;
+    static const struct mesh_site site = SITE("streams.found join counts");
+    if (count == NULL && r->id.n > 0 && (r->id.p[r->id.n - 1] == '7' || r->id.p[r->id.n - 1] == '9')) {
+        if (r->id.p[r->id.n - 1] == '7')
+            mesh_skipped(task, &site);
+        else
+            mesh_reject(task, event, &site, MESH_FAULT_MISSING);
+        return;
+    }
+    struct mesh_str id = count == NULL ? MESH_STR("none") : count->id;
+    char *text = mesh_scratch(task, r->id.n + 1 + id.n);
+    memcpy(text, r->id.p, r->id.n);
+    text[r->id.n] = '/';
+    memcpy(text + r->id.n + 1, id.p, id.n);
+    send_alert(task, (struct mesh_str){text, r->id.n + 1 + id.n}, r->card, event->time_us, event);
 }
 
 static void totals_changed(struct mesh_task *task, const struct mesh_event *event, const void *old, const void *now)
@@ -295,6 +331,8 @@ static void process_sales(struct mesh_task *task, const struct mesh_event *event
         minute->sum += amount;
         minute->largest = amount > minute->largest ? amount : minute->largest;
     }
+    mesh_interval_join(task, SHOP_BEFORE, &card, event, r);
+    mesh_interval_join(task, SHOP_AROUND, &card, event, r);
     struct shop_record out = *r;
     out.amount = amount;
     shop_write(mesh_value(task), &out);
@@ -306,6 +344,9 @@ static void process_counts(struct mesh_task *task, const struct mesh_event *even
     const struct shop_record *r = record;
     struct mesh_key card;
     key_of(&card, r->card);
+    const struct count_row count = {r->amount, r->id};
+    mesh_interval_add(task, SHOP_BEFORE, &card, event, &count);
+    mesh_interval_add(task, SHOP_AROUND, &card, event, &count);
     if (r->amount == 13) { /* thirteen: forget the card */
         mesh_view_remove(task, SHOP_CARDS, &card, event);
         return;
@@ -537,6 +578,29 @@ static const struct mesh_state states[SHOP_N_STATES] = {
                       .n_fields = 3,
                       .row_size = sizeof(struct totals_row),
                       .view = &views[SHOP_VIEW_VISITED]},
+    [SHOP_BEFORE] = {.name = "before",
+                     .kind = MESH_STATE_INTERVAL,
+                     .fields = count_fields,
+                     .n_fields = 2,
+                     .row_size = sizeof(struct count_row),
+                     .from_us = -30 * SHOP_SECOND,
+                     .pick = MESH_PICK_LAST,
+                     .waits = sale_fields,
+                     .n_waits = 3,
+                     .wait_size = sizeof(struct shop_record),
+                     .matched = found},
+    [SHOP_AROUND] = {.name = "around",
+                     .kind = MESH_STATE_INTERVAL,
+                     .fields = count_fields,
+                     .n_fields = 2,
+                     .row_size = sizeof(struct count_row),
+                     .from_us = -10 * SHOP_SECOND,
+                     .to_us = 20 * SHOP_SECOND,
+                     .pick = MESH_PICK_ALL,
+                     .waits = sale_fields,
+                     .n_waits = 3,
+                     .wait_size = sizeof(struct shop_record),
+                     .matched = found},
 };
 
 static const struct mesh_port ports[SHOP_N_PORTS] = {
@@ -569,13 +633,14 @@ static const struct mesh_internal internals[SHOP_N_INTERNALS] = {
 };
 
 static const uint32_t main_inputs[] = {SHOP_SALES, SHOP_COUNTS, SHOP_RATES};
-static const uint32_t main_states[] = {SHOP_SEEN, SHOP_RATE, SHOP_SPENT, SHOP_PROBE, SHOP_CARDS, SHOP_MINUTE_PART};
+static const uint32_t main_states[] = {SHOP_SEEN,  SHOP_RATE,        SHOP_SPENT,  SHOP_PROBE,
+                                       SHOP_CARDS, SHOP_MINUTE_PART, SHOP_BEFORE, SHOP_AROUND};
 static const uint32_t store_inputs[] = {SHOP_BY_STORE, SHOP_PARTIALS};
 static const uint32_t store_states[] = {SHOP_TOTALS, SHOP_MINUTE, SHOP_HIGH};
 static const uint32_t visit_inputs[] = {SHOP_VISITS, SHOP_SIGNS};
 static const uint32_t visit_states[] = {SHOP_SIGN, SHOP_VISITED};
 static const struct mesh_topology topologies[] = {
-    {.name = "main", .inputs = main_inputs, .n_inputs = 3, .states = main_states, .n_states = 6, .ordered = true},
+    {.name = "main", .inputs = main_inputs, .n_inputs = 3, .states = main_states, .n_states = 8, .ordered = true},
     {.name = "stores", .inputs = store_inputs, .n_inputs = 2, .states = store_states, .n_states = 3, .ordered = true},
     {.name = "visits", .inputs = visit_inputs, .n_inputs = 2, .states = visit_states, .n_states = 2, .ordered = true},
 };

@@ -2,7 +2,8 @@
  *
  *     sales  --+                                        +-- internal by_store --> totals (view, change port, documents, rises -> alerts)
  *     counts --+--> main: dedupe, as-of join, ring,     |
- *     rates  --+    pattern, cards (view), minute/2  ---+-- internal partials --> minute (tumbling 1m, grace 10s, close port, documents)
+ *     rates  --+    pattern, cards (view), minute/2, ---+-- internal partials --> minute (tumbling 1m, grace 10s, close port, documents)
+ *                   interval joins (sales find counts)
  *     visits --+--> visits (view): what the sign of the card said at that moment
  *     signs  --+
  *
@@ -26,6 +27,8 @@ enum {
     SHOP_HIGH,
     SHOP_SIGN,
     SHOP_VISITED,
+    SHOP_BEFORE,
+    SHOP_AROUND,
     SHOP_N_STATES
 };
 enum { SHOP_VIEW_CARDS, SHOP_VIEW_TOTALS, SHOP_VIEW_MINUTE, SHOP_VIEW_VISITED, SHOP_N_VIEWS };

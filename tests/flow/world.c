@@ -78,6 +78,7 @@ void world_start(struct world *w)
         .wire_ids = wire_ids,
         .port_ids = port_ids,
         .mongo = w->mongo,
+        .event_text = w->event_text,
         .seal = w->seal,
         .generation = 1,
         .commit_interval_us = INTERVAL_US,

@@ -55,6 +55,7 @@ struct world {
     bool unfolds; /* input topics fill up step by step, each at its own pace; otherwise everything is there from the start */
     void (*between)(void *context); /* for the engine; NULL: none */
     void *between_context;
+    void (*event_text)(void *context, uint32_t port, const void *shown, bool removed, struct mesh_buf *out); /* NULL: none */
     uint64_t round_log_bytes, round_sweep_bytes;
     uint32_t rounds, crashes, commits;
     uint32_t gaps; /* in sequences, as receivers see them */

@@ -165,7 +165,8 @@ with tempfile.TemporaryDirectory() as out:
                 continue
             sizes += 1
             size = {'view': state['payloadBytes'] - VIEW_HEAD, 'partial': state['payloadBytes'] - VIEW_HEAD, 'table': state['payloadBytes'],
-                    'versions': state.get('itemBytes', 0) - EVENT, 'pattern': state.get('itemBytes', 0) - RUN}[state['kind']]
+                    'versions': state.get('itemBytes', 0) - EVENT, 'pattern': state.get('itemBytes', 0) - RUN,
+                    'join': state.get('itemBytes', 0) - EVENT}[state['kind']]
             source += f'_Static_assert(sizeof(struct {rows[state["state"]]}) == {size}, "{state["state"]}");\n'
         done = subprocess.run(['cc', '-std=gnu17', '-fsyntax-only', '-I', include, '-I', f'{out}/{domain}', '-x', 'c', '-'],
                               input=source.encode(), capture_output=True)

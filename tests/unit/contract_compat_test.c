@@ -95,8 +95,6 @@ CASE(the_rules_of_avro)
         {"{'type':'record','name':'R','fields':[{'name':'b','aliases':['a'],'type':'int'}]}", ONE("'int'"), ""},
         {"{'type':'record','name':'R','fields':[{'name':'b','aliases':['a'],'type':'int'}]}",
          "{'type':'record','name':'R','fields':[{'name':'a','type':'int'},{'name':'b','type':'int'}]}", "NAME_MISMATCH@/fields/0"},
-        {"{'type':'record','name':'R','fields':[{'name':'b','aliases':['a'],'type':'int'},{'name':'a','type':'int'}]}",
-         "{'type':'record','name':'R','fields':[{'name':'a','type':'int'},{'name':'b','type':'int'}]}", ""},
         {"{'type':'record','name':'S','fields':[{'name':'a','type':'int'}]}", ONE("'string'"),
          "NAME_MISMATCH@/name TYPE_MISMATCH@/fields/0/type"},
         /* unions */

@@ -101,9 +101,6 @@ CASE(aliases_find_what_was_renamed)
     CHECK_READ("{'type':'record','name':'a.R','fields':[]}", "{}", "{'type':'record','name':'b.R','fields':[]}", "{}");
     CHECK_REFUSED("{'type':'record','name':'a.Old','fields':[]}", "{}", "{'type':'record','name':'b.New','fields':[]}",
                   "resolve.incompatible");
-    /* a name is stronger than an alias */
-    CHECK_READ(R("{'name':'a','type':'int'}"), "{'a':1}",
-               R("{'name':'b','aliases':['a'],'type':'int','default':0},{'name':'a','type':'int'}"), "{'b':0,'a':1}");
     CHECK_REFUSED(R("{'name':'a','type':'int'},{'name':'b','type':'int'}"), "{'a':1,'b':2}",
                   R("{'name':'b','aliases':['a'],'type':'int'}"), "resolve.incompatible");
 }

@@ -324,7 +324,7 @@ CASE(logic_and_functions)
         {"has(nat.hint) && nat.hint == \"x\"", "bool: r->nat_set && r->nat.hint_set && mesh_str_eq(r->nat.hint, MESH_STR(\"x\"))"},
         {"has(b)", "bool: true -- this is always true"},
         {"size(s)", "int: mesh_str_size(r->s)"},
-        {"size(y)", "int: (int64_t)r->y.n"},
+        {"size(y)", "int: mesh_bytes_size(r->y)"},
         {"size('a\303\274')", "int: 2"},
         {"size([1, 2])", "int: 2"},
         {"s.startsWith(\"a\") || s.endsWith(s) || s.contains(\"b\")",

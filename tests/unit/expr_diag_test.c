@@ -110,7 +110,7 @@ CASE(ME003_operators)
          "ME003 0-10 a decimal division must say how it is rounded {1.00 / 3 has no end; the digits to keep are a decision} <write "
          "decimal(amount / 3, 14, 2): 14 digits, 2 of them behind the point>"},
         {"(amount + 1) / (qty - 1)",
-         "ME003 1-23 a decimal division must say how it is rounded {1.00 / 3 has no end; the digits to keep are a "
+         "ME003 0-24 a decimal division must say how it is rounded {1.00 / 3 has no end; the digits to keep are a "
          "decision} <write decimal((amount + 1) / (qty - 1), 14, 2): 14 digits, 2 of them behind the point>"},
         {"big * big", "ME003 0-9 the product has 60 digits behind the point; a decimal has at most 38 digits <round a factor "
                       "first: decimal(big, "
@@ -237,7 +237,7 @@ CASE(ME007_int_division)
                             "ratio(qty, 2) for a double, or "
                             "decimal(qty / 2, 14, 2) for a rounded decimal>"},
             {"int(qty / (qty + 1))",
-             "ME007 4-18 int / int would drop the fraction {3 / 2 would be 1, which is seldom meant} <write ratio(qty, qty + 1) "
+             "ME007 4-19 int / int would drop the fraction {3 / 2 would be 1, which is seldom meant} <write ratio(qty, qty + 1) "
              "for a double, or decimal(qty / (qty + 1), 14, 2) for a rounded decimal>"});
 }
 
@@ -314,7 +314,7 @@ CASE(ME012_always)
             {"decimal(amount / 0, 10, 2)", "ME012 8-18 this always divides by zero (p.yaml 17-18 this is 0)"},
             {"decimal(amount / 0.0, 10, 2)", "ME012 8-20 this always divides by zero (p.yaml 17-20 this is 0)"},
             {"9223372036854775807 + 1", "ME012 0-23 this always overflows: no int holds the result " CONSTANTS},
-            {"-(-9223372036854775807 - 1)", "ME012 0-26 this always overflows: no int holds the result " CONSTANTS},
+            {"-(-9223372036854775807 - 1)", "ME012 0-27 this always overflows: no int holds the result " CONSTANTS},
             {"int(1e30)", "ME012 0-9 this always fails: the value is out of range " CONSTANTS},
             {"decimal(12345.0, 4, 2)", "ME012 0-22 this always overflows: no decimal(4,2) holds the result " CONSTANTS},
             {"has(amount)", "warning ME012 0-11 this is always true {amount is decimal(12,2), which is always there}"},

@@ -143,7 +143,7 @@ static int64_t to_int(const struct node *a, struct value v)
         mesh_dec r = v.dec / power(a->scale);
         if (r <= INT64_MAX && r >= INT64_MIN)
             return (int64_t)r;
-    } else if (v.d >= -9223372036854775808.0 && v.d < 9223372036854775808.0) {
+    } else if (v.d > -9223372036854775808.0 && v.d < 9223372036854775808.0) {
         return (int64_t)v.d;
     }
     raise_fault(MESH_FAULT_RANGE);

@@ -96,7 +96,7 @@ CASE(normal_forms)
         {"\"\"\"x\"y\"\"\"", "\"x\\\"y\""},
         {"''", "\"\""},
         {"b'\\xff\\001a'", "b\"\\xff\\x01a\""},
-        {"rb'\\x'", "b\"\\\\x\""},
+        {"Br'\\x'", "b\"\\\\x\""},
         {"Br\"q\"", "b\"q\""},
         {"[1,2 , 3]", "[1, 2, 3]"},
         {"[]", "[]"},
@@ -162,6 +162,7 @@ CASE(normal_forms)
 CASE(mistakes)
 {
     static const char *const table[][2] = {
+        {"rb'a'", "ME001 0-2 a text has no prefix 'rb' <raw bytes begin with br>"},
         {"", "ME001 0-0 an expression is missing here <write a value, for instance a field's name or a text in quotes inside "
              "quotes: '\"a\"'>"},
         {"  ", "ME001 0-2 an expression is missing here <write a value, for instance a field's name or a text in quotes inside "
@@ -378,7 +379,7 @@ CASE(the_place_of_a_node)
 {
     fresh();
     CHECK_EQ_I64(mesh_expr_at(parse("  a + (b * c)  ")).begin, 2);
-    CHECK_EQ_I64(mesh_expr_at(parse("  a + (b * c)  ")).end, 12);
+    CHECK_EQ_I64(mesh_expr_at(parse("  a + (b * c)  ")).end, 13);
     CHECK_EQ_I64(mesh_expr_at(parse(" f(a, b) ")).end, 8);
 }
 

@@ -23,7 +23,7 @@ static int64_t some_int(void)
 static double some_double(void)
 {
     const double edges[] = {0.0,   -0.0,   1.0,    -1.5, 0.1,      2.675,     1e15,
-                            1e300, -1e300, 5e-324, NAN,  INFINITY, -INFINITY, 9223372036854775808.0};
+                            1e300, -1e300, 5e-324, NAN,  INFINITY, -INFINITY, -9223372036854775808.0};
     return below(2) == 0 ? edges[below(14)] : ((double)below(2000001) - 1000000) / 1000;
 }
 

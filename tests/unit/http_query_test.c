@@ -50,7 +50,7 @@ static int query(const char *text, bool list, struct mesh_http_query *ret, struc
     struct mesh_http_uri uri;
     *problem = (struct mesh_http_problem){0};
     mesh_http_uri_read(&arena, text, &uri, problem);
-    struct mesh_http_shape shape = {.view = &shop_product.views[SHOP_VIEW_TOTALS]};
+    struct mesh_http_shape shape = mesh_http_shape_of(&shop_product.views[SHOP_VIEW_TOTALS], NULL, (struct mesh_str){0});
     return mesh_http_query_read(&shape, list, &uri, ret, problem);
 }
 

@@ -79,11 +79,14 @@ CASE(kinds_keep_and_own_what_is_said)
     CHECK_EQ_U64(mesh_flow_kind_ring.payload_bytes(&decl), MESH_PLAN_RING_BYTES);
     CHECK_EQ_U64(mesh_flow_kind_versions.payload_bytes(&decl), MESH_PLAN_VERSIONS_BYTES);
     CHECK_EQ_U64(mesh_flow_kind_pattern.payload_bytes(&decl), MESH_PLAN_RUNS_BYTES);
+    CHECK_EQ_U64(mesh_flow_kind_interval.payload_bytes(&decl), MESH_PLAN_INTERVAL_BYTES);
     for (uint64_t n = 1; n <= 2; n++) { /* there is room for more at once, and doubled when it is used up */
         CHECK_EQ_U64(owned(&mesh_flow_kind_ring, &bare, n * MESH_PLAN_RING_FIRST),
                      n * MESH_PLAN_RING_FIRST * MESH_PLAN_EVENT_BYTES);
         CHECK_EQ_U64(owned(&mesh_flow_kind_versions, &decl, n * MESH_PLAN_VERSIONS_FIRST),
                      n * MESH_PLAN_VERSIONS_FIRST * (MESH_PLAN_EVENT_BYTES + 40));
+        CHECK_EQ_U64(owned(&mesh_flow_kind_interval, &decl, n * MESH_PLAN_INTERVAL_FIRST),
+                     n * MESH_PLAN_INTERVAL_FIRST * (MESH_PLAN_EVENT_BYTES + 40));
         CHECK_EQ_U64(owned(&mesh_flow_kind_pattern, &decl, n * MESH_PLAN_RUNS_FIRST),
                      n * MESH_PLAN_RUNS_FIRST * (MESH_PLAN_RUN_BYTES + 40));
     }

@@ -130,7 +130,7 @@ static inline int mesh_dec_cmp(mesh_dec a, mesh_dec b)
     return (a > b) - (a < b);
 }
 
-int64_t mesh_double_long(enum mesh_fault *fault, double v); /* truncates; RANGE outside int64 or NaN */
+int64_t mesh_double_long(enum mesh_fault *fault, double v); /* truncates; RANGE outside of (-2^63, 2^63) */
 
 /* ratio(a, b): *ret_present is false when b is 0. */
 static inline double mesh_ratio(double a, double b, bool *ret_present)
@@ -139,8 +139,12 @@ static inline double mesh_ratio(double a, double b, bool *ret_present)
     return b != 0.0 ? a / b : 0.0;
 }
 
-/* CEL's strings. size() counts code points. */
+/* CEL's strings. size() counts code points; of bytes it is a call too, because compilers warn about what a cast can never be. */
 int64_t mesh_str_size(struct mesh_str s);
+static inline int64_t mesh_bytes_size(struct mesh_str s)
+{
+    return s.n;
+}
 static inline bool mesh_str_starts(struct mesh_str s, struct mesh_str prefix)
 {
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);

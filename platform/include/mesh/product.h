@@ -92,7 +92,10 @@ enum mesh_state_kind {
     MESH_STATE_RING,     /* a key's events in time order, for sliding windows */
     MESH_STATE_PATTERN,  /* runs by key */
     MESH_STATE_LATCH,    /* a bool by key, for `rises` */
+    MESH_STATE_INTERVAL, /* a key's records of another stream, for a join, and records that wait for theirs */
 };
+
+enum mesh_pick { MESH_PICK_LAST, MESH_PICK_FIRST, MESH_PICK_ALL };
 
 enum mesh_window_kind { MESH_WINDOW_NONE, MESH_WINDOW_TUMBLING, MESH_WINDOW_HOPPING, MESH_WINDOW_SESSION };
 
@@ -103,7 +106,8 @@ struct mesh_state {
     struct mesh_site site;
 
     /* The row: a C struct of the generated code, described member by member so that it can be checkpointed, freed and shown. Strings
-     * in it are owned by the row: set them with mesh_row_set_str(). VIEW, TABLE, VERSIONS, PATTERN (what a run captured). */
+     * in it are owned by the row: set them with mesh_row_set_str(). VIEW, TABLE, VERSIONS, PATTERN (what a run captured), INTERVAL
+     * (what is kept of the other stream's records). */
     const struct mesh_field *fields;
     uint32_t n_fields;
     uint32_t row_size;
@@ -118,6 +122,15 @@ struct mesh_state {
     const uint16_t *times; /* PATTERN: how often each step must match */
     uint32_t n_steps;
     void (*capture)(struct mesh_task *task, void *run, uint32_t step, const void *record); /* NULL: nothing captured */
+
+    /* INTERVAL: a record at t finds those of the other stream in [t + from, t + to]. `waits` describes the records that ask, of which
+     * copies are kept until all that they may find has come; `matched` goes on with one and what it found; NULL: nothing. */
+    int64_t from_us, to_us;
+    enum mesh_pick pick;
+    const struct mesh_field *waits;
+    uint32_t n_waits;
+    uint32_t wait_size;
+    void (*matched)(struct mesh_task *task, const struct mesh_event *event, const void *record, const void *other);
 
     const struct mesh_view *view; /* VIEW */
     bool partial;                 /* VIEW: this is the upstream half; emptied into the PARTIALS topic at every commit */
@@ -159,7 +172,7 @@ struct mesh_view {
     void (*changed)(struct mesh_task *task, const struct mesh_event *event, const void *old, const void *now);
 };
 
-enum mesh_port_kind { MESH_PORT_KAFKA, MESH_PORT_HTTP, MESH_PORT_MONGO };
+enum mesh_port_kind { MESH_PORT_KAFKA, MESH_PORT_HTTP, MESH_PORT_MONGO, MESH_PORT_SSE };
 enum mesh_emit { MESH_EMIT_EVENT, MESH_EMIT_CHANGE, MESH_EMIT_CLOSE };
 enum mesh_delivery { MESH_AT_LEAST_ONCE, MESH_EXACTLY_ONCE };
 
@@ -174,14 +187,18 @@ struct mesh_port {
     bool compact;
     const struct mesh_contract *contract;
     enum mesh_delivery delivery;
-    enum mesh_emit emit; /* EVENT: a stream sends with mesh_send(); CHANGE, CLOSE: rows of the view */
+    enum mesh_emit emit; /* also SSE. EVENT: a stream sends with mesh_send(), mesh_tell(); CHANGE, CLOSE: rows of the view */
     /* Of a view's row (out struct): append the framed-later datum, and the key's text. CHANGE and CLOSE only. */
     void (*encode)(struct mesh_task *task, const void *out, struct mesh_out *value, struct mesh_out *key);
-    /* HTTP: path; MONGO: collection. Of a view. */
+    /* HTTP, SSE: path; MONGO: collection. Of a view, unless emit is EVENT. */
     const char *path;
     const char *collection;
     uint32_t view;
-    const enum mesh_protect *protect; /* per member of the view's out: what this border does with it; NULL: as the field says */
+    const enum mesh_protect *protect; /* per member of what is shown: what this border does with it; NULL: as the field says */
+    /* SSE: what an event shows: members of the stream's record, or the view's out. */
+    const struct mesh_field *out;
+    uint32_t n_out;
+    uint32_t replay; /* SSE: so many events each task keeps for readers that come back */
 };
 
 /* An internal topic of the product. */

@@ -77,6 +77,16 @@ bool mesh_ring_range(const struct mesh_ring *ring, int64_t from_us, int64_t to_u
 const void *mesh_pattern(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event,
                          uint64_t hits, const void *record);
 
+/* Interval join: keep a record of the other stream, by the key that it is looked up with. The struct's strings are copied. */
+void mesh_interval_add(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event,
+                       const void *row);
+/* Find what belongs to this record, and call the state's `matched` for each (MESH_PICK_ALL) or for the one that is picked, or once with
+ * NULL: at once when time has passed the interval's end, otherwise as soon as it has. Records at the same time are taken in the order
+ * in which they came. What `matched` is given as event is this one, at time t + to when that is later than t: nothing that belongs
+ * to the record is known before. */
+void mesh_interval_join(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event,
+                        const void *record);
+
 /* True when `when` holds and the latch of this key was armed; then it is off until `rearm` holds. Armed at first. */
 bool mesh_rises(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event, bool when,
                 bool rearm);
@@ -118,6 +128,9 @@ double mesh_quantile_of(struct mesh_str sketch, double q, bool whole);
 struct mesh_out *mesh_value(struct mesh_task *task); /* scratch, emptied */
 void mesh_send(struct mesh_task *task, uint32_t port, struct mesh_str key_text, const struct mesh_event *event);
 void mesh_send_internal(struct mesh_task *task, uint32_t internal, struct mesh_str key_text, const struct mesh_event *event);
+
+/* Tell the readers of an SSE port of this record, once it is durable. `record` is described by the port's out. */
+void mesh_tell(struct mesh_task *task, uint32_t port, const struct mesh_event *event, const void *record);
 
 /* Pseudonym of a personal value: hex of the first 16 bytes of HMAC-SHA256(key of the mesh, subject, 0, value). Scratch memory. */
 struct mesh_str mesh_pseudonym(struct mesh_task *task, const char *subject, struct mesh_str v);

@@ -5,11 +5,12 @@
  *
  * ABI history
  *   1  first.
+ *   2  ports of kind SSE: mesh_port.out, n_out, replay; mesh_tell().
  */
 #ifndef MESH_VERSION_H
 #define MESH_VERSION_H
 
 #define MESH_VERSION "0.1.0"
-#define MESH_ABI     1
+#define MESH_ABI     2
 
 #endif
