@@ -82,6 +82,10 @@ static const struct mesh_bind_key product_keys[] = {
         .example = "30s"),
     KEY("inputPorts.*.ahead", DURATION, .fallback = "1h",
         .help = "An event time further than this past the record's Kafka time is refused.", .example = "1h"),
+    KEY("inputPorts.*.maxErrorRate", PERCENT, .fallback = "20%",
+        .help =
+            "More dead letters than this among 1,000 offsets of a partition stop it, until an operator accepts them; 100% = never.",
+        .example = "5%"),
     KEY("inputPorts.*.table", MAP, .help = "Keep the topic as a table that streams join.", .example = "{ by: currency }"),
     KEY("inputPorts.*.table.by", NAME, .flags = REQ, .help = "The field that a join looks up.", .example = "currency"),
     KEY("inputPorts.*.table.versioned", NAME,

@@ -1,4 +1,5 @@
 /* Input ports: what their contract must have for the role that each field plays. */
+#include "base/check.h"
 #include "codegen/check.h"
 #include "codegen/yaml.h"
 #include "contract/match.h"
@@ -98,6 +99,7 @@ static void join_labels(const struct mesh_model_input *input)
             enum mesh_label label = field == NULL ? member->label : mesh_gen_label(field->label);
             if (mesh_label_join(label, member->label) == member->label)
                 continue;
+            mesh_assert(field != NULL); /* the label is another one than the member's */
             member->label = label;
             member->subject = field->subject;
             member->at = field->name_at;

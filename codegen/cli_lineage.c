@@ -3,6 +3,7 @@
 #include "codegen/plan.h"
 #include "codegen/show_lineage.h"
 
+#include "base/check.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -65,6 +66,7 @@ static int find_field(const struct mesh_cli *cli, const struct mesh_model *model
     if (code != MESH_CLI_OK)
         return code;
     struct mesh_port_fields fields;
+    mesh_assert(show->port != NULL);
     mesh_port_fields_of(show->arena, show->port, &fields);
     for (size_t i = 0; i < fields.list.n; i++) {
         if (strcmp(fields.list.v[i].name, dot + 1) == 0)

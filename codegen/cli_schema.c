@@ -3,6 +3,7 @@
 #include "codegen/compat_diag.h"
 #include "codegen/json_out.h"
 
+#include "base/check.h"
 #include "base/fs.h"
 
 #include <string.h>
@@ -40,6 +41,7 @@ static int schema_check(struct mesh_cli *cli)
     int reported = mesh_cli_report(cli);
     for (size_t i = 0; code == MESH_CLI_OK && cli->format == MESH_DIAG_TEXT && i + 1 < cli->n_args; i++) {
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+        mesh_assert(schemas[i] != NULL); /* all were read */
         mesh_schema_describe(schemas[i], &text);
         printf("%s: %s", cli->args[i + 1], text.p);
         if (schemas[i]->kind == MESH_AVRO_RECORD)

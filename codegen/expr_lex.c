@@ -199,7 +199,6 @@ static struct mesh_ex_token lex_string(struct mesh_ex_lexer *lexer, struct strin
 static bool try_string(struct mesh_ex_lexer *lexer, struct mesh_ex_token *ret)
 {
     const char *p = lexer->unit->text + lexer->at;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf bytes = MESH_BUF_NULL;
     struct string s = {.begin = lexer->at};
     uint32_t i = 0;
     for (; i < 2 && p[i] != '\0' && strchr("rRbB", p[i]) != NULL; i++) {
@@ -218,7 +217,7 @@ static bool try_string(struct mesh_ex_lexer *lexer, struct mesh_ex_token *ret)
     }
     lexer->at += i;
     *ret = lex_string(lexer, &s);
-    bytes = s.bytes; /* for its cleanup */
+    mesh_buf_deinit(&s.bytes);
     return true;
 }
 

@@ -29,7 +29,7 @@ static void begin(struct mesh_json_out *json, const char *key)
     json->filled = true;
 }
 
-static void open(struct mesh_json_out *json, const char *key, char opening, char closing)
+static void descend(struct mesh_json_out *json, const char *key, char opening, char closing)
 {
     begin(json, key);
     mesh_assert(json->depth < MESH_JSON_OUT_DEPTH_MAX);
@@ -40,12 +40,12 @@ static void open(struct mesh_json_out *json, const char *key, char opening, char
 
 void mesh_json_out_object(struct mesh_json_out *json, const char *key)
 {
-    open(json, key, '{', '}');
+    descend(json, key, '{', '}');
 }
 
 void mesh_json_out_array(struct mesh_json_out *json, const char *key)
 {
-    open(json, key, '[', ']');
+    descend(json, key, '[', ']');
 }
 
 static void one_line(struct mesh_json_out *json)

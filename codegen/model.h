@@ -56,6 +56,7 @@ struct mesh_model_input {
     int32_t partitions;                   /* 0: mesh default */
     int64_t delay_us, idle_us, ahead_us;  /* defaults 0 -> 2 s idle, 1 h ahead: documented in the bind table */
     int64_t wait_us;                      /* table: 10 s */
+    uint32_t letters_stop;                /* of 1,000 offsets; 0: none do */
     struct mesh_model_port *product_port; /* `product: customer/profiles` (checked) */
     const char *product;                  /* "sales_fraud/sales_fraud" of that port */
     bool is_table;

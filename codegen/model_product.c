@@ -121,6 +121,14 @@ static void input_source(struct mesh_model *model, struct mesh_model_input *inpu
     input->compatibility = mesh_load_text(entry->value, "compatibility");
 }
 
+/* "5%": the 51st letter among 1,000 offsets stops the partition. */
+static uint32_t load_error_rate(const struct mesh_yaml *map)
+{
+    const char *text = mesh_bind_text(map, "maxErrorRate");
+    double percent = strtod(text != NULL ? text : mesh_bind_find(P, "inputPorts.*.maxErrorRate")->fallback, NULL);
+    return percent >= 100 ? 0 : (uint32_t)(percent * 10 + 1e-9) + 1;
+}
+
 static struct mesh_model_input *load_input(struct mesh_model *model, const struct mesh_yaml_entry *entry)
 {
     const struct mesh_yaml *map = entry->value;
@@ -135,6 +143,7 @@ static struct mesh_model_input *load_input(struct mesh_model *model, const struc
     input->delay_us = mesh_bind_duration(P, map, "inputPorts.*.delay");
     input->idle_us = mesh_bind_duration(P, map, "inputPorts.*.idle");
     input->ahead_us = mesh_bind_duration(P, map, "inputPorts.*.ahead");
+    input->letters_stop = load_error_rate(map);
     const struct mesh_yaml *table = mesh_yaml_get(map, "table");
     input->is_table = table != NULL;
     if (is_map(table)) {

@@ -65,6 +65,8 @@ static const struct setting settings[] = {
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
     {"MESH_STATE_RESET", BOOLEAN, AT(state_reset), "0", 0, 0, false,
      "set the state aside and begin anew from the earliest records"},
+    {"MESH_ACCEPT_ERRORS", TEXT, AT(accept_errors), "", 0, 0, false,
+     "inputs, with commas between them, that go on although more than their maxErrorRate became dead letters"},
     {"MESH_STATE_FSYNC", BOOLEAN, AT(state_fsync), "1", 0, 0, false,
      "0: commits survive a crash of the process, not of the machine"},
     {"MESH_COMMIT_INTERVAL_MS", NUMBER, AT(commit_interval_ms), "200", 1, 60000, false, "longest time between commits of state"},
@@ -292,6 +294,31 @@ static void read_keys(struct loading *l)
     }
 }
 
+/* ---- lists ---- */
+bool mesh_config_lists(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; *p != '\0'; p += strcspn(p, ","), p += *p == ',')
+        if (strcspn(p, ",") == n && memcmp(p, word, n) == 0)
+            return true;
+    return false;
+}
+
+static void check_accepted(struct loading *l)
+{
+    for (const char *p = l->config->accept_errors; *p != '\0'; p += strcspn(p, ","), p += *p == ',') {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf word = MESH_BUF_NULL;
+        mesh_buf_add(&word, p, strcspn(p, ","));
+        bool known = false;
+        for (uint32_t i = 0; i < l->service->n_products; i++)
+            for (uint32_t k = 0; k < l->service->products[i]->n_inputs; k++)
+                known = known ||
+                        mesh_str_eq(mesh_str_of(l->service->products[i]->inputs[k].name), (struct mesh_str){p, (uint32_t)word.n});
+        if (!known)
+            problem(l, "MESH_ACCEPT_ERRORS: there is no input '%s'", word.n == 0 ? "" : word.p);
+    }
+}
+
 /* ---- what stands in files ---- */
 static void say(void *context, const char *text)
 {
@@ -344,6 +371,7 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
         return l.wrong ? MESH_CONFIG_WRONG : action;
     read_keys(&l);
     read_files(&l);
+    check_accepted(&l);
     if (l.wrong)
         return MESH_CONFIG_WRONG;
     if (print) {

@@ -35,6 +35,7 @@ struct mesh_config {
     bool http_insecure;
     int64_t http_client_rate; /* 0: no limit */
     const char *state_dir;
+    const char *accept_errors; /* inputs that go on although too many of their records became dead letters; "": none */
     bool state_reset;
     bool state_fsync;
     int64_t commit_interval_ms;
@@ -45,6 +46,9 @@ struct mesh_config {
 
     struct mesh_arena arena;
 };
+
+/* Whether this word is in a list with commas. */
+bool mesh_config_lists(const char *list, const char *word);
 
 enum mesh_config_action {
     MESH_CONFIG_RUN,

@@ -61,6 +61,12 @@ static int open_log(struct mesh_worker *worker, struct mesh_err *err)
     return result == 0 ? 0 : -1;
 }
 
+static bool accepts(void *context, const char *input)
+{
+    const struct mesh_worker *worker = context;
+    return mesh_config_lists(worker->config->accept_errors, input);
+}
+
 static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
 {
     const struct mesh_product *product = worker->product;
@@ -98,6 +104,8 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .generation = (uint64_t)(mesh_clock_wall_us() / 1000000),
         .commit_interval_us = worker->config->commit_interval_ms * 1000,
         .metrics = worker->metrics,
+        .accepts = accepts,
+        .accepts_context = worker,
         .between = mesh_worker_breathe,
         .between_context = worker,
     };

@@ -62,6 +62,7 @@ void mesh_map_set(struct mesh_map *map, const char *key, void *value)
     }
     if (map->n == map->cap)
         grow(map);
+    mesh_assert(map->entries != NULL);
     map->entries[map->n++] = (struct mesh_map_entry){mesh_xstrdup(key), value};
     map->slots[find(map, key)] = (uint32_t)map->n;
 }

@@ -153,6 +153,7 @@ static int run_out_of_order(struct run *r, const struct mesh_resolve_step *step,
         int failed = run_part(r, part, at);
         if (failed < 0)
             return failed;
+        mesh_assert(part->to < (int64_t)step->n_to);
         if (part->to >= 0)
             r->segments.v[base + (size_t)part->to] = (struct segment){before - begin, r->out->n - before};
     }

@@ -204,6 +204,7 @@ static void write_source(const struct mesh_flow_source *source, struct mesh_buf 
         mesh_buf_varint(out, up->sequence);
         mesh_buf_u8(out, up->resync ? 1 : 0);
     }
+    mesh_flow_budget_write(source, out);
 }
 
 static void write_end(struct mesh_flow_writer *writer)

@@ -48,6 +48,7 @@
 #define MESH_FLOW_ROUND_SWEEP_BYTES (64u << 10)
 #define MESH_FLOW_CLAIMS_KEPT       32         /* claims that a round repeats: starts without a word to the group, at most */
 #define MESH_FLOW_EVENTS_BYTES_MAX  (4u << 20) /* events that one task keeps for one SSE port; of more, the oldest go */
+#define MESH_FLOW_BUDGET_OFFSETS    1000       /* of which so many may become letters (mesh_input.letters_stop) */
 #define MESH_FLOW_LETTER_BYTES_MAX  (1u << 20) /* original bytes in a dead letter; longer ones are cut and marked */
 
 #define MESH_ENGINE_CLAIM_TEXT 33 /* 32 hex digits */
@@ -67,12 +68,15 @@ struct mesh_engine_conf {
      * nothing. */
     void (*event_text)(void *context, uint32_t port, const void *shown, bool removed, struct mesh_buf *out);
     void *event_context;
-    bool mongo;                   /* whether documents are wanted; false: none are queued */
-    uint64_t generation;          /* of this state (DESIGN 9, rule 1); a restored one wins */
-    const char *claim;            /* of this run, random; written with its CLAIM. NULL: none */
-    int64_t commit_interval_us;   /* bound for state-only commits, 200 ms */
-    uint64_t round_log_bytes;     /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */
-    uint64_t round_sweep_bytes;   /* least bytes that one commit re-emits in a round; 0 = MESH_FLOW_ROUND_SWEEP_BYTES */
+    bool mongo;                 /* whether documents are wanted; false: none are queued */
+    uint64_t generation;        /* of this state (DESIGN 9, rule 1); a restored one wins */
+    const char *claim;          /* of this run, random; written with its CLAIM. NULL: none */
+    int64_t commit_interval_us; /* bound for state-only commits, 200 ms */
+    uint64_t round_log_bytes;   /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */
+    uint64_t round_sweep_bytes; /* least bytes that one commit re-emits in a round; 0 = MESH_FLOW_ROUND_SWEEP_BYTES */
+    /* Whether an operator lets this input go on although too many of its records became dead letters; NULL: none. */
+    bool (*accepts)(void *context, const char *input);
+    void *accepts_context;
     struct mesh_metrics *metrics; /* counters are registered here; NULL: none */
     /* Called within feed, tick and commit, about every MESH_FLOW_SLICE records or rows: between two of them. It may read (point, list,
      * source_info), nothing else. An answer sees every record whole, and what a commit holds or all of it or nothing. NULL: none. */

@@ -114,6 +114,8 @@ void mesh_flow_reject(struct mesh_task *task, const struct mesh_event *event, co
 {
     struct mesh_engine *engine = task->engine;
     mesh_assert(code < MESH_FLOW_CODE_COUNT);
+    if (mesh_flow_attempts(headers, n_headers) == 0)
+        mesh_flow_budget_letter(task, event);
     if (!mesh_flow_reads_first(task, event->input, event->partition))
         return; /* all tasks read this partition, and one letter is enough */
     struct mesh_metric **metric = &engine->m_rejected[event->input * MESH_FLOW_CODE_COUNT + code];

@@ -47,9 +47,10 @@ static int read_claim(struct mesh_engine *engine, struct mesh_cursor *in, struct
 {
     drop_pending(engine->pending); /* the next commit of that task has the number of the one that was torn */
     uint64_t format = mesh_get_varint(in);
-    if (format != MESH_FLOW_LOG_FORMAT)
-        return mesh_err_set(err, MESH_ERR_FATAL, "state.format", "the commit log has format %llu, this program reads %d",
-                            (unsigned long long)format, MESH_FLOW_LOG_FORMAT);
+    if (format < MESH_FLOW_LOG_OLDEST || format > MESH_FLOW_LOG_FORMAT)
+        return mesh_err_set(err, MESH_ERR_FATAL, "state.format", "the commit log has format %llu, this program reads %d to %d",
+                            (unsigned long long)format, MESH_FLOW_LOG_OLDEST, MESH_FLOW_LOG_FORMAT);
+    engine->log_format = format;
     struct mesh_str product = mesh_get_slice(in);
     struct mesh_str hash = mesh_get_slice(in);
     uint64_t epoch = mesh_get_varint(in);
@@ -271,6 +272,8 @@ static bool read_source(struct mesh_flow_source *source, struct mesh_cursor *in)
         up->sequence = mesh_get_varint(in);
         up->resync = mesh_get_u8(in) != 0;
     }
+    if (source->task->engine->log_format >= 5)
+        mesh_flow_budget_read(source, in);
     return !in->bad;
 }
 
@@ -457,6 +460,8 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
                  held = mesh_store_chain_after(&lane->chain, held))
                 mesh_flow_enqueue(lane, held);
         }
+        for (uint32_t k = 0; k < task->n_sources; k++)
+            mesh_flow_budget_restored(&task->sources[k]);
         if (task->sole != NULL)
             mesh_flow_watermark(task);
         for (uint32_t s = 0; s < engine->product->n_states; s++)

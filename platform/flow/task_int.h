@@ -108,6 +108,9 @@ struct mesh_flow_source {
     bool stopped;
     int64_t quiet_since_us; /* wall clock; MESH_FLOW_NEVER: not at the end, or no record yet */
     uint64_t trimmed;
+    int64_t letters_block; /* the 1,000 offsets that `letters` were counted in */
+    uint32_t letters;
+    bool over_budget;
     struct mesh_flow_lane *lanes; /* one; internal: one per upstream task */
     uint32_t n_lanes;
     MESH_VEC(struct mesh_flow_upstream) upstreams;
@@ -291,7 +294,7 @@ struct mesh_engine {
     /* recovery */
     bool restoring, restored, claimed;
     struct mesh_flow_pending_commit *pending;
-    uint64_t newest_epoch;
+    uint64_t newest_epoch, log_format; /* of the claim that was read last */
     char claim[MESH_ENGINE_CLAIM_TEXT];
     MESH_VEC(struct mesh_flow_claim) claims;
     bool shape_seen;
@@ -343,6 +346,13 @@ int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_recor
 
 /* A record that comes again: processed at once, where the task stands. `event` is of its first coming. */
 void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_record *record, const struct mesh_event *event);
+
+/* ---- budget.c ---- */
+/* This record became a dead letter. */
+void mesh_flow_budget_letter(struct mesh_task *task, const struct mesh_event *event);
+void mesh_flow_budget_write(const struct mesh_flow_source *source, struct mesh_buf *out);
+void mesh_flow_budget_read(struct mesh_flow_source *source, struct mesh_cursor *in);
+void mesh_flow_budget_restored(struct mesh_flow_source *source);
 
 /* ---- retry.c ---- */
 void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_record *record);
@@ -539,7 +549,8 @@ enum mesh_flow_op {
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT  4
+#define MESH_FLOW_LOG_FORMAT  5
+#define MESH_FLOW_LOG_OLDEST  4 /* that can be read: without what was counted against error budgets */
 
 struct mesh_flow_writer { /* the chunks of one task's commit */
     struct mesh_task *task;

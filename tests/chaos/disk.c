@@ -51,7 +51,7 @@ static struct {
     uint64_t at, calls;
     int error;
     uint8_t part;
-    bool landed, dead, lost_sync;
+    bool landed, dead;
     char where[400];
 } disk;
 
@@ -349,9 +349,10 @@ static int sync_file(int fd, const char *call)
 {
     size_t file = file_of(fd);
     enum verdict verdict = ask(call, text_of(file));
-    if (verdict == FAIL) {
+    bool refused = verdict != GO && disk.fault == DISK_ERROR && !disk.dead;
+    if (verdict == FAIL || refused) {
         struct file *f = &disk.files.v[file];
-        for (size_t i = 0; disk.fault == DISK_ERROR && disk.error == EIO && !disk.dead && i < f->changes.n; i++)
+        for (size_t i = 0; refused && disk.error == EIO && i < f->changes.n; i++)
             f->changes.v[i].lost = !f->changes.v[i].truncates;
         return -1;
     }

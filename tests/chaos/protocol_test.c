@@ -316,7 +316,7 @@ static void step(struct schedule *s)
     }
     uint32_t input = (uint32_t)mesh_rng_below(rng, chain_products[product]->n_inputs);
     if (what < 8)
-        for (uint64_t n = mesh_rng_below(rng, 4); n > 0; n--)
+        for (uint64_t n = mesh_rng_below(rng, 8); n > 0; n--)
             produce(s, partition);
     else if (what < 24)
         cluster_feed(c, i, input, partition, (size_t)mesh_rng_below(rng, 8) + 1);

@@ -92,10 +92,10 @@ class Fixed(Mesh):
         self.others.remove(other)
         self.service = self.services[DOMAIN] = other
 
-    def events(self, n, rate=0):
+    def events(self, n, rate=0, more=()):
         """Simulated events; returns the process."""
         rates = ["--rate", str(rate)] if rate else []
-        self.sims.append(self.simulate("--start", START, "--events", str(n), "--truth", self.truth_path(), *rates))
+        self.sims.append(self.simulate("--start", START, "--events", str(n), "--truth", self.truth_path(), *rates, *more))
         return self.sims[-1]
 
     def truth_path(self):
@@ -422,6 +422,37 @@ def two_without_state(mesh, checks):
     check_answers(mesh, checks, mesh.sent(sim))
 
 
+def too_many_letters(mesh, checks):
+    """A bad deploy upstream: a fifth of the payments is broken. The partitions stop within their budget, a restart lets nothing more
+    through, and when an operator accepts them everything is counted."""
+    mesh.start()
+    truth = mesh.sent(mesh.events(60000, more=["--malformed", "0.2"]))
+    service = mesh.service
+
+    def stopped():
+        return service.alive() and service.get("/readyz")["products"][0].get("stopped", "")
+
+    def letters():
+        return int(service.metric("mesh_rejected_total", input="card_payments") + service.metric("mesh_rejected_total", input="shop_payments"))
+
+    wait_until("an input stops", stopped)
+    checks.equal("it says what to do: " + stopped(), "MESH_ACCEPT_ERRORS=" in stopped() and "maxErrorRate" in stopped(), True)
+    checks.equal("/readyz is degraded", service.get("/readyz")["status"], "degraded")
+    wait_until("all eight partitions stop", lambda: service.alive() and service.metric("mesh_error_budget_exceeded") == 8)
+    checks.equal("letters within the budget", 8 * 51 <= letters() <= 8 * 51 + 400, True)  # those of the join come behind what was read
+    checks.equal("the log says so", "more than its maxErrorRate" in mesh.log_text(), True)
+    checks.equal("stops when asked", service.kill(signal.SIGTERM), 0)
+    service.start()
+    wait_until("it is still stopped", lambda: service.alive() and service.metric("mesh_error_budget_exceeded") == 8)
+    checks.equal("no further record of it is read", letters() < 100, True)
+    checks.equal("stops when asked", service.kill(signal.SIGTERM), 0)
+    refused(checks, "an input that does not exist", service, ["there is no input 'cards'"], env={"MESH_ACCEPT_ERRORS": "cards"})
+    service.env = {"MESH_ACCEPT_ERRORS": "card_payments,shop_payments"}
+    service.start()
+    check_answers(mesh, checks, truth)
+    checks.equal("it goes on", stopped(), "")
+
+
 def disk_full(mesh, checks):
     service = mesh.service
     os.makedirs(service.state)
@@ -455,7 +486,7 @@ def disk_full(mesh, checks):
 
 CASES = {
     "embedded": [broker_away_at_start, broker_away_later, port_taken, state_unusable, state_of_another, stop_while_ingesting, state_deleted,
-                 disk_full],
+                 too_many_letters, disk_full],
     "kafka": [broker_away_at_start, broker_away_later, stop_while_ingesting, state_deleted, second_without_state, second_after_kill,
               stopped_past_session, woken, old_copy, two_with_one_state, two_without_state],
 }
@@ -503,4 +534,5 @@ def main():
     sys.exit(1 if failed else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

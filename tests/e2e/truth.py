@@ -163,4 +163,5 @@ def main():
         checks.end(at_least=1000)
 
 
-main()
+if __name__ == "__main__":
+    main()

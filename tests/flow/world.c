@@ -85,6 +85,7 @@ void world_start(struct world *w)
         .round_log_bytes = w->round_log_bytes,
         .round_sweep_bytes = w->round_sweep_bytes,
         .metrics = w->metrics,
+        .accepts = w->accepts,
         .between = w->between,
         .between_context = w->between_context,
     };

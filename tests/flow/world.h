@@ -51,7 +51,8 @@ struct world {
     struct mesh_rng rng;
     int64_t now_us;
     bool mongo;
-    const struct mesh_seal_hook *seal; /* NULL: letters stay readable */
+    bool (*accepts)(void *context, const char *input); /* too many letters of it; NULL: no input */
+    const struct mesh_seal_hook *seal;                 /* NULL: letters stay readable */
     bool unfolds; /* input topics fill up step by step, each at its own pace; otherwise everything is there from the start */
     void (*between)(void *context); /* for the engine; NULL: none */
     void *between_context;

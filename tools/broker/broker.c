@@ -289,9 +289,8 @@ int main(int argc, char **argv)
         return rc - 1;
     if (options.ready_file != NULL)
         unlink(options.ready_file); /* left by one that was killed */
-    rc = options.topics != NULL ? mesh_topic_file_read(options.topics, &file, &err) : 0;
-    if (rc == 0)
-        rc = run(&options, &file, &err);
+    if (options.topics == NULL || mesh_topic_file_read(options.topics, &file, &err) == 0)
+        run(&options, &file, &err); /* until it fails */
     mesh_topic_file_deinit(&file);
     fprintf(stderr, "mesh-broker: %s\n", err.text);
     return err.class == MESH_ERR_REJECT ? EXIT_USAGE : EXIT_INTERNAL;

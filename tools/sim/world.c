@@ -42,17 +42,17 @@ void sim_world_init(struct sim_world *world, uint64_t seed, int64_t start_ms)
 {
     world->run = sim_mix(sim_mix(seed + UINT64_C(0x9e3779b97f4a7c15)) ^ (uint64_t)start_ms) | (UINT64_C(1) << 63);
     size_t n = 0;
-    for (uint8_t i = 0; i < SIM_COUNTRIES; i++) {
+    for (unsigned i = 0; i < SIM_COUNTRIES; i++) {
         mesh_assert(sim_countries[i].terminals <= SIM_TERMINALS_MAX);
         for (uint16_t w = 0; w < sim_countries[i].weight; w++) {
-            world->country_of[n++] = i;
+            world->country_of[n++] = (uint8_t)i;
         }
     }
     mesh_assert(n == sizeof world->country_of);
     n = 0;
-    for (uint8_t i = 0; i < SIM_CATEGORIES; i++) {
+    for (unsigned i = 0; i < SIM_CATEGORIES; i++) {
         for (uint16_t w = 0; w < sim_categories[i].weight; w++) {
-            world->category_of[n++] = i;
+            world->category_of[n++] = (uint8_t)i;
         }
     }
     mesh_assert(n == sizeof world->category_of);

@@ -53,7 +53,7 @@ static int split_fields(char *line, char *fields[FIELDS_MAX])
 
 static int parse_topic(const char *path, int line, char *fields[], int n, struct mesh_topic_decl *topic, struct mesh_err *err)
 {
-    long long number;
+    long long number = 0;
     if (n < 3 || n > 4)
         return reject(err, path, line, "%d fields; write: <topic> <partitions> <delete|compact> [retention_ms]", n);
     if (!name_is_legal(fields[0]))
@@ -114,8 +114,8 @@ int mesh_topic_file_read(const char *path, struct mesh_topic_file *ret, struct m
     if (in == NULL)
         return mesh_err_set(err, MESH_ERR_REJECT, "topics.file", "%s: cannot read it: %s", path, strerror(errno));
     while (rc == 0 && fgets(line, sizeof line, in) != NULL) {
-        struct mesh_topic_decl topic;
-        char *fields[FIELDS_MAX];
+        struct mesh_topic_decl topic = {0};
+        char *fields[FIELDS_MAX] = {0};
         number++;
         if (strchr(line, '\n') == NULL && !feof(in)) {
             rc = reject(err, path, number, "the line is longer than %d bytes", LINE_MAX_BYTES - 2);

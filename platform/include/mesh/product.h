@@ -80,6 +80,8 @@ struct mesh_input {
     int64_t wait_us;  /* TABLE: that long, if longer, records wait for the first row of an empty one */
     int64_t ahead_us; /* an event time further past the record's Kafka timestamp is rejected */
     bool personal;    /* its records hold personal fields */
+    /* So many dead letters among 1,000 offsets of a partition stop it (maxErrorRate); 0: none do. */
+    uint32_t letters_stop;
 };
 
 #define MESH_RECORD_BYTES_MAX 4096
