@@ -36,7 +36,7 @@ struct mesh_diag *mesh_breaking_add(struct mesh_breaking *b, const char *code, c
     va_end(args);
     const struct mesh_waiver *waiver = NULL;
     bool raised = mesh_breaking_raised(b);
-    bool waived = !raised && mesh_breaking_waived(b, code, part, &waiver);
+    bool waived = !raised && mesh_waivers_cover(&b->waivers, code, part, &waiver);
     struct mesh_diag *diag = mesh_diag_add(b->diags, raised || waived ? MESH_WARNING : MESH_ERROR, code, at, "%s", said.p);
     if (raised)
         mesh_diag_fix(b->diags, diag, "nothing: version %s says that it is meant; tell the readers", b->new->version.text);
@@ -47,7 +47,7 @@ struct mesh_diag *mesh_breaking_add(struct mesh_breaking *b, const char *code, c
                       major(b->old) + 1, part);
     else
         mesh_diag_fix(b->diags, diag, "%s; or waive '%s'", fix, part);
-    mesh_breaking_note_waiver(b, diag, waiver);
+    mesh_waivers_note(&b->waivers, diag, waiver);
     return diag;
 }
 
@@ -265,7 +265,7 @@ static void compare_contract(struct mesh_breaking *b, const struct mesh_model_co
     struct mesh_diag *diag = NULL;
     const struct mesh_waiver *waiver = NULL;
     if (new == NULL) {
-        bool waived = mesh_breaking_waived(b, "MB006", old->name, &waiver);
+        bool waived = mesh_waivers_cover(&b->waivers, "MB006", old->name, &waiver);
         diag = mesh_diag_add(b->diags, waived ? MESH_WARNING : MESH_ERROR, "MB006", old->schema->at, "the contract '%s' is gone",
                              old->name);
         mesh_diag_why(b->diags, diag,
@@ -279,7 +279,7 @@ static void compare_contract(struct mesh_breaking *b, const struct mesh_model_co
         if (strcmp(before.p, now.p) == 0)
             return;
         struct mesh_compat compat;
-        bool waived = mesh_breaking_waived(b, "MB006", old->name, &waiver);
+        bool waived = mesh_waivers_cover(&b->waivers, "MB006", old->name, &waiver);
         mesh_compat_check(b->arena, new->schema, old->schema, MESH_COMPAT_READER_IS_NEW, &compat);
         diag =
             mesh_diag_add(b->diags, waived ? MESH_WARNING : MESH_ERROR, "MB006",
@@ -290,15 +290,19 @@ static void compare_contract(struct mesh_breaking *b, const struct mesh_model_co
                       new->domain, new->subject, new->version + 1, old->name);
         mesh_diag_note(b->diags, diag, compat.n > 0 ? compat.found[0].writer_at : old->schema->at, "it said this");
     }
-    mesh_breaking_note_waiver(b, diag, waiver);
+    mesh_waivers_note(&b->waivers, diag, waiver);
     mesh_breaking_contract_readers(b, diag, old);
 }
 
 void mesh_breaking_find(struct mesh_arena *arena, struct mesh_diags *diags, const struct mesh_model *before,
                         const struct mesh_model *now, int64_t today_us)
 {
-    struct mesh_breaking b = {.arena = arena, .diags = diags, .before = before, .now = now, .today_us = today_us};
-    mesh_breaking_load_waivers(&b);
+    struct mesh_breaking b = {.arena = arena,
+                              .diags = diags,
+                              .before = before,
+                              .now = now,
+                              .waivers = {.arena = arena, .diags = diags, .today_us = today_us}};
+    mesh_waivers_load(&b.waivers, now->root);
     for (size_t i = 0; i < before->products.n; i++) {
         b.old = before->products.v[i];
         b.new = find_product(now, b.old);
@@ -314,5 +318,5 @@ void mesh_breaking_find(struct mesh_arena *arena, struct mesh_diags *diags, cons
         if (old->schema != NULL && (new == NULL || new->schema != NULL) && is_released(before, old))
             compare_contract(&b, old, new);
     }
-    mesh_breaking_unused_waivers(&b);
+    mesh_waivers_unused(&b.waivers, true, "MB015");
 }

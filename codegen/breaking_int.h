@@ -3,35 +3,19 @@
 #define MESH_CODEGEN_BREAKING_INT_H
 
 #include "codegen/breaking.h"
-
-/* An entry of waivers.yaml. */
-struct mesh_waiver {
-    const char *code, *part, *reason;
-    const char *until; /* the last day, as written */
-    int64_t end_us;    /* the end of that day */
-    struct mesh_srcref at;
-    bool used;
-};
+#include "codegen/waivers.h"
 
 struct mesh_breaking {
     struct mesh_arena *arena;
     struct mesh_diags *diags;
     const struct mesh_model *before, *now;
     const struct mesh_model_product *old, *new; /* the product at hand, in both states; new NULL: it is gone */
-    int64_t today_us;
-    MESH_VEC(struct mesh_waiver) waivers;
+    struct mesh_waivers waivers;
     MESH_VEC(const struct mesh_model_view *) seen; /* old views that were compared: several ports may serve one */
 };
 
 /* Has no error of its own, so that its expressions and shapes can be walked. */
 bool mesh_breaking_sound(const struct mesh_model_product *product);
-
-/* Is it meant? The waiver that says so, or that said so until a day that has passed, is in *ret, else NULL. `part` is what waivers
- * call it: "shop/outputPorts.sales.topic". */
-bool mesh_breaking_waived(struct mesh_breaking *b, const char *code, const char *part, const struct mesh_waiver **ret);
-void mesh_breaking_note_waiver(struct mesh_breaking *b, struct mesh_diag *diag, const struct mesh_waiver *waiver);
-void mesh_breaking_load_waivers(struct mesh_breaking *b); /* waivers.yaml of the newer state, if there is one */
-void mesh_breaking_unused_waivers(struct mesh_breaking *b);
 
 /* "shop/outputPorts.sales.topic" */
 const char *mesh_breaking_part(struct mesh_breaking *b, const char *section, const char *name, const char *key);

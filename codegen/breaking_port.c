@@ -49,13 +49,13 @@ static void incompatible(struct mesh_breaking *b, const struct mesh_model_port *
     const struct mesh_waiver *waiver = NULL;
     bool meant = mesh_breaking_raised(b);
     if (asked_for && !meant && verdict->compat.n > 0)
-        meant = mesh_breaking_waived(b, "MB007", mesh_breaking_part(b, "outputPorts", old->name, "contract"), &waiver);
+        meant = mesh_waivers_cover(&b->waivers, "MB007", mesh_breaking_part(b, "outputPorts", old->name, "contract"), &waiver);
     for (size_t i = 0; i < verdict->compat.n; i++) {
         const struct mesh_incompat *found = &verdict->compat.found[i];
         struct mesh_diag *diag =
             mesh_compat_diag(b->diags, asked_for && !meant ? MESH_ERROR : MESH_WARNING, "MB007", verdict, found, &names);
         mesh_diag_note(b->diags, diag, key_at(new, "contract"), "the port '%s' sends it under this contract", new->name);
-        mesh_breaking_note_waiver(b, diag, waiver);
+        mesh_waivers_note(&b->waivers, diag, waiver);
         mesh_breaking_readers(b, diag, old, field_at(reader, found->pointer));
     }
 }
@@ -293,6 +293,14 @@ static void compare_topic(struct mesh_breaking *b, const struct mesh_model_port 
     compare_contract(b, old, new);
 }
 
+static const char *roles_of(struct mesh_breaking *b, const struct mesh_model_port *port)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
+    for (size_t i = 0; i < port->roles.n; i++)
+        mesh_buf_printf(&out, "%s%s", i == 0 ? "" : ", ", port->roles.v[i]);
+    return mesh_arena_printf(b->arena, "[%s]", out.n == 0 ? "" : out.p);
+}
+
 void mesh_breaking_port(struct mesh_breaking *b, const struct mesh_model_port *old, const struct mesh_model_port *new)
 {
     static const char *const emits[] = {"event", "change", "close"};
@@ -301,6 +309,11 @@ void mesh_breaking_port(struct mesh_breaking *b, const struct mesh_model_port *o
     if (old->emit != new->emit)
         changed(b, old, new, "MB014", "emit", emits[old->emit], emits[new->emit], "readers get other records, at other times",
                 "send from a port of its own");
+    const char *was = roles_of(b, old);
+    const char *is = roles_of(b, new);
+    if (strcmp(was, is) != 0)
+        changed(b, old, new, "MB014", "roles", was, is, "who has none of the roles is refused, and others may ask",
+                "serve both from two ports for a while");
     if (differ(old->path.text, new->path.text))
         changed(b, old, new, "MB008", "path", old->path.text, new->path.text, "who asks for the old path gets 404",
                 "keep the path, or serve both from two ports for a while");

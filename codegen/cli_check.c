@@ -1,7 +1,9 @@
 /* Finding the mesh, checking it, and what is printed of it. */
 #include "codegen/cli.h"
 #include "codegen/plan.h"
+#include "codegen/policy.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 
 #include <limits.h>
@@ -63,6 +65,7 @@ struct mesh_model *mesh_cli_model(struct mesh_cli *cli, const char *start)
         return NULL;
     }
     mesh_check(model);
+    mesh_policy_check(model, mesh_clock_wall_us());
     return model;
 }
 

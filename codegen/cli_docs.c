@@ -1,6 +1,7 @@
 /* What is derived from tables: JSON Schema, key tables, codes. */
 #include "codegen/bind.h"
 #include "codegen/cli.h"
+#include "codegen/policy.h"
 
 #include <string.h>
 
@@ -32,6 +33,8 @@ int mesh_cli_docs(struct mesh_cli *cli)
     mesh_bind_markdown(&mesh_bind_product, &out);
     mesh_buf_puts(&out, "\n## Keys of mesh.yaml\n\n");
     mesh_bind_markdown(&mesh_bind_mesh, &out);
+    mesh_buf_puts(&out, "\n## What policies see\n");
+    mesh_policy_markdown(&out);
     mesh_buf_puts(&out, "\n## Keys of waivers.yaml\n\n");
     mesh_bind_markdown(&mesh_bind_waivers, &out);
     mesh_buf_puts(&out, "\n## Keys of a test\n\n");

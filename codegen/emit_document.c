@@ -194,6 +194,12 @@ static void output_port(struct mesh_emitter *e, struct mesh_json_out *json, cons
     } else {
         mesh_json_out_text(json, "collection", port->collection.text);
     }
+    if (port->roles.n > 0) {
+        mesh_json_out_array_line(json, "roles");
+        for (size_t i = 0; i < port->roles.n; i++)
+            mesh_json_out_text(json, NULL, port->roles.v[i]);
+        mesh_json_out_end(json);
+    }
     if (port->view != NULL)
         view_behaviour(json, port->view);
     else

@@ -26,9 +26,9 @@ bool mesh_emit_ahead(struct flow_emit *f, const struct mesh_plan_input *input);
 void mesh_flow_step_join(struct flow_emit *f, const struct mesh_plan_step *step);
 void mesh_flow_step_join_stream(struct flow_emit *f, const struct mesh_plan_step *step);
 /* What the platform calls with a record and what it found; `next` is the function behind the join. */
-void mesh_flow_matched(struct flow_emit *f, const struct mesh_plan_step *step, const char *next);
+void mesh_flow_join_matched(struct flow_emit *f, const struct mesh_plan_step *step, const char *next);
 /* Records of this flow are kept for the join. */
-void mesh_flow_keep(struct flow_emit *f, const struct mesh_plan_flow *flow, const struct mesh_plan_state *state);
+void mesh_flow_join_keeps(struct flow_emit *f, const struct mesh_plan_flow *flow, const struct mesh_plan_state *state);
 
 /* emit_fold.c */
 void mesh_flow_step_fold(struct flow_emit *f, const struct mesh_plan_step *step);

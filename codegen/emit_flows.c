@@ -214,6 +214,43 @@ static void step_rises(struct flow_emit *f, const struct mesh_plan_step *step)
 
 /* ---- the pattern at a flow's end ---- */
 
+/* What is made of a run that completed. */
+static void emit_complete(struct flow_emit *f, const struct mesh_gen_shape *shape)
+{
+    const struct mesh_model_stream *s = f->flow->stream;
+    struct mesh_buf *out = f->code;
+    const char *proto = mesh_arena_printf(
+        f->e->arena,
+        "void %s_complete_%s(struct mesh_task *task, const struct mesh_event *event, const void *captured, const void *record_at_hand)",
+        f->e->p, s->name);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf body = MESH_BUF_NULL;
+    bool faulty = false;
+    for (size_t i = 0; i < s->emit.n; i++)
+        faulty = faulty || mesh_emit_faulty(s->emit.v[i].expr);
+    f->code = &body;
+    if (faulty)
+        mesh_emit_line(&body, 1, "enum mesh_fault fault = MESH_FAULT_NONE;");
+    assigns_to_locals(f, s->emit.v, s->emit.n, s->shape, s->at, mesh_flow_what_of(f, "emit"));
+    new_record(f, s->shape, s->emit.v, s->emit.n, false);
+    deliver(f, &body, 1, s->shape, "&record");
+    f->code = out;
+    mesh_emit_line(f->protos, 0, "%s;", proto);
+    mesh_emit_line(out, 0, "/* streams.%s, line %d: a run is complete */", s->name, mesh_emit_line_of(s->at));
+    mesh_emit_line(out, 0, "%s", proto);
+    mesh_emit_line(out, 0, "{");
+    if (mesh_emit_mentions(body.p, "run"))
+        mesh_emit_line(out, 1, "const struct %s_run *run = captured;", s->name);
+    else
+        mesh_emit_line(out, 1, "(void)captured;");
+    if (mesh_emit_mentions(body.p, "r"))
+        mesh_emit_line(out, 1, "const struct %s *r = record_at_hand;", mesh_flow_struct_of(f, shape));
+    else
+        mesh_emit_line(out, 1, "(void)record_at_hand;");
+    mesh_buf_puts(out, body.p);
+    mesh_emit_line(out, 0, "}");
+    mesh_emit_blank(out);
+}
+
 static void emit_pattern(struct flow_emit *f)
 {
     struct mesh_buf *out = f->code;
@@ -241,13 +278,7 @@ static void emit_pattern(struct flow_emit *f)
         mesh_emit_line(out, 2, "return;");
     }
     mesh_flow_key_of(f, out, 1, s->pattern_by.v, s->pattern_by.n);
-    mesh_emit_line(out, 1, "const struct %s_run *run = mesh_pattern(task, %s_STATE_%s, &key, event, hits, r);", s->name, f->e->p,
-                   f->flow->pattern_state->cname);
-    mesh_emit_line(out, 1, "if (run == NULL)");
-    mesh_emit_line(out, 2, "return;");
-    assigns_to_locals(f, s->emit.v, s->emit.n, s->shape, s->at, mesh_flow_what_of(f, "emit"));
-    new_record(f, s->shape, s->emit.v, s->emit.n, false);
-    deliver(f, out, 1, s->shape, "&record");
+    mesh_emit_line(out, 1, "mesh_pattern(task, %s_STATE_%s, &key, event, hits, r);", f->e->p, f->flow->pattern_state->cname);
 }
 
 /* ---- a flow as functions: a step that makes a new record ends one, and the next goes on with it ---- */
@@ -317,8 +348,6 @@ static bool part_faulty(const struct mesh_plan_flow *flow, size_t from, size_t t
     if (with_pattern && flow->pattern) {
         for (size_t i = 0; i < flow->stream->pattern.n; i++)
             faulty = faulty || mesh_emit_faulty(flow->stream->pattern.v[i].where);
-        for (size_t i = 0; i < flow->stream->emit.n; i++)
-            faulty = faulty || mesh_emit_faulty(flow->stream->emit.v[i].expr);
     }
     return faulty;
 }
@@ -381,7 +410,7 @@ static void emit_part(struct flow_emit *f, size_t part, size_t from, const struc
         memset(&behind.joins, 0, sizeof behind.joins);
         *mesh_vec_push_in(arena, &behind.joins) = &flow->steps.v[to - 1];
         emit_part(&behind, part + 1, to, flow->steps.v[to - 1].after);
-        mesh_flow_matched(f, &flow->steps.v[to - 1], next);
+        mesh_flow_join_matched(f, &flow->steps.v[to - 1], next);
     } else if (more) { /* the functions behind this one see the joins of this part too */
         for (size_t i = from; i < to; i++)
             if (flow->steps.v[i].model->kind == MESH_STEP_JOIN)
@@ -389,6 +418,8 @@ static void emit_part(struct flow_emit *f, size_t part, size_t from, const struc
         emit_part(f, part + 1, to, flow->steps.v[to - 1].after);
         f->joins.n = joins;
     }
+    if (!more && flow->pattern)
+        emit_complete(f, to > from ? flow->steps.v[to - 1].after : shape);
     struct mesh_buf *out = f->code;
     if (part == 0) {
         mesh_emit_line(out, 0, "/* streams.%s, line %d%s%s */", flow->stream->name, mesh_emit_line_of(flow->stream->at),
@@ -436,8 +467,8 @@ size_t mesh_emit_captures(struct mesh_emitter *e, const struct mesh_plan_flow *f
         mesh_buf_putc(&text, ' ');
     }
     const struct mesh_gen_shape *shape = flow->steps.n == 0 ? flow->shape_in : flow->steps.v[flow->steps.n - 1].after;
-    for (size_t step = 0; step + 1 < s->pattern.n; step++)
-        for (size_t m = 0; m < shape->members.n; m++) {
+    for (size_t step = 0; step + 1 < s->pattern.n; step++) /* the last one is at hand, or absent */
+        for (size_t m = 0; !s->pattern.v[step].forbidden && m < shape->members.n; m++) {
             const char *cname = mesh_arena_printf(e->arena, "%s_%s", s->pattern.v[step].name, shape->members.v[m].cname);
             if (mesh_emit_mentions(text.p == NULL ? "" : text.p, cname))
                 *mesh_vec_push_in(e->arena, &captures) = (struct mesh_emit_capture){step, cname, &shape->members.v[m]};
@@ -582,7 +613,7 @@ void mesh_emit_flows(struct mesh_emitter *e, struct mesh_data *data)
             emit_capture(&f, &runs);
         emit_part(&f, 0, 0, f.flow->shape_in);
         for (size_t k = 0; k < f.flow->kept.n; k++)
-            mesh_flow_keep(&f, f.flow, f.flow->kept.v[k]);
+            mesh_flow_join_keeps(&f, f.flow, f.flow->kept.v[k]);
     }
     for (size_t i = 0; i < e->plan->inputs.n; i++) {
         if (e->plan->inputs.v[i]->kind != MESH_INPUT_PARTIALS)

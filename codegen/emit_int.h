@@ -94,6 +94,9 @@ void mesh_emit_read_field(struct mesh_emitter *e, struct mesh_buf *out, const st
 const char *mesh_emit_resolver(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_emit_struct *s,
                                const struct mesh_model_contract *reader, const struct mesh_model_contract *writer);
 
+/* A text as a C literal, NULL when there is none (emit_tables.c). */
+const char *mesh_emit_cstr(struct mesh_emitter *e, const char *text);
+void mesh_emit_port_table(struct mesh_emitter *e, struct mesh_buf *out);
 /* What a port of a stream sees: the shape that the stream hands on (emit_ports.c). */
 const struct mesh_gen_shape *mesh_emit_port_shape(const struct mesh_emitter *e, const struct mesh_model_port *port);
 

@@ -55,7 +55,7 @@ void mesh_flow_step_join_stream(struct flow_emit *f, const struct mesh_plan_step
     mesh_emit_line(f->code, 1, "mesh_interval_join(task, %s_STATE_%s, &key, event, r);", f->e->p, step->state->cname);
 }
 
-void mesh_flow_matched(struct flow_emit *f, const struct mesh_plan_step *step, const char *next)
+void mesh_flow_join_matched(struct flow_emit *f, const struct mesh_plan_step *step, const char *next)
 {
     const struct mesh_model_step *m = step->model;
     const char *proto = mesh_arena_printf(
@@ -80,7 +80,7 @@ void mesh_flow_matched(struct flow_emit *f, const struct mesh_plan_step *step, c
 }
 
 /* What a join of streams keeps of the records that it may find: the members that somebody reads behind it. */
-void mesh_flow_keep(struct flow_emit *f, const struct mesh_plan_flow *flow, const struct mesh_plan_state *state)
+void mesh_flow_join_keeps(struct flow_emit *f, const struct mesh_plan_flow *flow, const struct mesh_plan_state *state)
 {
     struct mesh_emitter *e = f->e;
     const struct mesh_model_step *m = state->step;

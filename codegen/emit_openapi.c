@@ -6,12 +6,10 @@
 #include "base/text.h"
 #include "codegen/json_out.h"
 #include "codegen/openapi_common.h"
+#include "codegen/openapi_value.h"
 #include "codegen/port_fields.h"
 
 #include <string.h>
-
-#define EXAMPLE_TIME_US   INT64_C(1767225600000000) /* 2026-01-01T00:00:00Z, a Thursday: windows of days and weeks begin there */
-#define PSEUDONYM_EXAMPLE "9f86d081884c7d659a2feaa0c55ad015"
 
 struct openapi {
     struct mesh_json_out json;
@@ -35,147 +33,6 @@ static struct rows rows_of(struct mesh_arena *arena, const struct mesh_model_por
     return rows;
 }
 
-/* ---- values: type and example ---- */
-
-static const char *decimal_text(struct mesh_arena *arena, const struct mesh_gen_type *type)
-{
-    if (type->scale == 0)
-        return type->precision > 1 ? "12" : "1";
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
-    mesh_buf_puts(&text, type->precision - type->scale > 1 ? "12." : type->precision > type->scale ? "1." : "0.");
-    for (int i = 0; i < type->scale; i++)
-        mesh_buf_putc(&text, i == 0 ? '5' : '0');
-    return mesh_arena_strdup(arena, text.p);
-}
-
-/* A plausible value as text: times and enums by their meaning, strings by their name. */
-static const char *example_text(struct openapi *o, const struct rows *rows, const struct mesh_port_field *field)
-{
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
-    if (field->protect == MESH_PSEUDONYM)
-        return PSEUDONYM_EXAMPLE;
-    switch (field->type.kind) {
-    case MESH_GEN_DECIMAL:
-        return decimal_text(o->arena, &field->type);
-    case MESH_GEN_ENUM:
-        return field->type.schema->symbols[0];
-    case MESH_GEN_TIMESTAMP:
-        mesh_text_time(&text,
-                       EXAMPLE_TIME_US + (rows->windowed && strcmp(field->name, "window_end") == 0 ? rows->view->size_us : 0));
-        break;
-    case MESH_GEN_DATE:
-        mesh_text_date(&text, EXAMPLE_TIME_US);
-        break;
-    case MESH_GEN_DURATION:
-        return "1h30m";
-    case MESH_GEN_BYTES:
-        return "AQID";
-    case MESH_GEN_STRING:
-    case MESH_GEN_BOOL:
-    case MESH_GEN_INT:
-    case MESH_GEN_DOUBLE:
-    case MESH_GEN_ERROR:
-    case MESH_GEN_NULL:
-    case MESH_GEN_LIST:
-    case MESH_GEN_RECORD:
-        mesh_buf_printf(&text, "%s-1", field->name);
-        break;
-    }
-    return mesh_arena_strdup(o->arena, text.p);
-}
-
-static void example(struct openapi *o, const char *key, const struct rows *rows, const struct mesh_port_field *field)
-{
-    struct mesh_json_out *json = &o->json;
-    enum mesh_gen_kind kind = field->protect == MESH_PSEUDONYM ? MESH_GEN_STRING : field->type.kind;
-    if (kind == MESH_GEN_BOOL)
-        mesh_json_out_bool(json, key, true);
-    else if (kind == MESH_GEN_INT)
-        mesh_json_out_long(json, key, 3);
-    else if (kind == MESH_GEN_DOUBLE)
-        mesh_json_out_double(json, key, 0.25);
-    else
-        mesh_json_out_text(json, key, example_text(o, rows, field));
-}
-
-static void type_words(struct mesh_json_out *json, const char *word, bool nullable)
-{
-    if (!nullable) {
-        mesh_json_out_text(json, "type", word);
-        return;
-    }
-    mesh_json_out_array_line(json, "type");
-    mesh_json_out_text(json, NULL, word);
-    mesh_json_out_text(json, NULL, "null");
-    mesh_json_out_end(json);
-}
-
-static void enum_words(struct mesh_json_out *json, const struct mesh_gen_type *type)
-{
-    mesh_json_out_array_line(json, "enum");
-    for (size_t i = 0; i < type->schema->n_symbols; i++)
-        mesh_json_out_text(json, NULL, type->schema->symbols[i]);
-    if (type->nullable)
-        mesh_json_out_null(json, NULL);
-    mesh_json_out_end(json);
-}
-
-/* type, format, pattern: the members of a schema, without what it means. */
-static void type_members(struct mesh_json_out *json, const struct mesh_port_field *field)
-{
-    const struct mesh_gen_type *type = &field->type;
-    if (field->protect == MESH_PSEUDONYM) {
-        type_words(json, "string", type->nullable);
-        mesh_json_out_text(json, "pattern", "^[0-9a-f]{32}$");
-        return;
-    }
-    switch (type->kind) {
-    case MESH_GEN_BOOL:
-        type_words(json, "boolean", type->nullable);
-        break;
-    case MESH_GEN_INT:
-        type_words(json, "integer", type->nullable);
-        mesh_json_out_text(json, "format", type->int32 ? "int32" : "int64");
-        break;
-    case MESH_GEN_DOUBLE:
-        type_words(json, "number", type->nullable);
-        mesh_json_out_text(json, "format", "double");
-        break;
-    case MESH_GEN_DECIMAL:
-        type_words(json, "string", type->nullable);
-        mesh_json_out_text(json, "format", "decimal");
-        if (type->scale > 0)
-            mesh_json_out_format(json, "pattern", "^-?[0-9]+\\.[0-9]{%d}$", type->scale);
-        else
-            mesh_json_out_text(json, "pattern", "^-?[0-9]+$");
-        break;
-    case MESH_GEN_BYTES:
-        type_words(json, "string", type->nullable);
-        mesh_json_out_text(json, "contentEncoding", "base64");
-        break;
-    case MESH_GEN_ENUM:
-        type_words(json, "string", type->nullable);
-        enum_words(json, type);
-        break;
-    case MESH_GEN_TIMESTAMP:
-    case MESH_GEN_DATE:
-        type_words(json, "string", type->nullable);
-        mesh_json_out_text(json, "format", type->kind == MESH_GEN_DATE ? "date" : "date-time");
-        break;
-    case MESH_GEN_DURATION:
-        type_words(json, "string", type->nullable);
-        mesh_json_out_text(json, "pattern", "^-?([0-9]+(d|h|m|s|ms|us))+$");
-        break;
-    case MESH_GEN_STRING:
-    case MESH_GEN_ERROR:
-    case MESH_GEN_NULL:
-    case MESH_GEN_LIST:
-    case MESH_GEN_RECORD:
-        type_words(json, "string", type->nullable);
-        break;
-    }
-}
-
 static void description(struct mesh_json_out *json, const struct mesh_port_field *field)
 {
     if (field->protect != MESH_PSEUDONYM)
@@ -190,10 +47,10 @@ static void property(struct openapi *o, const struct rows *rows, const struct me
 {
     struct mesh_json_out *json = &o->json;
     mesh_json_out_object(json, field->name);
-    type_members(json, field);
+    mesh_openapi_type(json, field);
     description(json, field);
     mesh_json_out_array_line(json, "examples");
-    example(o, NULL, rows, field);
+    mesh_openapi_example(&o->json, o->arena, NULL, rows->view, field);
     mesh_json_out_end(json);
     mesh_json_out_text(json, "x-mesh-classification", mesh_port_label_word(field->label));
     mesh_json_out_end(json);
@@ -255,7 +112,7 @@ static void row_example(struct openapi *o, const char *key, const struct rows *r
     mesh_json_out_object(&o->json, key);
     for (size_t i = 0; i < rows->fields.list.n; i++)
         if (rows->fields.list.v[i].protect != MESH_DROP)
-            example(o, rows->fields.list.v[i].name, rows, &rows->fields.list.v[i]);
+            mesh_openapi_example(&o->json, o->arena, rows->fields.list.v[i].name, rows->view, &rows->fields.list.v[i]);
     mesh_json_out_end(&o->json);
 }
 
@@ -309,10 +166,14 @@ static void responses(struct openapi *o, const struct rows *rows, bool list, boo
     if (cached)
         mesh_openapi_ref(json, "304", "responses", "notModified");
     mesh_openapi_ref(json, "400", "responses", "badRequest");
+    mesh_openapi_ref(json, "401", "responses", "unknownCaller");
+    mesh_openapi_ref(json, "403", "responses", "forbidden");
     if (missing)
         mesh_openapi_ref(json, "404", "responses", "notFound");
     mesh_openapi_ref(json, "406", "responses", "notAcceptable");
     mesh_openapi_ref(json, "409", "responses", "notReached");
+    if (list)
+        mesh_openapi_ref(json, "413", "responses", "tooMuch");
     mesh_openapi_ref(json, "503", "responses", "unavailable");
     mesh_json_out_end(json);
 }
@@ -327,6 +188,7 @@ static void begin_operation(struct openapi *o, const char *method, const char *v
     mesh_json_out_array_line(json, "tags");
     mesh_json_out_text(json, NULL, "rows");
     mesh_json_out_end(json);
+    mesh_openapi_security(json, rows->port->roles.v, rows->port->roles.n);
 }
 
 static void window_parameters(struct openapi *o, const struct rows *rows, const char *window)
@@ -365,6 +227,79 @@ static void common_parameters(struct openapi *o, const struct rows *rows)
     mesh_openapi_ref(json, NULL, "parameters", "minPosition");
 }
 
+/* What may decide which rows there are: platform/http/select.h. */
+static bool may_decide(const struct mesh_port_field *field)
+{
+    return field->protect == MESH_AS_IS && field->type.kind != MESH_GEN_BYTES;
+}
+
+static void condition(struct openapi *o, const struct mesh_port_field *field, const char *op)
+{
+    struct mesh_port_field plain = *field;
+    plain.type.nullable = false;
+    mesh_json_out_object_line(&o->json, mesh_arena_printf(o->arena, "%s%s", field->name, op));
+    mesh_openapi_type(&o->json, &plain);
+    mesh_json_out_end(&o->json);
+}
+
+/* NAME=, NAME.gte= and their kin as the members of one exploded object: so OpenAPI says it. */
+static void condition_parameters(struct openapi *o, const struct rows *rows)
+{
+    static const char *const ops[] = {"", ".ne", ".lt", ".lte", ".gt", ".gte"};
+    struct mesh_json_out *json = &o->json;
+    mesh_json_out_object(json, NULL);
+    mesh_json_out_text(json, "name", "conditions");
+    mesh_json_out_text(json, "in", "query");
+    mesh_json_out_text(
+        json, "description",
+        "Only rows for which all of these hold: country=DE&n.gte=10. A missing value holds .ne alone. A field that is called "
+        "like another parameter is written with .eq.");
+    mesh_json_out_text(json, "style", "form");
+    mesh_json_out_bool(json, "explode", true);
+    mesh_json_out_object(json, "schema");
+    mesh_json_out_text(json, "type", "object");
+    mesh_json_out_object(json, "properties");
+    for (size_t i = 0; i < rows->fields.list.n; i++) {
+        const struct mesh_port_field *field = &rows->fields.list.v[i];
+        size_t n = field->type.kind == MESH_GEN_ENUM || field->type.kind == MESH_GEN_BOOL ? 2 : MESH_LEN(ops);
+        for (size_t k = 0; may_decide(field) && k < n; k++)
+            condition(o, field, ops[k]);
+    }
+    mesh_json_out_end(json);
+    mesh_json_out_bool(json, "additionalProperties", false);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+static void sort_parameter(struct openapi *o, const struct rows *rows)
+{
+    struct mesh_json_out *json = &o->json;
+    mesh_json_out_object(json, NULL);
+    mesh_json_out_text(json, "name", "sort");
+    mesh_json_out_text(json, "in", "query");
+    mesh_json_out_text(json, "description",
+                       "By these, one after the other; - is from the largest down. Otherwise by window and key.");
+    mesh_json_out_bool(json, "explode", false);
+    mesh_json_out_object(json, "schema");
+    mesh_json_out_text(json, "type", "array");
+    mesh_json_out_long(json, "minItems", 1);
+    mesh_json_out_long(json, "maxItems", 4);
+    mesh_json_out_object(json, "items");
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_array_line(json, "enum");
+    for (size_t i = 0; i < rows->fields.list.n; i++) {
+        const struct mesh_port_field *field = &rows->fields.list.v[i];
+        if (!may_decide(field))
+            continue;
+        mesh_json_out_text(json, NULL, field->name);
+        mesh_json_out_text(json, NULL, mesh_arena_printf(o->arena, "-%s", field->name));
+    }
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
 static void list_operation(struct openapi *o, const struct rows *rows)
 {
     struct mesh_json_out *json = &o->json;
@@ -372,6 +307,8 @@ static void list_operation(struct openapi *o, const struct rows *rows)
                     rows->windowed ? mesh_arena_printf(o->arena, "Rows of %s by window and key", rows->port->name)
                                    : mesh_arena_printf(o->arena, "Rows of %s by key", rows->port->name));
     mesh_json_out_array(json, "parameters");
+    sort_parameter(o, rows);
+    condition_parameters(o, rows);
     mesh_openapi_ref(json, NULL, "parameters", "limit");
     mesh_openapi_ref(json, NULL, "parameters", "after");
     mesh_openapi_ref(json, NULL, "parameters", "count");
@@ -392,9 +329,9 @@ static void key_parameter(struct openapi *o, const struct rows *rows, const stru
     mesh_json_out_bool(json, "required", true);
     mesh_json_out_text(json, "description", field->doc);
     mesh_json_out_object(json, "schema");
-    type_members(json, field);
+    mesh_openapi_type(json, field);
     mesh_json_out_end(json);
-    example(o, "example", rows, field);
+    mesh_openapi_example(&o->json, o->arena, "example", rows->view, field);
     mesh_json_out_end(json);
 }
 
@@ -445,7 +382,7 @@ static void lookup_body(struct openapi *o, const struct rows *rows)
         if (!raw.key)
             continue;
         mesh_json_out_object(json, raw.name);
-        type_members(json, &raw);
+        mesh_openapi_type(json, &raw);
         mesh_json_out_text(json, "description", raw.doc);
         mesh_json_out_end(json);
     }
@@ -459,7 +396,7 @@ static void lookup_body(struct openapi *o, const struct rows *rows)
         struct mesh_port_field raw = rows->fields.list.v[i];
         raw.protect = MESH_AS_IS;
         if (raw.key)
-            example(o, raw.name, rows, &raw);
+            mesh_openapi_example(&o->json, o->arena, raw.name, rows->view, &raw);
     }
     mesh_json_out_end(json);
     mesh_json_out_end(json);
@@ -555,6 +492,8 @@ static void event_path(struct openapi *o, const struct mesh_model_port *port)
     mesh_json_out_end(json);
     mesh_json_out_end(json);
     mesh_openapi_ref(json, "400", "responses", "badRequest");
+    mesh_openapi_ref(json, "401", "responses", "unknownCaller");
+    mesh_openapi_ref(json, "403", "responses", "forbidden");
     mesh_openapi_ref(json, "503", "responses", "unavailable");
     mesh_json_out_end(json);
     mesh_json_out_end(json);

@@ -43,9 +43,10 @@ static void shape_state(struct mesh_emitter *e, struct mesh_buf *out, const stru
         shape_members(e, out, state->table->model->shape);
     } else if (state->kind == MESH_STATE_PATTERN) {
         const struct mesh_model_stream *s = state->flow->stream;
-        mesh_buf_printf(out, " within:%lld", (long long)s->pattern_within_us);
+        mesh_buf_printf(out, " within:%lld absent:%lld overlap:%d", (long long)s->pattern_within_us,
+                        (long long)mesh_model_absent(s), (int)s->pattern_overlap);
         for (size_t i = 0; i < s->pattern.n; i++)
-            mesh_buf_printf(out, " times:%d", s->pattern.v[i].times);
+            mesh_buf_printf(out, " times:%d", s->pattern.v[i].forbidden ? 0 : s->pattern.v[i].times);
         struct mesh_emit_capture *captures = NULL;
         size_t n = mesh_emit_captures(e, state->flow, &captures);
         for (size_t i = 0; i < n; i++)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *cstr(struct mesh_emitter *e, const char *text)
+const char *mesh_emit_cstr(struct mesh_emitter *e, const char *text)
 {
     if (text == NULL)
         return "NULL";
@@ -12,7 +12,7 @@ static const char *cstr(struct mesh_emitter *e, const char *text)
     return mesh_arena_printf(e->arena, "\"%s\"", escaped.p == NULL ? "" : escaped.p);
 }
 
-static void site(struct table_emit *t, struct mesh_srcref at, const char *what)
+void mesh_table_site(struct table_emit *t, struct mesh_srcref at, const char *what)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     mesh_emit_site(t->e, &text, at, "%s", what);
@@ -26,11 +26,11 @@ static void contract_initialiser(struct table_emit *t, const struct mesh_model_c
     struct mesh_emitter *e = t->e;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf json = MESH_BUF_NULL;
     mesh_schema_normal(contract->schema, &json);
-    mesh_emit_line(t->out, level, ".name = %s,", cstr(e, contract->name));
-    mesh_emit_line(t->out, level, ".subject = %s,", cstr(e, mesh_arena_printf(e->arena, "%s-value", topic)));
+    mesh_emit_line(t->out, level, ".name = %s,", mesh_emit_cstr(e, contract->name));
+    mesh_emit_line(t->out, level, ".subject = %s,", mesh_emit_cstr(e, mesh_arena_printf(e->arena, "%s-value", topic)));
     mesh_emit_line(t->out, level, ".local_id = %uu,", contract->local_id);
     mesh_emit_line(t->out, level, ".fingerprint = UINT64_C(0x%016llx),", (unsigned long long)contract->fingerprint);
-    mesh_emit_line(t->out, level, ".json = %s,", cstr(e, json.p));
+    mesh_emit_line(t->out, level, ".json = %s,", mesh_emit_cstr(e, json.p));
 }
 
 static void contracts(struct table_emit *t)
@@ -48,7 +48,8 @@ static void contracts(struct table_emit *t)
         }
         mesh_emit_line(t->out, 0, "}};");
         if (input->product != NULL)
-            mesh_emit_line(t->out, 0, "static const char *const upstreams_of_%s[] = {%s};", input->name, cstr(e, input->product));
+            mesh_emit_line(t->out, 0, "static const char *const upstreams_of_%s[] = {%s};", input->name,
+                           mesh_emit_cstr(e, input->product));
         mesh_emit_blank(t->out);
     }
     for (size_t i = 0; i < e->product->ports.n; i++) {
@@ -86,11 +87,11 @@ static void inputs(struct table_emit *t)
                                             [MESH_INPUT_PARTIALS] = "MESH_INPUT_PARTIALS"};
         mesh_emit_line(t->out, 1, "{");
         mesh_emit_line(t->out, 2, ".name = \"%s\",", input->cname);
-        mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, input->topic));
+        mesh_emit_line(t->out, 2, ".topic = %s,", mesh_emit_cstr(e, input->topic));
         mesh_emit_line(t->out, 2, ".kind = %s,", kinds[input->kind]);
         if (m == NULL) {
-            site(t, input->flow == NULL ? (struct mesh_srcref){0} : input->flow->stream->at,
-                 mesh_arena_printf(e->arena, "internal topic %s", input->cname));
+            mesh_table_site(t, input->flow == NULL ? (struct mesh_srcref){0} : input->flow->stream->at,
+                            mesh_arena_printf(e->arena, "internal topic %s", input->cname));
             mesh_emit_line(t->out, 2, ".partitions = %d,", e->product->mesh->default_partitions);
             if (input->kind == MESH_INPUT_RECORDS) {
                 mesh_emit_line(t->out, 2, ".record_size = sizeof(struct %s_regrouped),", input->cname);
@@ -103,7 +104,7 @@ static void inputs(struct table_emit *t)
             mesh_emit_line(t->out, 1, "},");
             continue;
         }
-        site(t, m->at, mesh_arena_printf(e->arena, "inputPorts.%s", m->name));
+        mesh_table_site(t, m->at, mesh_arena_printf(e->arena, "inputPorts.%s", m->name));
         if (m->partitions > 0)
             mesh_emit_line(t->out, 2, ".partitions = %d,", m->partitions);
         if (m->copy_all)
@@ -143,158 +144,7 @@ static void inputs(struct table_emit *t)
     mesh_emit_blank(t->out);
 }
 
-/* ---- states ---- */
-
-static void ring_cells(struct table_emit *t, const struct mesh_plan_state *state)
-{
-    const struct mesh_aggregates *aggregates = &state->step->aggregates;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf cells = MESH_BUF_NULL;
-    for (size_t i = 0; i < aggregates->list.n; i++) {
-        const struct mesh_aggregate *a = &aggregates->list.v[i];
-        if (mesh_emit_cells(a) == 0)
-            continue;
-        const char *type = a->fn == MESH_AGG_COUNT || a->arg_type.kind == MESH_GEN_INT ? "MESH_LONG"
-                           : a->arg_type.kind == MESH_GEN_DOUBLE                       ? "MESH_DOUBLE"
-                                                                                       : "MESH_DECIMAL";
-        mesh_buf_printf(&cells, "%s%s%s", cells.n > 0 ? ", " : "", type, mesh_emit_cells(a) == 2 ? ", MESH_LONG" : "");
-    }
-    if (cells.n > 0) {
-        mesh_emit_line(t->out, 0, "static const enum mesh_type cells_of_%s[] = {%s};", state->cname, cells.p);
-        mesh_emit_blank(t->out);
-    }
-}
-
-static void pattern_times(struct table_emit *t, const struct mesh_plan_state *state)
-{
-    const struct mesh_model_stream *s = state->flow->stream;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf times = MESH_BUF_NULL;
-    for (size_t i = 0; i < s->pattern.n; i++)
-        mesh_buf_printf(&times, "%s%d", i > 0 ? ", " : "", s->pattern.v[i].times);
-    mesh_emit_line(t->out, 0, "static const uint16_t times_of_%s[] = {%s};", state->cname, times.p);
-    mesh_emit_blank(t->out);
-}
-
-static void fields_line(struct table_emit *t, const char *fields, const char *row)
-{
-    mesh_emit_line(t->out, 2, ".fields = %s,", fields);
-    mesh_emit_line(t->out, 2, ".n_fields = sizeof %s / sizeof %s[0],", fields, fields);
-    mesh_emit_line(t->out, 2, ".row_size = sizeof(struct %s),", row);
-}
-
-static void state_view(struct table_emit *t, const struct mesh_plan_state *state)
-{
-    struct mesh_emitter *e = t->e;
-    const struct mesh_model_view *m = state->view->model;
-    mesh_emit_line(t->out, 2, ".kind = MESH_STATE_VIEW,");
-    site(t, m->at, mesh_arena_printf(e->arena, "views.%s", m->name));
-    if (m->aggregates.list.n > 0 || m->state.n > 0)
-        fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s_row", m->name), mesh_arena_printf(e->arena, "%s_row", m->name));
-    else
-        mesh_emit_line(t->out, 2, ".row_size = sizeof(struct %s_row),", m->name);
-    mesh_emit_line(t->out, 2, ".keep_us = INT64_C(%lld),", (long long)m->keep_us);
-    size_t index = 0;
-    for (size_t i = 0; i < e->plan->views.n; i++)
-        if (e->plan->views.v[i] == state->view)
-            index = i;
-    mesh_emit_line(t->out, 2, ".view = &views[%zu],", index);
-    if (state->partial) {
-        mesh_emit_line(t->out, 2, ".partial = true,");
-        mesh_emit_line(t->out, 2, ".partial_of = %s_STATE_%s,", e->p, state->view->state->cname);
-    }
-}
-
-static void state_step(struct table_emit *t, const struct mesh_plan_state *state)
-{
-    struct mesh_emitter *e = t->e;
-    const char *stream = state->flow->stream->name;
-    if (state->kind == MESH_STATE_DEDUPE) {
-        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_DEDUPE,");
-        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s dedupe", stream));
-        mesh_emit_line(t->out, 2, ".within_us = INT64_C(%lld),", (long long)state->step->within_us);
-    } else if (state->kind == MESH_STATE_LATCH) {
-        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_LATCH,");
-        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s rises", stream));
-    } else if (state->kind == MESH_STATE_INTERVAL) {
-        static const char *const picks[] = {
-            [MESH_PICK_LAST] = "MESH_PICK_LAST", [MESH_PICK_FIRST] = "MESH_PICK_FIRST", [MESH_PICK_ALL] = "MESH_PICK_ALL"};
-        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_INTERVAL,");
-        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s join %s", stream, state->step->alias));
-        fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
-                    mesh_emit_struct_name(e, state->step->shape_joined));
-        mesh_emit_line(t->out, 2, ".from_us = INT64_C(%lld),", (long long)state->step->from_us);
-        mesh_emit_line(t->out, 2, ".to_us = INT64_C(%lld),", (long long)state->step->to_us);
-        mesh_emit_line(t->out, 2, ".pick = %s,", picks[state->step->pick]);
-        const char *waits = mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname);
-        mesh_emit_line(t->out, 2, ".waits = %s,", waits);
-        mesh_emit_line(t->out, 2, ".n_waits = sizeof %s / sizeof %s[0],", waits, waits);
-        mesh_emit_line(t->out, 2, ".wait_size = sizeof(struct %s),", mesh_emit_struct_name(e, state->asks));
-        mesh_emit_line(t->out, 2, ".matched = %s_matched_%s,", e->p, state->cname);
-    } else if (state->kind == MESH_STATE_RING) {
-        int64_t longest = 0;
-        size_t cells = 0;
-        for (size_t i = 0; i < state->step->windows.n; i++) {
-            int64_t reach = state->step->windows.v[i].size_us + state->step->windows.v[i].delay_us;
-            longest = reach > longest ? reach : longest;
-        }
-        for (size_t i = 0; i < state->step->aggregates.list.n; i++)
-            cells += mesh_emit_cells(&state->step->aggregates.list.v[i]);
-        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_RING,");
-        site(t, state->step->at, mesh_arena_printf(e->arena, "streams.%s fold", stream));
-        mesh_emit_line(t->out, 2, ".keep_us = INT64_C(%lld),", (long long)longest);
-        if (cells > 0)
-            mesh_emit_line(t->out, 2, ".cells = cells_of_%s,", state->cname);
-        mesh_emit_line(t->out, 2, ".n_cells = %zu,", cells);
-    } else {
-        struct mesh_emit_capture *captures = NULL;
-        size_t n = mesh_emit_captures(e, state->flow, &captures);
-        mesh_emit_line(t->out, 2, ".kind = MESH_STATE_PATTERN,");
-        site(t, state->flow->stream->at, mesh_arena_printf(e->arena, "streams.%s pattern", stream));
-        if (n > 0) {
-            fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s_run", stream), mesh_arena_printf(e->arena, "%s_run", stream));
-            mesh_emit_line(t->out, 2, ".capture = %s_capture_%s,", e->p, stream);
-        }
-        mesh_emit_line(t->out, 2, ".within_us = INT64_C(%lld),", (long long)state->flow->stream->pattern_within_us);
-        mesh_emit_line(t->out, 2, ".times = times_of_%s,", state->cname);
-        mesh_emit_line(t->out, 2, ".n_steps = %zu,", state->flow->stream->pattern.n);
-    }
-}
-
-static void states(struct table_emit *t)
-{
-    struct mesh_emitter *e = t->e;
-    for (size_t i = 0; i < e->plan->states.n; i++) {
-        const struct mesh_plan_state *state = e->plan->states.v[i];
-        if (state->kind == MESH_STATE_RING)
-            ring_cells(t, state);
-        else if (state->kind == MESH_STATE_PATTERN)
-            pattern_times(t, state);
-    }
-    if (e->plan->views.n > 0)
-        mesh_emit_line(t->out, 0, "static const struct mesh_view views[%zu];", e->plan->views.n);
-    mesh_emit_blank(t->out);
-    mesh_emit_line(t->out, 0, "static const struct mesh_state states[] = {");
-    for (size_t i = 0; i < e->plan->states.n; i++) {
-        const struct mesh_plan_state *state = e->plan->states.v[i];
-        mesh_emit_line(t->out, 1, "[%s_STATE_%s] = {", e->p, state->cname);
-        mesh_emit_line(t->out, 2, ".name = \"%s\",", state->cname);
-        if (state->kind == MESH_STATE_VIEW) {
-            state_view(t, state);
-        } else if (state->table != NULL) {
-            const char *row = mesh_emit_struct_name(e, state->table->model->shape);
-            mesh_emit_line(t->out, 2,
-                           state->kind == MESH_STATE_VERSIONS ? ".kind = MESH_STATE_VERSIONS," : ".kind = MESH_STATE_TABLE,");
-            site(t, state->table->model->at, mesh_arena_printf(e->arena, "inputPorts.%s", state->cname));
-            fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname), row);
-        } else {
-            state_step(t, state);
-        }
-        mesh_emit_line(t->out, 1, "},");
-    }
-    mesh_emit_line(t->out, 0, "};");
-    mesh_emit_blank(t->out);
-}
-
-/* ---- views and ports ---- */
+/* ---- views ---- */
 
 static void views(struct table_emit *t)
 {
@@ -310,8 +160,8 @@ static void views(struct table_emit *t)
         const char *out_name = mesh_arena_printf(e->arena, "%s_out", m->name);
         mesh_emit_line(t->out, 1, "[%s_VIEW_%s] = {", e->p, m->name);
         mesh_emit_line(t->out, 2, ".name = \"%s\",", m->name);
-        mesh_emit_line(t->out, 2, ".doc = %s,", cstr(e, m->doc == NULL ? "" : m->doc));
-        site(t, m->at, mesh_arena_printf(e->arena, "views.%s", m->name));
+        mesh_emit_line(t->out, 2, ".doc = %s,", mesh_emit_cstr(e, m->doc == NULL ? "" : m->doc));
+        mesh_table_site(t, m->at, mesh_arena_printf(e->arena, "views.%s", m->name));
         mesh_emit_line(t->out, 2, ".state = %s_STATE_%s,", e->p, view->state->cname);
         mesh_emit_line(t->out, 2, ".out = fields_of_%s,", out_name);
         mesh_emit_line(t->out, 2, ".n_out = sizeof fields_of_%s / sizeof fields_of_%s[0],", out_name, out_name);
@@ -336,104 +186,6 @@ static void views(struct table_emit *t)
             mesh_emit_line(t->out, 2, ".merge = %s_merge_%s,", e->p, m->name);
         if (view->changes.n > 0)
             mesh_emit_line(t->out, 2, ".changed = %s_changed_%s,", e->p, m->name);
-        mesh_emit_line(t->out, 1, "},");
-    }
-    mesh_emit_line(t->out, 0, "};");
-    mesh_emit_blank(t->out);
-}
-
-/* What an event of a stream shows: its record, member by member, and their protection. */
-static void event_fields(struct table_emit *t, const struct mesh_model_port *port)
-{
-    const struct mesh_gen_shape *shape = mesh_emit_port_shape(t->e, port);
-    const char *owner = mesh_emit_struct_name(t->e, shape);
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf list = MESH_BUF_NULL;
-    mesh_emit_line(t->out, 0, "static const struct mesh_field fields_of_port_%s[] = {", port->name);
-    for (size_t i = 0; i < shape->members.n; i++) {
-        if (!shape->members.v[i].used || !mesh_emit_has_c_type(&shape->members.v[i].type))
-            continue; /* it is left out at the border, and nobody else reads it */
-        mesh_emit_field(t->e, t->out, owner, &shape->members.v[i], MESH_AS_IS);
-        mesh_buf_printf(&list, "%s%s", list.n > 0 ? ", " : "",
-                        mesh_emit_protect(i < port->protect.n ? port->protect.v[i] : MESH_AS_IS));
-    }
-    mesh_emit_line(t->out, 0, "};");
-    mesh_emit_line(t->out, 0, "static const enum mesh_protect protect_of_%s[] = {%s};", port->name, list.p == NULL ? "" : list.p);
-    mesh_emit_blank(t->out);
-}
-
-/* A port's protection, per member of the out struct (window and revision members stand between key and let). */
-static void port_protect(struct table_emit *t, const struct mesh_model_port *port)
-{
-    if (port->kind == MESH_MODEL_KAFKA)
-        return;
-    if (port->view == NULL) {
-        event_fields(t, port);
-        return;
-    }
-    const struct mesh_model_view *m = port->view;
-    size_t extra = m->window != MESH_WINDOW_NONE ? 4 : 1;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf list = MESH_BUF_NULL;
-    for (size_t i = 0; i < m->shape->members.n + extra; i++) {
-        enum mesh_protect protect = MESH_AS_IS;
-        if (i < m->by.n)
-            protect = i < port->protect.n ? port->protect.v[i] : MESH_AS_IS;
-        else if (i >= m->by.n + extra)
-            protect = i - extra < port->protect.n ? port->protect.v[i - extra] : MESH_AS_IS;
-        mesh_buf_printf(&list, "%s%s", i > 0 ? ", " : "", mesh_emit_protect(protect));
-    }
-    mesh_emit_line(t->out, 0, "static const enum mesh_protect protect_of_%s[] = {%s};", port->name, list.p);
-    mesh_emit_blank(t->out);
-}
-
-static void ports(struct table_emit *t)
-{
-    struct mesh_emitter *e = t->e;
-    static const char *const emits[] = {
-        [MESH_EMIT_EVENT] = "MESH_EMIT_EVENT", [MESH_EMIT_CHANGE] = "MESH_EMIT_CHANGE", [MESH_EMIT_CLOSE] = "MESH_EMIT_CLOSE"};
-    for (size_t i = 0; i < e->product->ports.n; i++)
-        port_protect(t, e->product->ports.v[i]);
-    mesh_emit_line(t->out, 0, "static const struct mesh_port ports[] = {");
-    for (size_t i = 0; i < e->product->ports.n; i++) {
-        const struct mesh_model_port *port = e->product->ports.v[i];
-        mesh_emit_line(t->out, 1, "[%s_PORT_%s] = {", e->p, port->name);
-        mesh_emit_line(t->out, 2, ".name = \"%s\",", port->name);
-        mesh_emit_line(t->out, 2, ".doc = %s,", cstr(e, port->doc == NULL ? "" : port->doc));
-        static const char *const kinds[] = {[MESH_MODEL_KAFKA] = "MESH_PORT_KAFKA",
-                                            [MESH_MODEL_HTTP] = "MESH_PORT_HTTP",
-                                            [MESH_MODEL_MONGO] = "MESH_PORT_MONGO",
-                                            [MESH_MODEL_SSE] = "MESH_PORT_SSE"};
-        mesh_emit_line(t->out, 2, ".kind = %s,", kinds[port->kind]);
-        site(t, port->at, mesh_arena_printf(e->arena, "outputPorts.%s", port->name));
-        if (port->kind == MESH_MODEL_KAFKA) {
-            mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, port->topic.text));
-            mesh_emit_line(t->out, 2, ".partitions = %d,",
-                           port->partitions > 0 ? port->partitions : e->product->mesh->default_partitions);
-            if (port->compact)
-                mesh_emit_line(t->out, 2, ".compact = true,");
-            mesh_emit_line(t->out, 2, ".contract = &contract_of_%s,", port->name);
-            mesh_emit_line(t->out, 2,
-                           port->delivery == MESH_EXACTLY_ONCE ? ".delivery = MESH_EXACTLY_ONCE,"
-                                                               : ".delivery = MESH_AT_LEAST_ONCE,");
-            mesh_emit_line(t->out, 2, ".emit = %s,", emits[port->emit]);
-            if (port->view != NULL)
-                mesh_emit_line(t->out, 2, ".encode = %s_encode_%s,", e->p, port->name);
-        } else if (port->kind == MESH_MODEL_HTTP) {
-            mesh_emit_line(t->out, 2, ".path = %s,", cstr(e, port->path.text));
-        } else if (port->kind == MESH_MODEL_SSE) {
-            const char *fields = port->view == NULL ? mesh_arena_printf(e->arena, "fields_of_port_%s", port->name)
-                                                    : mesh_arena_printf(e->arena, "fields_of_%s_out", port->view->name);
-            mesh_emit_line(t->out, 2, ".path = %s,", cstr(e, port->path.text));
-            mesh_emit_line(t->out, 2, ".emit = %s,", emits[port->emit]);
-            mesh_emit_line(t->out, 2, ".out = %s,", fields);
-            mesh_emit_line(t->out, 2, ".n_out = sizeof %s / sizeof %s[0],", fields, fields);
-            mesh_emit_line(t->out, 2, ".replay = %d,", port->replay);
-        } else {
-            mesh_emit_line(t->out, 2, ".collection = %s,", cstr(e, port->collection.text));
-        }
-        if (port->view != NULL)
-            mesh_emit_line(t->out, 2, ".view = %s_VIEW_%s,", e->p, port->view->name);
-        if (port->kind != MESH_MODEL_KAFKA)
-            mesh_emit_line(t->out, 2, ".protect = protect_of_%s,", port->name);
         mesh_emit_line(t->out, 1, "},");
     }
     mesh_emit_line(t->out, 0, "};");
@@ -479,7 +231,7 @@ static void internals(struct table_emit *t)
         const struct mesh_plan_internal *internal = plan->internals.v[i];
         mesh_emit_line(t->out, 1, "[%s_INTERNAL_%s] = {", e->p, internal->cname);
         mesh_emit_line(t->out, 2, ".name = \"%s\",", internal->cname);
-        mesh_emit_line(t->out, 2, ".topic = %s,", cstr(e, internal->topic));
+        mesh_emit_line(t->out, 2, ".topic = %s,", mesh_emit_cstr(e, internal->topic));
         mesh_emit_line(t->out, 2, ".partitions = %d,", e->product->mesh->default_partitions);
         mesh_emit_line(t->out, 2, ".input = %zu,", mesh_plan_index_input(plan, internal->input));
         mesh_emit_line(t->out, 2, ".from_topologies = writers_of_%s,", internal->cname);
@@ -566,28 +318,28 @@ void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
     for (size_t i = 0; i < e->plan->states.n; i++) {
         const struct mesh_plan_state *state = e->plan->states.v[i];
         if (state->table != NULL)
-            mesh_emit_struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
+            mesh_table_struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
                                     mesh_emit_struct_of(e, state->table->model->shape));
         else if (state->kind == MESH_STATE_PATTERN)
-            mesh_emit_run_fields(&t, state->flow);
+            mesh_table_run_fields(&t, state->flow);
         if (state->kind == MESH_STATE_INTERVAL) {
-            mesh_emit_struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
+            mesh_table_struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
                                     mesh_emit_struct_of(e, state->step->shape_joined));
-            mesh_emit_struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname),
+            mesh_table_struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname),
                                     mesh_emit_struct_of(e, state->asks));
         }
     }
     for (size_t i = 0; i < e->plan->views.n; i++) {
-        mesh_emit_row_fields(&t, e->plan->views.v[i]->model);
-        mesh_emit_out_fields(&t, e->plan->views.v[i]->model);
+        mesh_table_row_fields(&t, e->plan->views.v[i]->model);
+        mesh_table_out_fields(&t, e->plan->views.v[i]->model);
     }
     inputs(&t);
     if (e->plan->states.n > 0)
-        states(&t);
+        mesh_table_states(&t);
     if (e->plan->views.n > 0)
         views(&t);
     if (e->product->ports.n > 0)
-        ports(&t);
+        mesh_emit_port_table(e, t.out);
     internals(&t);
     topologies(&t);
     mesh_data_code(e->arena, data, "tables", "%s", tables.p);

@@ -1,4 +1,4 @@
-/* The two halves of the emitter of constant tables. Not for others. */
+/* Between the emitters of constant tables: states, descriptors of structs, and the rest. Not for others. */
 #ifndef MESH_CODEGEN_EMIT_TABLES_H
 #define MESH_CODEGEN_EMIT_TABLES_H
 
@@ -9,11 +9,18 @@ struct table_emit {
     struct mesh_buf *out;
 };
 
+/* ".site = {...}," */
+void mesh_table_site(struct table_emit *t, struct mesh_srcref at, const char *what);
+
+/* ---- emit_tables_states.c ---- */
+void mesh_table_states(struct table_emit *t);
+
+/* ---- emit_tables_fields.c ---- */
 /* Arrays of descriptors `fields_of_<struct>`: of a shape's members, of the accumulators of a view's row as checkpoints store them, of
  * what a view shows, of what a pattern's run has captured. */
-void mesh_emit_struct_fields(struct table_emit *t, const char *name, const struct mesh_emit_struct *s);
-void mesh_emit_row_fields(struct table_emit *t, const struct mesh_model_view *m);
-void mesh_emit_out_fields(struct table_emit *t, const struct mesh_model_view *m);
-void mesh_emit_run_fields(struct table_emit *t, const struct mesh_plan_flow *flow);
+void mesh_table_struct_fields(struct table_emit *t, const char *name, const struct mesh_emit_struct *s);
+void mesh_table_row_fields(struct table_emit *t, const struct mesh_model_view *m);
+void mesh_table_out_fields(struct table_emit *t, const struct mesh_model_view *m);
+void mesh_table_run_fields(struct table_emit *t, const struct mesh_plan_flow *flow);
 
 #endif

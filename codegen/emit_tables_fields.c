@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A shape's members as descriptors of `struct <owner>`. */
-void mesh_emit_struct_fields(struct table_emit *t, const char *name, const struct mesh_emit_struct *s)
+void mesh_table_struct_fields(struct table_emit *t, const char *name, const struct mesh_emit_struct *s)
 {
     mesh_emit_line(t->out, 0, "static const struct mesh_field %s[] = {", name);
     for (size_t i = 0; i < s->members.n; i++)
@@ -21,7 +21,7 @@ static void plain_field(struct table_emit *t, const char *name, const char *type
 }
 
 /* The accumulators of a view's row, as checkpoints store them. */
-void mesh_emit_row_fields(struct table_emit *t, const struct mesh_model_view *m)
+void mesh_table_row_fields(struct table_emit *t, const struct mesh_model_view *m)
 {
     struct mesh_emitter *e = t->e;
     const char *owner = mesh_arena_printf(e->arena, "%s_row", m->name);
@@ -95,7 +95,7 @@ void mesh_emit_row_fields(struct table_emit *t, const struct mesh_model_view *m)
     mesh_emit_blank(t->out);
 }
 
-void mesh_emit_out_fields(struct table_emit *t, const struct mesh_model_view *m)
+void mesh_table_out_fields(struct table_emit *t, const struct mesh_model_view *m)
 {
     const char *owner = mesh_arena_printf(t->e->arena, "%s_out", m->name);
     mesh_emit_line(t->out, 0, "static const struct mesh_field fields_of_%s[] = {", owner);
@@ -113,7 +113,7 @@ void mesh_emit_out_fields(struct table_emit *t, const struct mesh_model_view *m)
     mesh_emit_blank(t->out);
 }
 
-void mesh_emit_run_fields(struct table_emit *t, const struct mesh_plan_flow *flow)
+void mesh_table_run_fields(struct table_emit *t, const struct mesh_plan_flow *flow)
 {
     struct mesh_emitter *e = t->e;
     struct mesh_emit_capture *captures = NULL;

@@ -58,8 +58,10 @@ int mesh_cli_explain(struct mesh_cli *cli)
         for (size_t i = 0; i < mesh_codes_n; i++)
             names[i] = mesh_codes[i].code;
         const char *near = mesh_did_you_mean(cli->args[0], names, mesh_codes_n);
-        return near != NULL ? mesh_cli_fail("there is no code '%s'; did you mean %s?", cli->args[0], near)
-                            : mesh_cli_fail("there is no code '%s'; 'meshgen docs' lists them", cli->args[0]);
+        return near != NULL
+                   ? mesh_cli_fail("there is no code '%s'; did you mean %s?", cli->args[0], near)
+                   : mesh_cli_fail("there is no code '%s'; 'meshgen docs' lists them, those of policies stand in mesh.yaml",
+                                   cli->args[0]);
     }
     printf("%s: %s\n\n", code->code, code->title);
     wrap(stdout, code->why);

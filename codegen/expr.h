@@ -17,6 +17,7 @@
 #define MESH_CODEGEN_EXPR_H
 
 #include "codegen/type.h"
+#include "mesh/expr.h"
 
 #define MESH_EXPR_DEPTH_MAX 64
 #define MESH_EXPR_BYTES_MAX 4096
@@ -139,6 +140,12 @@ struct mesh_expr_value {
     struct mesh_str s;
 };
 void mesh_expr_emit_value(const struct mesh_gen_type *type, const struct mesh_expr_value *value, struct mesh_buf *out);
+
+/* The value of a checked expression without aggregates, when every name has the value that `lookup` gives (false: null). `path` is
+ * "keep" or "view.keep". Not MESH_FAULT_NONE: there is no value. */
+typedef bool mesh_expr_lookup(void *context, const char *path, struct mesh_expr_value *ret);
+enum mesh_fault mesh_expr_evaluate(const struct mesh_expr *expr, mesh_expr_lookup *lookup, void *context,
+                                   struct mesh_expr_value *ret, bool *ret_there);
 
 /* Text of the expression as normal CEL, for docs and lineage. */
 void mesh_expr_print(const struct mesh_expr *expr, struct mesh_buf *out);

@@ -50,9 +50,16 @@ static int compare_precedence(const struct mesh_ex_core *core)
     return core->op == MESH_CORE_EQ ? P_POSTFIX : P_UNARY;
 }
 
+/* 0.0 - x, which is no negation: gcc 12 makes one of it when x comes from an int, and 0 becomes -0. */
+static bool is_zero_minus(const struct mesh_ex_core *core)
+{
+    return core->op == MESH_CORE_SUB && core->type.kind == MESH_GEN_DOUBLE && mesh_ex_core_is_const(core->a) && core->a->k.d == 0 &&
+           !__builtin_signbit(core->a->k.d);
+}
+
 static int arithmetic_precedence(const struct mesh_ex_core *core)
 {
-    if (core->type.kind != MESH_GEN_DOUBLE)
+    if (core->type.kind != MESH_GEN_DOUBLE || is_zero_minus(core))
         return P_POSTFIX;
     return core->op == MESH_CORE_NEG ? P_UNARY : core->op == MESH_CORE_ADD || core->op == MESH_CORE_SUB ? P_SUM : P_PRODUCT;
 }
@@ -149,6 +156,10 @@ static void emit_arithmetic(struct emitter *e, const struct mesh_ex_core *core)
     static const char *const decimals[] = {"mesh_dec_sub(&fault, 0, ", "mesh_dec_add(&fault, ", "mesh_dec_sub(&fault, ",
                                            "mesh_dec_mul(&fault, "};
     size_t i = (size_t)(core->op - MESH_CORE_NEG);
+    if (is_zero_minus(core)) {
+        call1(e, "mesh_zero_minus", core->b);
+        return;
+    }
     if (core->type.kind == MESH_GEN_DOUBLE) {
         int level = precedence(core);
         if (core->op == MESH_CORE_NEG) {

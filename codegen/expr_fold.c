@@ -248,6 +248,15 @@ static bool fold_conversion(const struct mesh_ex_core *core, enum mesh_fault *fa
     case MESH_CORE_DOUBLE_INT:
         k->i = mesh_double_long(fault, a->k.d);
         return true;
+    case MESH_CORE_DEC_INT: {
+        mesh_dec power = 1;
+        mesh_ex_pow10(a->type.scale, &power);
+        mesh_dec whole = a->k.dec / power;
+        k->i = whole > INT64_MAX || whole < INT64_MIN ? 0 : (int64_t)whole;
+        if (whole != k->i)
+            mesh_fail(fault, MESH_FAULT_RANGE);
+        return true;
+    }
     case MESH_CORE_DOUBLE_DEC:
         k->dec = mesh_double_dec(fault, a->k.d, to->scale, to->precision);
         return true;
@@ -289,7 +298,7 @@ static bool fold_strings(const struct mesh_ex_core *core, struct mesh_ex_const *
     return true;
 }
 
-static bool fold_value(const struct mesh_ex_core *core, enum mesh_fault *fault, struct mesh_ex_const *k)
+bool mesh_ex_fold_value(const struct mesh_ex_core *core, enum mesh_fault *fault, struct mesh_ex_const *k)
 {
     const struct mesh_ex_core *a = core->a;
     const struct mesh_ex_core *b = core->b;
@@ -378,12 +387,12 @@ static struct mesh_ex_core *fold(struct mesh_ex_checker *checker, struct mesh_ex
         enum mesh_ex_core_op other = core->a->op == MESH_CORE_EQ ? MESH_CORE_NE : MESH_CORE_EQ;
         return mesh_ex_core_new(checker, other, core->type, core->ex, core->a->a, core->a->b, NULL);
     }
-    bool foldable = core->op != MESH_CORE_COND && core->op != MESH_CORE_RATIO && core->op != MESH_CORE_DEC_INT;
+    bool foldable = core->op != MESH_CORE_COND && core->op != MESH_CORE_RATIO;
     if (!foldable || !is_unit(core->a) || !is_unit(core->b))
         return core;
     struct mesh_ex_const k = {0};
     enum mesh_fault fault = MESH_FAULT_NONE;
-    bool folded = fold_value(core, &fault, &k);
+    bool folded = mesh_ex_fold_value(core, &fault, &k);
     if (fault != MESH_FAULT_NONE)
         return faulted(checker, core->ex, &core->type, fault);
     if (!folded)

@@ -306,6 +306,8 @@ bool mesh_ex_pow10(int exponent, mesh_dec *ret); /* false above 10^38 */
 /* expr_fold.c: makes core, folded */
 struct mesh_ex_core *mesh_ex_core_new(struct mesh_ex_checker *checker, enum mesh_ex_core_op op, struct mesh_gen_type type,
                                       struct mesh_expr *ex, struct mesh_ex_core *a, struct mesh_ex_core *b, struct mesh_ex_core *c);
+/* An operation on constants. False: it has no value that could be written down. */
+bool mesh_ex_fold_value(const struct mesh_ex_core *core, enum mesh_fault *fault, struct mesh_ex_const *k);
 /* For TIME and SPAN, whose part or unit is set behind mesh_ex_core_new(). */
 struct mesh_ex_core *mesh_ex_core_refold(struct mesh_ex_checker *checker, struct mesh_ex_core *core);
 struct mesh_ex_core *mesh_ex_core_const(struct mesh_ex_checker *checker, struct mesh_gen_type type, struct mesh_expr *ex,

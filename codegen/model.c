@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "codegen/bind_internal.h"
 #include "codegen/model_load.h"
+#include "codegen/policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,7 @@ static int load_mesh(struct mesh_model *model, struct mesh_err *err)
         model->compatibility_given = true;
     }
     model->pseudonym_key_env = pseudonym_env(model, root);
+    mesh_policy_load(model, root);
     const struct mesh_yaml *services = mesh_yaml_get(root, "services");
     for (size_t i = 0; services != NULL && i < services->entries.n; i++)
         *mesh_vec_push_in(model->arena, &model->services) =

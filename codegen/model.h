@@ -14,6 +14,7 @@
 #include "mesh/err.h"
 #include "mesh/product.h"
 
+struct mesh_policy; /* codegen/policy.h */
 struct mesh_yaml;
 
 struct mesh_model_text {
@@ -139,7 +140,10 @@ struct mesh_model_pattern_step {
     const char *name;
     struct mesh_srcref at;
     int times;               /* >= 1 */
+    bool forbidden;          /* it must not come: `not`, `absent` */
+    int64_t absent_us;       /* the last step: for so long; 0: it is one that must come, or none */
     struct mesh_expr *where; /* or NULL: every record */
+    const struct mesh_yaml *yaml;
 };
 
 struct mesh_model_stream {
@@ -150,6 +154,7 @@ struct mesh_model_stream {
     bool has_pattern;
     MESH_VEC(struct mesh_expr *) pattern_by;
     int64_t pattern_within_us;
+    enum mesh_overlap pattern_overlap;
     MESH_VEC(struct mesh_model_pattern_step) pattern;
     MESH_VEC(struct mesh_model_assign) emit;
     const struct mesh_yaml *yaml;     /* for messages */
@@ -158,6 +163,12 @@ struct mesh_model_stream {
     struct mesh_gen_shape *shape_in;  /* (checked) */
     struct mesh_gen_shape *shape;     /* (checked) what its readers get */
 };
+
+/* Of a pattern that ends with an absence; 0: with a record. */
+static inline int64_t mesh_model_absent(const struct mesh_model_stream *stream)
+{
+    return stream->pattern.n == 0 ? 0 : stream->pattern.v[stream->pattern.n - 1].absent_us;
+}
 
 struct mesh_model_update {
     uint32_t source; /* of from */
@@ -220,6 +231,7 @@ struct mesh_model_port {
     enum mesh_delivery delivery;
     struct mesh_model_text path;       /* HTTP, SSE */
     int32_t replay;                    /* SSE: events that each task keeps */
+    MESH_VEC(const char *) roles;      /* HTTP, SSE: who may ask; none: everybody who is known */
     struct mesh_model_text collection; /* MONGO */
     MESH_VEC(struct mesh_model_release) releases;
     const struct mesh_yaml *yaml; /* for messages */
@@ -263,6 +275,7 @@ struct mesh_model {
     enum mesh_compat_mode compatibility; /* of subjects whose ports say nothing */
     bool compatibility_given;
     const char *pseudonym_key_env;                    /* "MESH_PSEUDONYM_KEY" */
+    MESH_VEC(struct mesh_policy) policies;            /* in order */
     MESH_VEC(struct mesh_model_service) services;     /* as declared; mesh_model_port() fills in the others */
     bool incomplete;                                  /* a product.yaml could not be read: names of other products are not judged */
     MESH_VEC(struct mesh_model_product *) products;   /* sorted by domain, then name */

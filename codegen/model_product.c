@@ -294,6 +294,17 @@ static void load_release(struct mesh_model *model, struct mesh_model_port *port,
     }
 }
 
+static void load_roles(struct mesh_model *model, struct mesh_model_port *port, const struct mesh_yaml *roles)
+{
+    if (roles == NULL || roles->bad)
+        return;
+    if (roles->kind == MESH_YAML_SCALAR)
+        *mesh_vec_push_in(model->arena, &port->roles) = roles->text;
+    for (size_t i = 0; roles->kind == MESH_YAML_LIST && i < roles->items.n; i++)
+        if (!roles->items.v[i]->bad && roles->items.v[i]->kind == MESH_YAML_SCALAR)
+            *mesh_vec_push_in(model->arena, &port->roles) = roles->items.v[i]->text;
+}
+
 static struct mesh_model_port *load_port(struct mesh_model *model, const struct mesh_yaml_entry *entry)
 {
     const struct mesh_yaml *map = entry->value;
@@ -318,6 +329,7 @@ static struct mesh_model_port *load_port(struct mesh_model *model, const struct 
     port->path = mesh_load_text(map, "path");
     port->replay = (int32_t)mesh_bind_integer(P, map, "outputPorts.*.replay");
     port->collection = mesh_load_text(map, "collection");
+    load_roles(model, port, mesh_yaml_get(map, "roles"));
     const struct mesh_yaml_entry *release = mesh_yaml_entry(map, "release");
     if (release != NULL && !release->value->bad && release->value->kind == MESH_YAML_LIST) {
         for (size_t i = 0; i < release->value->items.n; i++)

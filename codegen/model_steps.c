@@ -106,9 +106,15 @@ static void load_pattern_step(struct mesh_model *model, struct mesh_model_stream
         const struct mesh_yaml_entry *entry = &item->entries.v[i];
         if (strcmp(entry->key, "where") == 0 || entry->value->bad)
             continue;
+        int64_t absent_us = mesh_yaml_get(entry->value, "absent") == NULL
+                                ? 0
+                                : mesh_bind_duration(P, entry->value, "streams.*.pattern.steps[].*.absent");
         *mesh_vec_push_in(model->arena, &stream->pattern) = (struct mesh_model_pattern_step){
             .name = entry->key,
             .at = entry->key_at,
+            .yaml = entry->value,
+            .forbidden = absent_us > 0 || mesh_bind_bool(P, entry->value, "streams.*.pattern.steps[].*.not"),
+            .absent_us = absent_us,
             .times = (int)mesh_bind_integer(P, entry->value, "streams.*.pattern.steps[].*.times"),
             .where = mesh_load_expr(model, mesh_yaml_get(item, "where")),
         };
@@ -131,6 +137,8 @@ void mesh_load_stream(struct mesh_model *model, struct mesh_model_stream *stream
     if (is_map(pattern)) {
         load_keys(model, mesh_yaml_get(pattern, "by"), &stream->pattern_by.v, &stream->pattern_by.n);
         stream->pattern_within_us = mesh_bind_duration(P, pattern, "streams.*.pattern.within");
+        int overlap = mesh_bind_enum(P, pattern, "streams.*.pattern.overlap");
+        stream->pattern_overlap = overlap == 1 ? MESH_OVERLAP_ALL : overlap == 2 ? MESH_OVERLAP_LATEST : MESH_OVERLAP_SKIP;
         const struct mesh_yaml *items = mesh_yaml_get(pattern, "steps");
         for (size_t i = 0; items != NULL && !items->bad && i < items->items.n; i++)
             load_pattern_step(model, stream, items->items.v[i]);

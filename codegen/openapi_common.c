@@ -196,9 +196,12 @@ static void problem_responses(struct mesh_json_out *json)
     mesh_json_out_text(json, "description", "It is what you have.");
     mesh_json_out_end(json);
     problem_response(json, "badRequest", "The key or a parameter is not one that this port understands; errors says which.");
+    problem_response(json, "unknownCaller", "Where callers are known: no credentials, or none that are accepted.");
+    problem_response(json, "forbidden", "The caller has not the role or purpose; or a key that is protected stands in the path.");
     problem_response(json, "notFound", "There is no row of this key.");
     problem_response(json, "notAcceptable", "None of the formats that there are is one that you accept.");
     problem_response(json, "notReached", "The position asked for was not reached in time; try again after Retry-After.");
+    problem_response(json, "tooMuch", "More rows than are sorted or filtered at once: name fewer windows.");
     problem_response(json, "unavailable", "The state is not loaded, or the product is busy; try again after Retry-After.");
     mesh_json_out_end(json);
 }
@@ -256,9 +259,43 @@ void mesh_openapi_line_formats(struct mesh_json_out *json)
     }
 }
 
+static void security_schemes(struct mesh_json_out *json)
+{
+    mesh_json_out_object(json, "securitySchemes");
+    mesh_json_out_object_line(json, "bearer");
+    mesh_json_out_text(json, "type", "http");
+    mesh_json_out_text(json, "scheme", "bearer");
+    mesh_json_out_text(json, "bearerFormat", "JWT");
+    mesh_json_out_end(json);
+    mesh_json_out_object_line(json, "apiKey");
+    mesh_json_out_text(json, "type", "apiKey");
+    mesh_json_out_text(json, "in", "header");
+    mesh_json_out_text(json, "name", "X-API-Key");
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
+void mesh_openapi_security(struct mesh_json_out *json, const char *const *roles, size_t n)
+{
+    static const char *const schemes[] = {"bearer", "apiKey"};
+    mesh_json_out_array_line(json, "security");
+    for (size_t i = 0; i < MESH_LEN(schemes); i++) {
+        mesh_json_out_object_line(json, NULL);
+        mesh_json_out_array_line(json, schemes[i]);
+        for (size_t k = 0; k < n; k++)
+            mesh_json_out_text(json, NULL, roles[k]);
+        mesh_json_out_end(json);
+        mesh_json_out_end(json);
+    }
+    mesh_json_out_object_line(json, NULL); /* on loopback nobody need be known */
+    mesh_json_out_end(json);
+    mesh_json_out_end(json);
+}
+
 void mesh_openapi_components(struct mesh_json_out *json)
 {
     parameters(json);
     headers(json);
     problem_responses(json);
+    security_schemes(json);
 }

@@ -24,7 +24,7 @@
 /* What a fold, a versioned table, a pattern and a join of streams keep in their row, ... */
 #define MESH_PLAN_RING_BYTES     40
 #define MESH_PLAN_VERSIONS_BYTES 24
-#define MESH_PLAN_RUNS_BYTES     24
+#define MESH_PLAN_RUNS_BYTES     40
 #define MESH_PLAN_INTERVAL_BYTES 32
 /* ... how many events, rows and runs there is room for at first, ... */
 #define MESH_PLAN_RING_FIRST     4
@@ -33,7 +33,7 @@
 #define MESH_PLAN_INTERVAL_FIRST 2
 /* ... an event without its cells, a version or a joined record without its row, and a run without what it captured. */
 #define MESH_PLAN_EVENT_BYTES 8
-#define MESH_PLAN_RUN_BYTES   16
+#define MESH_PLAN_RUN_BYTES   24
 
 struct mesh_plan_bytes {
     size_t payload;     /* behind the head of a row */

@@ -59,7 +59,9 @@ const char *mesh_show_kept(struct mesh_arena *arena, const struct mesh_plan_stat
         return mesh_arena_printf(arena, "%s (longest window)", mesh_show_duration(arena, longest));
     }
     case MESH_STATE_PATTERN:
-        return mesh_arena_printf(arena, "%s (within)", mesh_show_duration(arena, state->flow->stream->pattern_within_us));
+        return mesh_arena_printf(
+            arena, mesh_model_absent(state->flow->stream) > 0 ? "%s (within, and absent)" : "%s (within)",
+            mesh_show_duration(arena, state->flow->stream->pattern_within_us + mesh_model_absent(state->flow->stream)));
     case MESH_STATE_LATCH:
         return "until it rearms";
     case MESH_STATE_INTERVAL:
@@ -242,6 +244,10 @@ static void add_waits(struct mesh_show_plan *show)
             if (state->kind == MESH_STATE_INTERVAL && state->step->to_us > 0)
                 add_wait(show, topology, state->step->to_us, state->step->at,
                          mesh_arena_printf(show->arena, "records of '%s' wait for what the join may still find ('between')",
+                                           state->flow->stream->name));
+            if (state->kind == MESH_STATE_PATTERN && mesh_model_absent(state->flow->stream) > 0)
+                add_wait(show, topology, mesh_model_absent(state->flow->stream), state->flow->stream->at,
+                         mesh_arena_printf(show->arena, "what is absent in '%s' is known when its time is over ('absent')",
                                            state->flow->stream->name));
             const struct mesh_plan_view *view = state->view;
             if (view == NULL || state->partial || view->model->window == MESH_WINDOW_NONE)

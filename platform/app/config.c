@@ -59,7 +59,16 @@ static const struct setting settings[] = {
     {MESH_LETTER_KEY_FILE_NAME, TEXT, AT(letter_key_file), "", 0, 0, false,
      "file that holds the key, 64 hex digits, with which personal dead letters are sealed"},
     {"MESH_HTTP_LISTEN", TEXT, AT(http_listen), "", 0, 0, false, "address:port; port 0: a free one"},
-    {"MESH_HTTP_INSECURE", BOOLEAN, AT(http_insecure), "0", 0, 0, false, "allow plain HTTP on other addresses than loopback"},
+    {"MESH_HTTP_INSECURE", BOOLEAN, AT(http_insecure), "0", 0, 0, false,
+     "allow other addresses than loopback without TLS and credentials"},
+    {"MESH_HTTP_CERT_FILE", TEXT, AT(http_cert_file), "", 0, 0, false,
+     "PEM file of the certificate, its chain behind it; none: plain HTTP"},
+    {"MESH_HTTP_KEY_FILE", TEXT, AT(http_key_file), "", 0, 0, false, "PEM file of its private key"},
+    {"MESH_HTTP_API_KEYS_FILE", TEXT, AT(http_keys_file), "", 0, 0, false,
+     "JSON file of the callers' keys, hashed; with it, or with the next, callers must say who they are"},
+    {"MESH_HTTP_JWKS_FILE", TEXT, AT(http_jwks_file), "", 0, 0, false, "JSON file of the public keys that sign bearer tokens"},
+    {"MESH_HTTP_JWT_ISSUER", TEXT, AT(http_issuer), "", 0, 0, false, "who issues them: their `iss`"},
+    {"MESH_HTTP_JWT_AUDIENCE", TEXT, AT(http_audience), "", 0, 0, false, "what they must be for: their `aud`"},
     {"MESH_HTTP_CLIENT_RATE", NUMBER, AT(http_client_rate), "0", 0, 1000000, false,
      "requests a second that one client may make; 0: no limit"},
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
@@ -333,6 +342,8 @@ static void read_files(struct loading *l)
     (void)mesh_kafka_security_load(&config->kafka_security, config->kafka_brokers, say, l);
     if (mesh_letters_load(MESH_LETTER_KEY_FILE_NAME, config->letter_key_file, &config->letters, &err) < 0)
         problem(l, "%s", err.text);
+    if (mesh_http_tls_load(config->http_cert_file, config->http_key_file, &config->http_tls, &err) < 0)
+        problem(l, "%s", err.text);
     if (config->mongo_uri_file[0] == '\0')
         return;
     if (config->mongo_uri[0] != '\0')
@@ -385,5 +396,6 @@ void mesh_config_deinit(struct mesh_config *config)
 {
     mesh_kafka_security_deinit(&config->kafka_security);
     mesh_letters_deinit(&config->letters);
+    mesh_http_tls_deinit(&config->http_tls);
     mesh_arena_deinit(&config->arena);
 }

@@ -13,6 +13,7 @@
 #include "app/letters.h"
 #include "base/arena.h"
 #include "base/log.h"
+#include "http/tls.h"
 #include "io/kafka_security.h"
 #include "mesh/product.h"
 
@@ -33,7 +34,10 @@ struct mesh_config {
     const char *mongo_database;
     const char *http_listen;
     bool http_insecure;
-    int64_t http_client_rate; /* 0: no limit */
+    const char *http_cert_file, *http_key_file; /* "": plain HTTP */
+    const char *http_keys_file, *http_jwks_file, *http_issuer, *http_audience;
+    struct mesh_http_tls http_tls; /* of the two files */
+    int64_t http_client_rate;      /* 0: no limit */
     const char *state_dir;
     const char *accept_errors; /* inputs that go on although too many of their records became dead letters; "": none */
     bool state_reset;

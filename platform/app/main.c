@@ -36,6 +36,7 @@ struct service {
     struct mesh_metrics *metrics;
     struct mesh_worker **workers;
     struct mesh_http_live *live;
+    struct mesh_http_auth *auth; /* NULL: callers are not known */
     struct mesh_http_site *site;
     struct mesh_http_server *server;
     int events;  /* eventfd */
@@ -104,6 +105,7 @@ static int block_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     mesh_assert(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &set, SFD_CLOEXEC);
@@ -117,8 +119,18 @@ static int start(struct service *s, struct mesh_err *err)
         if (mesh_worker_new(declared->products[i], &s->config, s->config.pseudonym_keys[i], s->metrics, &s->workers[i], err) < 0)
             return mesh_err_prefix(err, "%s", declared->products[i]->name);
     s->live = mesh_http_live_new(declared, s->metrics, MESH_HTTP_LIVE_BEAT_US);
-    struct mesh_http_conf http = {s->config.http_listen, s->config.http_insecure, s->config.http_client_rate, s->live};
-    struct mesh_http_backend backend = {s, on_ask, on_health, on_metrics, s->live};
+    const struct mesh_config *config = &s->config;
+    const struct mesh_http_auth_conf callers = {config->http_keys_file, config->http_jwks_file, config->http_issuer,
+                                                config->http_audience};
+    if (mesh_http_auth_new(&callers, &s->auth, err) < 0)
+        return -1;
+    struct mesh_http_conf http = {.listen = config->http_listen,
+                                  .insecure = config->http_insecure,
+                                  .tls = &config->http_tls,
+                                  .authenticated = s->auth != NULL,
+                                  .client_rate = config->http_client_rate,
+                                  .live = s->live};
+    struct mesh_http_backend backend = {s, on_ask, on_health, on_metrics, s->live, s->auth};
     if (mesh_http_site_new(declared, s->config.pseudonym_keys, &backend, &s->site, err) < 0 ||
         mesh_http_server_start(&http, s->site, s->metrics, &s->server, err) < 0)
         return -1;
@@ -145,7 +157,18 @@ static bool any_failed(const struct service *s)
     return false;
 }
 
-/* Waits for a signal or for the workers; true when there was a signal. */
+static void reload(const struct service *s)
+{
+    struct mesh_err err = {0};
+    if (s->auth == NULL)
+        mesh_log(MESH_LOG_INFO, "SIGHUP: there are no credentials to load", NULL);
+    else if (mesh_http_auth_reload(s->auth, &err) < 0)
+        mesh_log_err(MESH_LOG_ERROR, "the credentials cannot be loaded; keeps those it had", &err);
+    else
+        mesh_log(MESH_LOG_INFO, "the credentials were loaded again", NULL);
+}
+
+/* Waits for a signal or for the workers; true when it is told to end. */
 static bool wait_event(const struct service *s, int64_t timeout_us)
 {
     struct pollfd fds[] = {{s->events, POLLIN, 0}, {s->signals, POLLIN, 0}};
@@ -154,7 +177,11 @@ static bool wait_event(const struct service *s, int64_t timeout_us)
     struct signalfd_siginfo info;
     if ((fds[0].revents & POLLIN) != 0)
         (void)!read(s->events, &count, sizeof count);
-    return (fds[1].revents & POLLIN) != 0 && read(s->signals, &info, sizeof info) > 0;
+    if ((fds[1].revents & POLLIN) == 0 || read(s->signals, &info, sizeof info) <= 0)
+        return false;
+    if (info.ssi_signo == SIGHUP)
+        reload(s);
+    return info.ssi_signo != SIGHUP;
 }
 
 static void stop_workers(const struct service *s)
@@ -187,6 +214,7 @@ static void free_service(struct service *s)
     free(s->workers);
     mesh_http_site_free(s->site);
     mesh_http_live_free(s->live);
+    mesh_http_auth_free(s->auth);
     mesh_metrics_free(s->metrics);
     mesh_config_deinit(&s->config);
     close(s->events);
@@ -262,7 +290,7 @@ static int run(struct service *s)
 }
 
 /* ---- --health ---- */
-static int ask_health(const char *listen_text)
+static int ask_health(const char *listen_text, bool tls)
 {
     char host[64];
     uint16_t port = 0;
@@ -281,9 +309,13 @@ static int ask_health(const char *listen_text)
     const struct sockaddr *to = is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four;
     static const char request[] = "GET /readyz HTTP/1.0\r\n\r\n";
     char answer[64] = "";
-    if (connect(fd, to, is_six ? sizeof six : sizeof four) != 0 || write(fd, request, sizeof request - 1) < 0)
+    if (connect(fd, to, is_six ? sizeof six : sizeof four) != 0)
         return 1;
-    ssize_t n = recv(fd, answer, sizeof answer - 1, MSG_WAITALL);
+    ssize_t n = 0;
+    if (tls)
+        n = mesh_http_tls_ask(fd, request, answer, sizeof answer - 1);
+    else if (write(fd, request, sizeof request - 1) == (ssize_t)sizeof request - 1)
+        n = recv(fd, answer, sizeof answer - 1, MSG_WAITALL);
     return n > 12 && strncmp(answer, "HTTP/1.", 7) == 0 && strncmp(answer + 8, " 200", 4) == 0 ? 0 : 1;
 }
 
@@ -305,7 +337,7 @@ int mesh_main(int argc, char **argv, const struct mesh_service *service)
         mesh_config_deinit(&s.config);
         return EXIT_WRONG;
     case MESH_CONFIG_HEALTH: {
-        int result = ask_health(s.config.http_listen);
+        int result = ask_health(s.config.http_listen, s.config.http_cert_file[0] != '\0');
         mesh_config_deinit(&s.config);
         return result;
     }

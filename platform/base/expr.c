@@ -59,7 +59,7 @@ static u128 divide_even(u128 n, u128 d)
 
 static mesh_dec with_sign(enum mesh_fault *fault, u128 v, bool negative)
 {
-    if (v > (u128)1 << 126) {
+    if (v >> 127 != 0) {
         mesh_fail(fault, MESH_FAULT_OVERFLOW);
         return 0;
     }
@@ -143,6 +143,49 @@ double mesh_dec_double(mesh_dec v, int scale)
     return (double)((long double)v / powl(10.0L, (long double)scale));
 }
 
+/* What 53 bits times a power of five need: up to 142 bits. */
+struct wide {
+    u128 high, low;
+};
+
+static struct wide multiply(uint64_t a, u128 b)
+{
+    u128 low = (u128)a * (uint64_t)b;
+    u128 high = (u128)a * (uint64_t)(b >> 64);
+    struct wide product = {high >> 64, low + (high << 64)};
+    product.high += product.low < low; /* carried */
+    return product;
+}
+
+/* v / 2^down, rounded half to even; false when that has more than 128 bits. */
+static bool shift_even(struct wide v, int down, u128 *ret)
+{
+    if (down <= 0) {
+        *ret = down > -128 ? v.low << -down : 0;
+        return v.high == 0 && down > -128 && *ret >> -down == v.low;
+    }
+    u128 rest = 0, half = 0;
+    bool below = false; /* bits under those of `rest` */
+    if (down > 192) {
+        *ret = 0;
+        return true;
+    }
+    if (down > 128) {
+        half = (u128)1 << (down - 129);
+        rest = v.high & (2 * half - 1);
+        below = v.low != 0;
+        *ret = v.high >> (down - 128);
+    } else {
+        half = (u128)1 << (down - 1);
+        rest = down == 128 ? v.low : v.low & (2 * half - 1);
+        *ret = down == 128 ? v.high : v.low >> down | v.high << (128 - down);
+        if (down < 128 && v.high >> down != 0)
+            return false;
+    }
+    *ret += rest > half || (rest == half && (below || (*ret & 1) != 0));
+    return true;
+}
+
 mesh_dec mesh_double_dec(enum mesh_fault *fault, double v, int scale, int precision)
 {
     if (!isfinite(v)) {
@@ -175,16 +218,15 @@ mesh_dec mesh_double_dec(enum mesh_fault *fault, double v, int scale, int precis
         return within(fault, with_sign(fault, r, negative), precision);
     }
     /* n * 10^scale / 2^-e = n * 5^scale / 2^(-e - scale) */
-    int down = -e - scale;
     u128 five = 1;
     for (int i = 0; i < scale; i++)
         five *= 5;
-    u128 product = 0;
-    if (__builtin_mul_overflow(n, five, &product))
-        return within(fault, (mesh_dec)llrintl((long double)v * powl(10.0L, (long double)scale)), precision);
-    if (down > 127)
+    struct wide product = multiply((uint64_t)n, five);
+    u128 q = 0;
+    if (!shift_even(product, -e - scale, &q)) {
+        mesh_fail(fault, MESH_FAULT_OVERFLOW);
         return 0;
-    u128 q = down <= 0 ? product << -down : divide_even(product, (u128)1 << down);
+    }
     return within(fault, with_sign(fault, q, negative), precision);
 }
 

@@ -2,8 +2,6 @@
  * the order counts as gone (exact, a function of the input), and whole buckets are dropped some time later (memory only). */
 #include "flow/state.h"
 
-#include "store/image.h"
-
 #include <stdlib.h>
 
 #define SLICES       32 /* a row outlives its time by at most 1/32 of it */
@@ -37,7 +35,7 @@ static void set_expiry(struct mesh_flow_state *state)
 {
     const struct mesh_state *decl = state->decl;
     if (decl->kind == MESH_STATE_DEDUPE || decl->kind == MESH_STATE_PATTERN)
-        state->ttl_us = decl->within_us;
+        state->ttl_us = decl->within_us + decl->absent_us;
     else if (decl->kind == MESH_STATE_RING || decl->kind == MESH_STATE_VIEW)
         state->ttl_us = decl->keep_us;
     else if (decl->kind == MESH_STATE_INTERVAL)
@@ -138,9 +136,6 @@ void mesh_flow_state_free(struct mesh_flow_state *state)
     mesh_buf_deinit(&state->deltas);
     free(state->old);
     free(state->timers);
-    if (state->captured != NULL)
-        mesh_store_image_free(state->decl->fields, state->decl->n_fields, state->captured);
-    free(state->captured);
     free(state);
 }
 

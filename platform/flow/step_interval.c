@@ -17,11 +17,6 @@
 #define KEPT    0 /* the `window` of the two rows of a key */
 #define WAITING 1
 
-struct waiting { /* behind it: the record, then key and value */
-    struct mesh_event event;
-    void *record;
-};
-
 struct list {
     uint32_t head, n, cap;
     int64_t *times; /* [head, head + n) */
@@ -41,7 +36,7 @@ int64_t mesh_flow_interval_reach(const struct mesh_state *decl)
 
 static size_t item_bytes(const struct mesh_flow_state *state, const struct mesh_store_row *row)
 {
-    return row->window == WAITING ? sizeof(struct waiting *) : state->decl->row_size;
+    return row->window == WAITING ? sizeof(struct mesh_flow_kept *) : state->decl->row_size;
 }
 
 static void *item_at(const struct mesh_flow_state *state, struct mesh_store_row *row, uint32_t place)
@@ -50,22 +45,17 @@ static void *item_at(const struct mesh_flow_state *state, struct mesh_store_row 
     return list->items + place * item_bytes(state, row);
 }
 
-static struct waiting *waiting_at(const struct mesh_flow_state *state, struct mesh_store_row *row, uint32_t place)
+static struct mesh_flow_kept *waiting_at(const struct mesh_flow_state *state, struct mesh_store_row *row, uint32_t place)
 {
-    struct waiting *waiting;
-    memcpy(&waiting, item_at(state, row, place), sizeof(struct waiting *));
+    struct mesh_flow_kept *waiting;
+    memcpy(&waiting, item_at(state, row, place), sizeof(struct mesh_flow_kept *));
     return waiting;
 }
 
-static size_t waiting_bytes(const struct mesh_flow_state *state, const struct mesh_event *event)
+static void waiting_free(struct mesh_flow_state *state, struct mesh_flow_kept *waiting)
 {
-    return sizeof(struct waiting) + (state->decl->wait_size + 15) / 16 * 16 + event->key.n + event->value.n;
-}
-
-static void waiting_free(struct mesh_flow_state *state, struct waiting *waiting)
-{
-    state->owned_bytes -= waiting_bytes(state, &waiting->event);
-    mesh_store_image_free(state->decl->waits, state->decl->n_waits, waiting->record);
+    state->owned_bytes -= mesh_flow_kept_bytes(waiting);
+    mesh_store_image_free(state->decl->waits, state->decl->n_waits, mesh_flow_kept_room(waiting));
     free(waiting);
 }
 
@@ -160,11 +150,29 @@ static void keep(struct mesh_flow_state *state, struct mesh_store_row *row, int6
     const struct list *list = mesh_store_row_payload(row);
     if (list->n == MESH_FLOW_INTERVAL_MAX) {
         forget_before(state, row, list->head + 1);
-        mesh_metric_add(state->task->engine->m_interval_dropped, 1);
+        if (!state->task->engine->restoring)
+            mesh_metric_add(state->task->engine->m_interval_dropped, 1);
     }
     int64_t bucket = mesh_flow_state_bucket(state, KEPT, time_us);
     if (is_new || row->bucket < bucket)
         mesh_store_table_move(&state->table, row, bucket);
+}
+
+/* A record that comes again because a later step had failed: it may be kept already. */
+static bool is_kept(const struct mesh_flow_state *state, struct mesh_store_row *row, int64_t time_us, const void *record)
+{
+    const struct mesh_state *decl = state->decl;
+    const struct list *list = mesh_store_row_payload(row);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf wanted = MESH_BUF_NULL;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf have = MESH_BUF_NULL;
+    mesh_store_image_write(&wanted, decl->fields, decl->n_fields, record);
+    for (uint32_t i = until(list, time_us - 1); i < until(list, time_us); i++) {
+        mesh_buf_reset(&have);
+        mesh_store_image_write(&have, decl->fields, decl->n_fields, item_at(state, row, i));
+        if (have.n == wanted.n && memcmp(have.p, wanted.p, wanted.n) == 0)
+            return true;
+    }
+    return false;
 }
 
 void mesh_interval_add(struct mesh_task *task, uint32_t state_index, const struct mesh_key *key, const struct mesh_event *event,
@@ -178,6 +186,8 @@ void mesh_interval_add(struct mesh_task *task, uint32_t state_index, const struc
     struct mesh_store_row *row = mesh_store_table_make(&state->table, KEPT, key->bytes, key->n,
                                                        mesh_flow_state_bucket(state, KEPT, event->time_us), &is_new);
     prune(state, row);
+    if (event->again && is_kept(state, row, event->time_us, record))
+        return;
     keep(state, row, event->time_us, is_new);
     if (event->time_us <= state->answered_us && !event->late && (!task->ordered || task->sole != NULL))
         mesh_metric_add(task->engine->m_idle_late, 1); /* elsewhere order.c has counted it */
@@ -230,30 +240,35 @@ static void answer(struct mesh_flow_state *state, const void *key, size_t key_n,
             decl->matched(task, &at, record, item_at(state, row, i));
 }
 
+static void put_waiting(struct mesh_flow_state *state, struct mesh_store_row *row, struct mesh_flow_kept *waiting)
+{
+    void *place = insert(state, row, waiting->event.time_us);
+    memcpy(place, &waiting, sizeof(struct mesh_flow_kept *));
+    state->owned_bytes += mesh_flow_kept_bytes(waiting);
+}
+
 static void wait(struct mesh_flow_state *state, const struct mesh_key *key, const struct mesh_event *event, const void *record)
 {
     const struct mesh_state *decl = state->decl;
-    size_t bytes = waiting_bytes(state, event);
-    struct waiting *waiting = mesh_xcalloc(1, bytes);
-    state->owned_bytes += bytes;
-    waiting->event = *event;
-    waiting->event.headers = NULL;
-    waiting->record = waiting + 1;
-    mesh_store_image_copy(decl->waits, decl->n_waits, decl->wait_size, record, waiting->record);
-    char *to = (char *)waiting->record + (decl->wait_size + 15) / 16 * 16;
-    if (event->key.p != NULL)
-        waiting->event.key.p = event->key.n > 0 ? memcpy(to, event->key.p, event->key.n) : to;
-    if (event->value.p != NULL)
-        waiting->event.value.p = event->value.n > 0 ? memcpy(to + event->key.n, event->value.p, event->value.n) : to;
+    struct mesh_flow_kept *waiting = mesh_flow_keep(event, decl->wait_size);
+    mesh_store_image_copy(decl->waits, decl->n_waits, decl->wait_size, record, mesh_flow_kept_room(waiting));
     bool is_new = false;
     int64_t bucket = mesh_flow_state_bucket(state, WAITING, event->time_us);
     struct mesh_store_row *row = mesh_store_table_make(&state->table, WAITING, key->bytes, key->n, bucket, &is_new);
     if (row->bucket < bucket)
         mesh_store_table_move(&state->table, row, bucket);
-    void *place = insert(state, row, event->time_us);
-    memcpy(place, &waiting, sizeof(struct waiting *));
+    put_waiting(state, row, waiting);
     mesh_flow_timer_set(state, row, event->time_us + decl->to_us);
     mesh_flow_state_touch(state, row);
+}
+
+/* In a sorted task a record goes when nothing before it can come. If no other one of its time is held, and none of them waits, nothing of
+ * its time comes either: most records need not wait. */
+static bool all_is_here(const struct mesh_flow_state *state, int64_t due_us)
+{
+    const struct mesh_task *task = state->task;
+    return state->decl->to_us <= 0 && task->ordered && task->sole == NULL && due_us < task->wm_us &&
+           (state->n_timers == 0 || state->timers[0].due_us > due_us) && mesh_flow_first_held(task) > due_us;
 }
 
 void mesh_interval_join(struct mesh_task *task, uint32_t state_index, const struct mesh_key *key, const struct mesh_event *event,
@@ -262,7 +277,8 @@ void mesh_interval_join(struct mesh_task *task, uint32_t state_index, const stru
     struct mesh_flow_state *state = mesh_flow_state_at(task, state_index);
     if (!mesh_flow_key_ok(task, key, &state->decl->site))
         return;
-    if (event->time_us + state->decl->to_us < task->release_us)
+    int64_t due_us = event->time_us + state->decl->to_us;
+    if (due_us < task->release_us || all_is_here(state, due_us))
         answer(state, key->bytes, key->n, event, record);
     else
         wait(state, key, event, record);
@@ -274,11 +290,11 @@ static void let_go(struct mesh_flow_state *state, struct mesh_store_row *row, in
     struct mesh_task *task = state->task;
     struct list *list = mesh_store_row_payload(row);
     while (list->n > 0 && list->times[list->head] <= until_us) {
-        struct waiting *waiting = waiting_at(state, row, list->head);
+        struct mesh_flow_kept *waiting = waiting_at(state, row, list->head);
         list->head++;
         list->n--;
         mesh_flow_begin(task, &waiting->event);
-        answer(state, mesh_store_row_key(row), row->key_n, &waiting->event, waiting->record);
+        answer(state, mesh_store_row_key(row), row->key_n, &waiting->event, mesh_flow_kept_room(waiting));
         mesh_flow_end(task);
         waiting_free(state, waiting);
     }
@@ -310,81 +326,38 @@ void mesh_flow_intervals_idle(struct mesh_task *task)
 }
 
 /* ---- images ---- */
-static void write_waiting(const struct mesh_flow_state *state, const struct waiting *waiting, struct mesh_buf *out)
-{
-    const struct mesh_event *event = &waiting->event;
-    mesh_buf_zigzag(out, event->source_wm_us);
-    mesh_buf_u8(out, (uint8_t)((event->late ? 1 : 0) | (event->again ? 2 : 0) | (event->key.p != NULL ? 4 : 0) |
-                               (event->value.p != NULL ? 8 : 0)));
-    mesh_buf_varint(out, event->input);
-    mesh_buf_varint(out, (uint32_t)event->partition);
-    mesh_buf_zigzag(out, event->offset);
-    mesh_buf_zigzag(out, event->kafka_time_us);
-    mesh_buf_slice(out, event->key);
-    mesh_buf_slice(out, event->value);
-    mesh_store_image_write(out, state->decl->waits, state->decl->n_waits, waiting->record);
-}
-
-static struct waiting *read_waiting(struct mesh_flow_state *state, int64_t time_us, struct mesh_cursor *in)
-{
-    const struct mesh_state *decl = state->decl;
-    struct mesh_event event = {.time_us = time_us, .source_wm_us = mesh_get_zigzag(in)};
-    uint8_t flags = mesh_get_u8(in);
-    event.late = (flags & 1) != 0;
-    event.again = (flags & 2) != 0;
-    uint64_t input = mesh_get_varint(in);
-    event.partition = (int32_t)mesh_get_varint(in);
-    event.offset = mesh_get_zigzag(in);
-    event.kafka_time_us = mesh_get_zigzag(in);
-    event.key = mesh_get_slice(in);
-    event.value = mesh_get_slice(in);
-    if (in->bad || input >= state->task->product->n_inputs)
-        return NULL;
-    event.input = (uint32_t)input;
-    event.topic = state->task->product->inputs[input].topic;
-    size_t bytes = waiting_bytes(state, &event);
-    struct waiting *waiting = mesh_xcalloc(1, bytes);
-    state->owned_bytes += bytes;
-    waiting->record = waiting + 1;
-    char *to = (char *)waiting->record + (decl->wait_size + 15) / 16 * 16;
-    if (event.key.n > 0)
-        memcpy(to, event.key.p, event.key.n);
-    event.key.p = (flags & 4) != 0 ? to : NULL;
-    if (event.value.n > 0)
-        memcpy(to + event.key.n, event.value.p, event.value.n);
-    event.value.p = (flags & 8) != 0 ? to + event.key.n : NULL;
-    waiting->event = event;
-    mesh_store_image_read(in, decl->waits, decl->n_waits, waiting->record);
-    return waiting;
-}
-
 static void write(const struct mesh_flow_state *state, struct mesh_store_row *row, struct mesh_buf *out)
 {
+    const struct mesh_state *decl = state->decl;
     const struct list *list = mesh_store_row_payload(row);
     mesh_buf_varint(out, list->n);
     for (uint32_t i = list->head; i < list->head + list->n; i++) {
-        mesh_buf_zigzag(out, list->times[i]);
-        if (row->window == WAITING)
-            write_waiting(state, waiting_at(state, row, i), out);
-        else
-            mesh_store_image_write(out, state->decl->fields, state->decl->n_fields, item_at(state, row, i));
+        if (row->window == WAITING) {
+            struct mesh_flow_kept *waiting = waiting_at(state, row, i);
+            mesh_flow_kept_write(waiting, out);
+            mesh_store_image_write(out, decl->waits, decl->n_waits, mesh_flow_kept_room(waiting));
+        } else {
+            mesh_buf_zigzag(out, list->times[i]);
+            mesh_store_image_write(out, decl->fields, decl->n_fields, item_at(state, row, i));
+        }
     }
 }
 
 static bool read(struct mesh_flow_state *state, struct mesh_store_row *row, struct mesh_cursor *in)
 {
+    const struct mesh_state *decl = state->decl;
     uint64_t n = mesh_get_varint(in);
     for (uint64_t i = 0; i < n && !in->bad; i++) {
-        int64_t time_us = mesh_get_zigzag(in);
-        if (row->window != WAITING) {
-            mesh_store_image_read(in, state->decl->fields, state->decl->n_fields, insert(state, row, time_us));
-            continue;
+        if (row->window == WAITING) {
+            struct mesh_flow_kept *waiting = mesh_flow_kept_read(state->task->product, decl->wait_size, in);
+            if (waiting == NULL)
+                return false;
+            put_waiting(state, row, waiting);
+            mesh_store_image_read(in, decl->waits, decl->n_waits, mesh_flow_kept_room(waiting));
+        } else {
+            int64_t time_us = mesh_get_zigzag(in);
+            mesh_store_image_read(in, decl->fields, decl->n_fields, insert(state, row, time_us));
         }
-        struct waiting *waiting = read_waiting(state, time_us, in);
-        if (waiting == NULL)
-            return false;
-        void *place = insert(state, row, time_us);
-        memcpy(place, &waiting, sizeof(struct waiting *));
     }
     return !in->bad;
 }
@@ -401,9 +374,11 @@ static void restored(struct mesh_flow_state *state)
     for (uint32_t i = 0; i < state->table.n_rows; i++) {
         struct mesh_store_row *row = mesh_store_table_row(&state->table, i);
         const struct list *list = mesh_store_row_payload(row);
-        if ((row->flags & MESH_STORE_LIVE) == 0 || row->window != WAITING)
+        if ((row->flags & MESH_STORE_LIVE) == 0)
             continue;
-        for (uint32_t k = list->head; k < list->head + list->n; k++)
+        if (row->window == KEPT)
+            prune(state, row); /* the log has all that was ever added */
+        for (uint32_t k = list->head; row->window == WAITING && k < list->head + list->n; k++)
             mesh_flow_timer_set(state, row, list->times[k] + state->decl->to_us);
     }
 }

@@ -171,9 +171,7 @@ struct mesh_flow_state {
     bool has_old;
     uint32_t changed_row;      /* MESH_STORE_NONE: no change pending */
     uint32_t partial_internal; /* where partials go */
-    /* PATTERN */
-    void *captured;
-    int64_t answered_us; /* INTERVAL: records up to here were answered because everything was idle */
+    int64_t answered_us;       /* INTERVAL: records up to here were answered because everything was idle */
     /* timer.c; next_close_us is then when the first one is due */
     struct mesh_flow_timer *timers;
     uint32_t n_timers, cap_timers;
@@ -508,6 +506,20 @@ bool mesh_flow_sends_to(const struct mesh_product *product, uint32_t internal, u
 void mesh_flow_timer_set(struct mesh_flow_state *state, const struct mesh_store_row *row, int64_t due_us);
 /* All rows of the earliest time. */
 void mesh_flow_timers_pass(struct mesh_flow_state *state);
+
+/* ---- kept.c ---- */
+struct mesh_flow_kept { /* behind it: room, aligned for what generated structs hold (decimals), key and value */
+    _Alignas(16) struct mesh_event event;
+    size_t room_n;
+};
+_Static_assert(sizeof(struct mesh_flow_kept) % 16 == 0, "the generated struct behind it is aligned");
+/* A copy, and `room` zeroed bytes beside it; freed with free(). */
+struct mesh_flow_kept *mesh_flow_keep(const struct mesh_event *event, size_t room);
+void *mesh_flow_kept_room(struct mesh_flow_kept *kept);
+size_t mesh_flow_kept_bytes(const struct mesh_flow_kept *kept);
+/* Without its room, which is the caller's to write and read. NULL: not one. */
+void mesh_flow_kept_write(const struct mesh_flow_kept *kept, struct mesh_buf *out);
+struct mesh_flow_kept *mesh_flow_kept_read(const struct mesh_product *product, size_t room, struct mesh_cursor *in);
 
 /* ---- step_interval.c ---- */
 #define MESH_FLOW_INTERVAL_MAX 65536 /* records of the other stream that a key keeps; one more lets the oldest go, counted */

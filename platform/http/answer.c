@@ -3,6 +3,7 @@
 #include "http/exchange.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -50,6 +51,9 @@ static int add_route(struct mesh_http_site *site, uint32_t product_index, uint32
         const struct mesh_view *view = &product->views[port->view];
         route->shape = mesh_http_shape_of(view, port->protect, pseudonym_key);
         route->key_protected = mesh_border_key_protected(view, port->protect);
+        if (view->n_key > MESH_HTTP_KEY_MEMBERS_MAX)
+            return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': a key of more than %d members is not served",
+                                port->name, MESH_HTTP_KEY_MEMBERS_MAX);
     }
     if (mesh_http_uri_read(&site->arena, port->path, &route->path, &problem) != 0 || route->path.n_segments == 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': '%s' is not a path", port->name, port->path);
@@ -72,6 +76,8 @@ int mesh_http_site_new(const struct mesh_service *service, const struct mesh_str
     struct mesh_http_site *site = mesh_xcalloc(1, sizeof *site);
     site->service = service;
     site->backend = *backend;
+    site->audit = mesh_xcalloc(1, sizeof *site->audit);
+    mesh_http_audit_init(site->audit);
     site->token_keys = mesh_xcalloc(service->n_products, sizeof *site->token_keys);
     size_t n = 0;
     for (uint32_t i = 0; i < service->n_products; i++)
@@ -98,6 +104,8 @@ struct mesh_http_site *mesh_http_site_free(struct mesh_http_site *site)
     if (site == NULL)
         return NULL;
     mesh_arena_deinit(&site->arena);
+    mesh_http_audit_deinit(site->audit);
+    free(site->audit);
     free(site->token_keys);
     free(site->routes);
     free(site);
@@ -157,7 +165,7 @@ void mesh_http_tag(struct mesh_http_exchange *x)
     char tag[24];
     snprintf(tag, sizeof tag, "\"%016" PRIx64 "\"", mesh_hash64(response->body.p, response->body.n));
     mesh_http_header_add(response, "ETag", "%s", tag);
-    mesh_http_header_add(response, "Cache-Control", "no-cache");
+    mesh_http_header_add(response, "Cache-Control", "%s", x->site->backend.auth == NULL ? "no-cache" : "private, no-cache");
     const char *match = x->request->if_none_match;
     if (match == NULL || (strstr(match, tag) == NULL && strcmp(match, "*") != 0))
         return;
@@ -169,6 +177,10 @@ static void health(struct mesh_http_exchange *x, enum mesh_http_health which)
 {
     const struct mesh_http_backend *backend = &x->site->backend;
     bool ok = backend->health(backend->context, which, &x->response->body);
+    if (backend->auth != NULL && !x->caller.known) { /* a probe needs no more */
+        mesh_buf_reset(&x->response->body);
+        mesh_buf_printf(&x->response->body, "{\"ok\":%s}\n", ok ? "true" : "false");
+    }
     x->response->status = ok ? 200 : 503;
     x->response->type = "application/json";
     mesh_http_header_add(x->response, "Cache-Control", "no-store");
@@ -294,6 +306,83 @@ static void start_port(struct mesh_http_exchange *x)
     add_product(x, x->route->product);
 }
 
+/* ---- who asks ---- */
+static bool is_health(const struct mesh_http_exchange *x)
+{
+    return path_is(x, "livez", NULL) || path_is(x, "startupz", NULL) || path_is(x, "readyz", NULL);
+}
+
+static void deny(struct mesh_http_exchange *x, int status, const char *why)
+{
+    const struct mesh_http_request *request = x->request;
+    mesh_http_audit_denied(x->site->audit,
+                           &(struct mesh_http_denial){status, why, x->caller.known ? x->caller.name : "",
+                                                      request->client == NULL ? "" : request->client,
+                                                      x->route == NULL ? "" : x->route->port->path, x->trace_id},
+                           mesh_clock_mono_us());
+    if (status == 401) {
+        mesh_http_header_add(x->response, "WWW-Authenticate", "Bearer realm=\"mesh\"%s",
+                             strcmp(why, "missing") == 0 ? "" : ", error=\"invalid_token\"");
+        if (strcmp(why, "missing") == 0)
+            mesh_http_problem_set(&x->problem, 401, "who asks? Send 'Authorization: Bearer ...' or 'X-API-Key: ...'");
+        else
+            mesh_http_problem_set(&x->problem, 401, "these credentials are not accepted: %s", why);
+        return;
+    }
+    mesh_http_header_add(x->response, "WWW-Authenticate", "Bearer realm=\"mesh\", error=\"insufficient_scope\"");
+    mesh_http_problem_set(&x->problem, 403, "'%s' may not ask this port: it has not the %s", x->caller.name, why);
+}
+
+/* False, with a 401: he is not known, and must be. A path that is not there is nobody's business either. */
+static bool knows_caller(struct mesh_http_exchange *x)
+{
+    struct mesh_http_auth *auth = x->site->backend.auth;
+    if (auth == NULL)
+        return true;
+    const char *why =
+        mesh_http_auth_check(auth, x->request->authorization, x->request->api_key, mesh_clock_wall_us(), &x->arena, &x->caller);
+    if (x->caller.known || is_health(x))
+        return true;
+    deny(x, 401, why == NULL ? "missing" : why);
+    return false;
+}
+
+static void serve_port(struct mesh_http_exchange *x)
+{
+    const char *why = x->site->backend.auth == NULL ? NULL : mesh_http_auth_may(&x->caller, x->route->port);
+    start_port(x);
+    if (why != NULL)
+        deny(x, 403, why);
+    else if (x->route->port->kind == MESH_PORT_SSE)
+        mesh_http_events_begin(x);
+    else
+        mesh_http_rows_begin(x);
+}
+
+static void too_often(struct mesh_http_exchange *x)
+{
+    mesh_http_header_add(x->response, "Retry-After", "%d", x->request->wait_s);
+    mesh_http_problem_set(&x->problem, 429, "these are more requests a second than one client may make; go on after Retry-After");
+}
+
+static void serve(struct mesh_http_exchange *x)
+{
+    bool limited = x->request->wait_s > 0;
+    if (limited && x->site->backend.auth != NULL && !is_health(x)) { /* before his credentials are looked at */
+        too_often(x);
+        return;
+    }
+    if (!knows_caller(x) || serve_own(x))
+        return;
+    x->route = find_route(x);
+    if (limited)
+        too_often(x);
+    else if (x->route == NULL)
+        no_such_path(x);
+    else
+        serve_port(x);
+}
+
 /* The trace id of the caller's traceparent ("00-<32 hex>-<16 hex>-01"), or a new one. */
 static void set_trace(struct mesh_http_exchange *x)
 {
@@ -315,22 +404,8 @@ struct mesh_http_exchange *mesh_http_begin(const struct mesh_http_site *site, co
     *x = (struct mesh_http_exchange){.site = site, .request = request, .response = ret};
     ret->route = "other";
     set_trace(x);
-    if (mesh_http_uri_read(&x->arena, request->uri, &x->uri, &x->problem) == 0 && !serve_own(x)) {
-        x->route = find_route(x);
-        if (request->wait_s > 0) {
-            mesh_http_header_add(ret, "Retry-After", "%d", request->wait_s);
-            mesh_http_problem_set(&x->problem, 429,
-                                  "these are more requests a second than one client may make; go on after Retry-After");
-        } else if (x->route == NULL) {
-            no_such_path(x);
-        } else {
-            start_port(x);
-            if (x->route->port->kind == MESH_PORT_SSE)
-                mesh_http_events_begin(x);
-            else
-                mesh_http_rows_begin(x);
-        }
-    }
+    if (mesh_http_uri_read(&x->arena, request->uri, &x->uri, &x->problem) == 0)
+        serve(x);
     if (x->problem.status != 0)
         send_problem(x);
     if (x->question == NULL) {

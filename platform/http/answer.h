@@ -10,6 +10,7 @@
  *                                    {"items":[...],"count":N,"next":"token"}; no next: the end.
  *                                    Windows: latest unless told otherwise
  *   GET  {path}?count=1              {"count":N}, and no rows
+ *   GET  {path}?country=DE&n.gte=10&sort=-n    some of them, in another order (http/select.h)
  *   GET  {path}/{key...}             one segment per member of the key. Without windows: the row or
  *                                    404; with windows: a list of the key's windows, newest last
  *   POST {path}/lookup               {"key": ...}: a point by the raw key, for ports that protect a
@@ -23,6 +24,9 @@
  * answers when the Mesh-Position of an earlier answer is reached (409 when it takes too long). Accept: text/csv and
  * application/x-ndjson give rows without an envelope; count and next are then in Mesh-Count and Mesh-Next. HEAD is GET without the
  * body.
+ *
+ * Where callers are known (http/auth.h), only health is answered to others, without details: 401, and 403 to whom has not the role
+ * or purpose that a port asks for. Each is a line of the log (http/audit.h).
  *
  * A client that asks ports more often than it may is told so (429, Retry-After); health and metrics are always answered.
  *
@@ -45,6 +49,7 @@
 #ifndef MESH_HTTP_ANSWER_H
 #define MESH_HTTP_ANSWER_H
 
+#include "http/auth.h"
 #include "http/live.h"
 #include "http/question.h"
 #include "http/token.h"
@@ -64,6 +69,7 @@ struct mesh_http_backend {
     bool (*health)(void *context, enum mesh_http_health which, struct mesh_buf *out);
     void (*metrics)(void *context, struct mesh_buf *out);
     struct mesh_http_live *live; /* NULL: SSE ports are not served */
+    struct mesh_http_auth *auth; /* NULL: nobody is asked who he is */
 };
 
 /* Its texts are borrowed until the answer is complete. */
@@ -74,7 +80,9 @@ struct mesh_http_request {
     const char *accept;
     const char *traceparent;
     const char *last_event_id;
-    int wait_s; /* the client has asked too often, and may again after so many seconds; 0: go on */
+    const char *authorization, *api_key;
+    const char *client; /* his address, for the log */
+    int wait_s;         /* the client has asked too often, and may again after so many seconds; 0: go on */
     struct mesh_str body;
 };
 

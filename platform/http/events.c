@@ -15,7 +15,7 @@ static void read_params(struct mesh_http_exchange *x, const char **ret_id, bool 
         else if (mesh_str_eq(param->name, mesh_str_of(names[1])))
             mesh_http_read_flag("/query/replay", param->value, ret_replay, &x->problem);
         else
-            mesh_http_unknown_param(param->name, names, MESH_LEN(names), &x->problem);
+            mesh_http_unknown_param(param->name, names, MESH_LEN(names), MESH_LEN(names), &x->problem);
     }
 }
 

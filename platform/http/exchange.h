@@ -3,6 +3,7 @@
 #define MESH_HTTP_EXCHANGE_H
 
 #include "http/answer.h"
+#include "http/audit.h"
 #include "http/encode.h"
 #include "http/query.h"
 
@@ -22,6 +23,7 @@ struct mesh_http_site {
     struct mesh_arena arena;
     struct mesh_http_route *routes;
     size_t n_routes;
+    struct mesh_http_audit *audit;
 };
 
 struct mesh_http_exchange {
@@ -32,11 +34,14 @@ struct mesh_http_exchange {
     struct mesh_http_uri uri;
     struct mesh_http_problem problem;
     char trace_id[33];
+    struct mesh_http_caller caller;
     /* of a port */
     const struct mesh_http_route *route;
     struct mesh_http_query query;
     enum mesh_http_format format;
     bool is_list;
+    struct mesh_str select_after;        /* where a sorted or filtered list goes on */
+    struct mesh_http_selected selected;  /* of what was answered; when the query selects */
     struct mesh_http_question *question; /* NULL: none, or it was taken */
 };
 

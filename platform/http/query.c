@@ -2,6 +2,7 @@
  * UTF-8 can be no key. */
 #include "http/query.h"
 
+#include "base/check.h"
 #include "base/diag.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -100,6 +101,7 @@ enum param {
     PARAM_LIMIT,
     PARAM_AFTER,
     PARAM_COUNT,
+    PARAM_SORT,
     PARAM_WINDOW,
     PARAM_FROM,
     PARAM_TO,
@@ -108,11 +110,11 @@ enum param {
     PARAM_MIN_POSITION,
     N_PARAMS,
 };
-static const char *const param_names[N_PARAMS] = {"limit", "after",  "count",     "window",      "from",
-                                                  "to",    "fields", "committed", "min-position"};
-static const char *const param_pointers[N_PARAMS] = {"/query/limit",  "/query/after",     "/query/count",
-                                                     "/query/window", "/query/from",      "/query/to",
-                                                     "/query/fields", "/query/committed", "/query/min-position"};
+static const char *const param_names[N_PARAMS] = {"limit", "after", "count",  "sort",      "window",
+                                                  "from",  "to",    "fields", "committed", "min-position"};
+static const char *const param_pointers[N_PARAMS] = {"/query/limit",     "/query/after",       "/query/count", "/query/sort",
+                                                     "/query/window",    "/query/from",        "/query/to",    "/query/fields",
+                                                     "/query/committed", "/query/min-position"};
 
 static const struct {
     const char *name;
@@ -125,6 +127,7 @@ static bool is_allowed(const struct mesh_view *view, bool list, enum param param
     case PARAM_LIMIT:
     case PARAM_AFTER:
     case PARAM_COUNT:
+    case PARAM_SORT:
         return list;
     case PARAM_WINDOW:
     case PARAM_FROM:
@@ -139,11 +142,12 @@ static bool is_allowed(const struct mesh_view *view, bool list, enum param param
     return true;
 }
 
-void mesh_http_unknown_param(struct mesh_str name, const char *const *names, size_t n, struct mesh_http_problem *problem)
+void mesh_http_unknown_param(struct mesh_str name, const char *const *names, size_t n, size_t n_listed,
+                             struct mesh_http_problem *problem)
 {
     char all[160] = "";
     size_t used = 0;
-    for (size_t i = 0; i < n && used < sizeof all - 1; i++) {
+    for (size_t i = 0; i < n_listed && used < sizeof all - 1; i++) {
         int put = snprintf(all + used, sizeof all - used, "%s%s", used == 0 ? "" : ", ", names[i]);
         used += put > 0 ? (size_t)put : 0;
     }
@@ -154,17 +158,21 @@ void mesh_http_unknown_param(struct mesh_str name, const char *const *names, siz
     if (meant != NULL)
         mesh_http_problem_add(problem, pointer, "unknown parameter '%s', did you mean '%s'?", word, meant);
     else
-        mesh_http_problem_add(problem, pointer, "unknown parameter '%s'; there is %s", word, n == 0 ? "none here" : all);
+        mesh_http_problem_add(problem, pointer, "unknown parameter '%s'; there is %s", word, n_listed == 0 ? "none here" : all);
 }
 
-static void unknown(const struct mesh_view *view, bool list, struct mesh_str name, struct mesh_http_problem *problem)
+static void unknown(const struct mesh_http_shape *shape, bool list, struct mesh_str name, struct mesh_http_problem *problem)
 {
-    const char *allowed[N_PARAMS];
+    const char *allowed[N_PARAMS + MESH_HTTP_FIELDS_MAX];
     size_t n = 0;
     for (int i = 0; i < N_PARAMS; i++)
-        if (is_allowed(view, list, (enum param)i))
+        if (is_allowed(shape->view, list, (enum param)i))
             allowed[n++] = param_names[i];
-    mesh_http_unknown_param(name, allowed, n, problem);
+    size_t n_listed = n;
+    for (uint32_t i = 0; list && i < shape->n_out && n < MESH_LEN(allowed); i++) /* conditions */
+        if (mesh_http_shows(shape, i))
+            allowed[n++] = shape->out[i].name;
+    mesh_http_unknown_param(name, allowed, n, n_listed, problem);
 }
 
 static void read_limit(struct mesh_str text, struct mesh_http_query *ret, struct mesh_http_problem *problem)
@@ -267,8 +275,10 @@ int mesh_http_query_read(const struct mesh_http_shape *shape, bool list, const s
         while (which < N_PARAMS &&
                (!is_allowed(view, list, (enum param)which) || !mesh_str_eq(param->name, mesh_str_of(param_names[which]))))
             which++;
+        if (which == N_PARAMS && list && mesh_http_select_condition(shape, param->name, param->value, &ret->select, problem))
+            continue;
         if (which == N_PARAMS) {
-            unknown(view, list, param->name, problem);
+            unknown(shape, list, param->name, problem);
             continue;
         }
         if (seen[which])
@@ -280,6 +290,9 @@ int mesh_http_query_read(const struct mesh_http_shape *shape, bool list, const s
             break;
         case PARAM_AFTER:
             ret->after = param->value;
+            break;
+        case PARAM_SORT:
+            mesh_http_select_sort(shape, param->value, &ret->select, problem);
             break;
         case PARAM_WINDOW:
             read_window(param->value, ret, problem);

@@ -10,6 +10,7 @@
 #include "flow/engine.h"
 #include "http/encode.h"
 #include "http/problem.h"
+#include "http/select.h"
 
 #define MESH_HTTP_URI_BYTES_MAX 8192
 #define MESH_HTTP_LIMIT_DEFAULT 100
@@ -39,6 +40,7 @@ struct mesh_http_query {
     uint32_t limit;
     struct mesh_str after; /* the token; empty: none */
     struct mesh_http_fields fields;
+    struct mesh_http_select select; /* of a list */
     bool count_only;
     bool committed;        /* answer when what is shown is durable */
     uint64_t min_position; /* answer when it is reached */
@@ -48,9 +50,10 @@ struct mesh_http_query {
 int mesh_http_query_read(const struct mesh_http_shape *shape, bool list, const struct mesh_http_uri *uri,
                          struct mesh_http_query *ret, struct mesh_http_problem *problem);
 
-/* The parts that other requests need: a flag of 1 or 0, and a parameter that is none of `names`. */
+/* The parts that other requests need: a flag of 1 or 0, and a parameter that is none of `names`, of which the first n_listed are told. */
 void mesh_http_read_flag(const char *pointer, struct mesh_str text, bool *ret, struct mesh_http_problem *problem);
-void mesh_http_unknown_param(struct mesh_str name, const char *const *names, size_t n, struct mesh_http_problem *problem);
+void mesh_http_unknown_param(struct mesh_str name, const char *const *names, size_t n, size_t n_listed,
+                             struct mesh_http_problem *problem);
 
 enum mesh_http_format { MESH_HTTP_JSON, MESH_HTTP_CSV, MESH_HTTP_NDJSON };
 

@@ -17,6 +17,7 @@ static void add_purpose(const struct mesh_http_exchange *x, struct mesh_buf *out
     const struct mesh_http_query *query = &x->query;
     mesh_buf_printf(out, "%s/%s %d %" PRId64 " %" PRId64, x->route->product->name, x->route->port->name, (int)query->windows,
                     query->from_us, query->to_us);
+    mesh_http_select_purpose(&query->select, out);
 }
 
 /* ---- asking ---- */
@@ -40,6 +41,13 @@ static bool read_query(struct mesh_http_exchange *x)
            mesh_http_query_read(&x->route->shape, x->is_list, &x->uri, &x->query, &x->problem) == 0;
 }
 
+static void bad_token(struct mesh_http_exchange *x)
+{
+    mesh_http_problem_add(&x->problem, "/query/after",
+                          "is not a token of this list with these parameters, or the service "
+                          "has started anew: begin without it");
+}
+
 static void begin_list(struct mesh_http_exchange *x)
 {
     x->is_list = true;
@@ -50,11 +58,13 @@ static void begin_list(struct mesh_http_exchange *x)
     add_purpose(x, &purpose);
     if (x->query.after.n > 0 &&
         mesh_http_token_open(&x->site->token_keys[x->route->product_index], x->query.after, str_of(&purpose), &after) != 0)
-        mesh_http_problem_add(&x->problem, "/query/after",
-                              "is not a token of this list with these parameters, or the service "
-                              "has started anew: begin without it");
-    else
+        bad_token(x);
+    else if (mesh_http_selects(&x->query.select)) {
+        x->select_after = (struct mesh_str){mesh_arena_str(&x->arena, str_of(&after)), (uint32_t)after.n};
+        ask(x, NULL, MESH_HTTP_SELECT_ROWS_MAX, (struct mesh_str){0});
+    } else {
         ask(x, NULL, x->query.count_only ? 0 : x->query.limit, str_of(&after));
+    }
 }
 
 static void begin_point(struct mesh_http_exchange *x, const struct mesh_key *key)
@@ -126,17 +136,59 @@ static bool has_rows(struct mesh_http_exchange *x, const struct mesh_http_questi
     return result == 0;
 }
 
+/* ---- what is shown of it ---- */
+/* Chooses and sorts, when that was asked for; false: there is too much to choose from. */
+static bool select_rows(struct mesh_http_exchange *x, const struct mesh_rows *rows)
+{
+    const struct mesh_http_select *select = &x->query.select;
+    if (!mesh_http_selects(select))
+        return true;
+    if (rows->more) {
+        mesh_http_problem_set(&x->problem, 413,
+                              "there are %" PRIu64
+                              " rows, and at most %d are sorted or filtered: name fewer windows (window, from, to), "
+                              "or read all pages without sort and conditions",
+                              rows->count, MESH_HTTP_SELECT_ROWS_MAX);
+        return false;
+    }
+    if (mesh_http_select_rows(select, x->route->shape.view, rows, x->select_after, x->query.limit, &x->arena, &x->selected))
+        return true;
+    bad_token(x); /* ours, but of another version of the product */
+    return false;
+}
+
+static size_t n_shown(const struct mesh_http_exchange *x, const struct mesh_rows *rows)
+{
+    return mesh_http_selects(&x->query.select) ? x->selected.n : rows->n;
+}
+
+static uint64_t count_of(const struct mesh_http_exchange *x, const struct mesh_rows *rows)
+{
+    return mesh_http_selects(&x->query.select) ? x->selected.count : rows->count;
+}
+
+static bool has_more(const struct mesh_http_exchange *x, const struct mesh_rows *rows)
+{
+    return mesh_http_selects(&x->query.select) ? x->selected.more : rows->more;
+}
+
 static const void *row_at(const struct mesh_http_exchange *x, const struct mesh_rows *rows, size_t i)
 {
-    return rows->rows.p + i * x->route->shape.view->out_size;
+    size_t at = mesh_http_selects(&x->query.select) ? x->selected.rows[i] : i;
+    return rows->rows.p + at * x->route->shape.view->out_size;
 }
 
 /* Appends the token of the next page. */
 static void add_next(struct mesh_http_exchange *x, const struct mesh_rows *rows, struct mesh_buf *out)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf purpose = MESH_BUF_NULL;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf place = MESH_BUF_NULL;
     add_purpose(x, &purpose);
-    mesh_http_token_seal(&x->site->token_keys[x->route->product_index], str_of(&rows->last), str_of(&purpose), out);
+    if (mesh_http_selects(&x->query.select))
+        mesh_http_select_place(&x->query.select, x->route->shape.view, row_at(x, rows, x->selected.n - 1), &place);
+    else
+        mesh_buf_add(&place, rows->last.p == NULL ? "" : rows->last.p, rows->last.n);
+    mesh_http_token_seal(&x->site->token_keys[x->route->product_index], str_of(&place), str_of(&purpose), out);
 }
 
 static void write_json(struct mesh_http_exchange *x, const struct mesh_rows *rows)
@@ -148,13 +200,13 @@ static void write_json(struct mesh_http_exchange *x, const struct mesh_rows *row
         return;
     }
     mesh_buf_puts(out, "{\"items\":[");
-    for (size_t i = 0; i < rows->n; i++) {
+    for (size_t i = 0; i < n_shown(x, rows); i++) {
         if (i > 0)
             mesh_buf_putc(out, ',');
         mesh_http_row(&x->route->shape, &x->query.fields, row_at(x, rows, i), out);
     }
-    mesh_buf_printf(out, "],\"count\":%" PRIu64, rows->count);
-    if (x->is_list && rows->more) {
+    mesh_buf_printf(out, "],\"count\":%" PRIu64, count_of(x, rows));
+    if (x->is_list && has_more(x, rows)) {
         mesh_buf_puts(out, ",\"next\":\"");
         add_next(x, rows, out);
         mesh_buf_putc(out, '"');
@@ -169,7 +221,7 @@ static void write_lines(struct mesh_http_exchange *x, const struct mesh_rows *ro
     struct mesh_buf *out = &x->response->body;
     if (x->format == MESH_HTTP_CSV)
         mesh_http_csv_names(shape, &x->query.fields, out);
-    for (size_t i = 0; i < rows->n; i++) {
+    for (size_t i = 0; i < n_shown(x, rows); i++) {
         if (x->format == MESH_HTTP_CSV) {
             mesh_http_csv_row(shape, &x->query.fields, row_at(x, rows, i), out);
         } else {
@@ -177,8 +229,8 @@ static void write_lines(struct mesh_http_exchange *x, const struct mesh_rows *ro
             mesh_buf_putc(out, '\n');
         }
     }
-    mesh_http_header_add(x->response, "Mesh-Count", "%" PRIu64, rows->count);
-    if (x->is_list && rows->more) {
+    mesh_http_header_add(x->response, "Mesh-Count", "%" PRIu64, count_of(x, rows));
+    if (x->is_list && has_more(x, rows)) {
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf next = MESH_BUF_NULL;
         add_next(x, rows, &next);
         mesh_http_header_add(x->response, "Mesh-Next", "%s", next.p);
@@ -191,6 +243,8 @@ void mesh_http_rows_finish(struct mesh_http_exchange *x, const struct mesh_http_
         return;
     const struct mesh_rows *rows = &answered->rows;
     add_place(x, rows);
+    if (!select_rows(x, rows))
+        return;
     if (!x->is_list && rows->n == 0) {
         mesh_http_problem_set(&x->problem, 404, "'%s' has no row of this key", x->route->shape.view->name);
         return;
@@ -199,7 +253,7 @@ void mesh_http_rows_finish(struct mesh_http_exchange *x, const struct mesh_http_
     x->response->type = x->query.count_only ? "application/json" : mesh_http_format_type(x->format);
     mesh_http_header_add(x->response, "Vary", "Accept");
     if (x->query.count_only)
-        mesh_buf_printf(&x->response->body, "{\"count\":%" PRIu64 "}\n", rows->count);
+        mesh_buf_printf(&x->response->body, "{\"count\":%" PRIu64 "}\n", count_of(x, rows));
     else if (x->format == MESH_HTTP_JSON)
         write_json(x, rows);
     else

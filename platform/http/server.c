@@ -25,6 +25,8 @@
 #define STOP_US      INT64_C(1000000) /* for answers to leave */
 #define MEMORY_BYTES (32u << 10)      /* a connection's: request line, headers, a chunk of the body */
 
+static char tls_versions[] = "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"; /* in the words of GnuTLS */
+
 struct mesh_http_server {
     struct MHD_Daemon *daemon;
     const struct mesh_http_site *site;
@@ -49,6 +51,7 @@ struct incoming {
     char *uri;
     struct mesh_buf body;
     bool begun, too_large;
+    char client[INET6_ADDRSTRLEN];
     int64_t begun_us;
     struct mesh_http_request request;
     struct mesh_http_exchange *exchange; /* begun, not finished */
@@ -307,6 +310,14 @@ static enum MHD_Result on_rows(struct mesh_http_server *server, struct incoming 
     return send_answer(server, in, &answer);
 }
 
+static void write_address(const struct sockaddr *address, char ret[INET6_ADDRSTRLEN])
+{
+    const void *at = address->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
+                                                    : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    if (inet_ntop(address->sa_family, at, ret, INET6_ADDRSTRLEN) == NULL)
+        ret[0] = '\0';
+}
+
 /* All of it is here. */
 static enum MHD_Result on_whole(struct mesh_http_server *server, struct incoming *in, const char *method)
 {
@@ -318,12 +329,16 @@ static enum MHD_Result on_whole(struct mesh_http_server *server, struct incoming
                                              .accept = header(in->connection, "Accept"),
                                              .traceparent = header(in->connection, "traceparent"),
                                              .last_event_id = header(in->connection, "Last-Event-ID"),
+                                             .authorization = header(in->connection, "Authorization"),
+                                             .api_key = header(in->connection, "X-API-Key"),
+                                             .client = in->client,
                                              .body = {in->body.p, (uint32_t)in->body.n}};
     if (in->too_large)
         return refuse_body(server, in);
+    const struct sockaddr *client = MHD_get_connection_info(in->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    write_address(client, in->client);
     if (server->limit != NULL)
-        in->request.wait_s = mesh_http_limit_take(
-            server->limit, MHD_get_connection_info(in->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, in->begun_us);
+        in->request.wait_s = mesh_http_limit_take(server->limit, client, in->begun_us);
     in->exchange = mesh_http_begin(server->site, &in->request, &answer);
     if (in->exchange == NULL)
         return send_answer(server, in, &answer);
@@ -375,12 +390,17 @@ int mesh_http_server_start(const struct mesh_http_conf *conf, const struct mesh_
     uint16_t port = 0;
     if (mesh_http_parse_listen(conf->listen, host, &port, err) != 0)
         return -1;
-    if (!conf->insecure && !mesh_http_is_loopback(host))
-        return mesh_err_set(err, MESH_ERR_FATAL, "http.insecure",
-                            "refusing to listen on %s: this service speaks plain HTTP without keys, "
-                            "so only on loopback. If something in front of it protects the way, say "
-                            "so with MESH_HTTP_INSECURE=1",
-                            host);
+    bool tls = conf->tls != NULL && conf->tls->cert != NULL;
+    if (!conf->insecure && !mesh_http_is_loopback(host) && (!tls || !conf->authenticated))
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "http.insecure",
+            "refusing to listen on %s: others than this machine are served over TLS (MESH_HTTP_CERT_FILE, "
+            "MESH_HTTP_KEY_FILE) and must say who they are (MESH_HTTP_API_KEYS_FILE or MESH_HTTP_JWKS_FILE); here %s. "
+            "If something in front of it sees to both, say so with MESH_HTTP_INSECURE=1",
+            host,
+            tls                   ? "are no credentials"
+            : conf->authenticated ? "is no TLS"
+                                  : "is neither");
     int fd = open_socket(host, port, &port, err);
     if (fd < 0)
         return -1;
@@ -393,12 +413,17 @@ int mesh_http_server_start(const struct mesh_http_conf *conf, const struct mesh_
         server->limit = mesh_http_limit_new(conf->client_rate);
     mesh_assert(pthread_mutex_init(&server->lock, NULL) == 0);
     mesh_wake_cond_init(&server->changed);
+    struct MHD_OptionItem secure[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? conf->tls->cert : NULL},
+                                      {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? conf->tls->key : NULL},
+                                      {MHD_OPTION_HTTPS_PRIORITIES, 0, tls_versions},
+                                      {MHD_OPTION_END, 0, NULL}};
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)MESH_HTTP_THREADS, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)(MESH_HTTP_CONNECTIONS_MAX + MESH_HTTP_LIVE_READERS_MAX), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)MESH_HTTP_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
-        on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_done, server, MHD_OPTION_EXTERNAL_LOGGER, silent, NULL, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL,
+        on_request, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)MESH_HTTP_THREADS,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(MESH_HTTP_CONNECTIONS_MAX + MESH_HTTP_LIVE_READERS_MAX),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MESH_HTTP_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_done, server, MHD_OPTION_EXTERNAL_LOGGER,
+        silent, NULL, MHD_OPTION_ARRAY, tls ? secure : &secure[3], MHD_OPTION_END);
     if (server->daemon == NULL) {
         close(fd);
         free_server(server);

@@ -1,6 +1,8 @@
 /* The shop, by hand. */
 #include "shop.h"
 
+#include "base/check.h"
+
 #include <stddef.h>
 
 #define SITE(text)                                                                                                                 \
@@ -92,6 +94,7 @@ static const struct mesh_field probe_fields[] = {
     {.name = "last_id", .type = MESH_STRING, .offset = offsetof(struct probe_run, last_id)},
 };
 static const uint16_t probe_times[] = {2, 1};
+static const uint16_t quiet_times[] = {1, 0, 1, 0}; /* small, not large, small, absent */
 
 static void probe_capture(struct mesh_task *task, void *run, uint32_t step, const void *record)
 {
@@ -118,6 +121,14 @@ static const struct mesh_field sale_fields[] = {
     {.name = "card", .type = MESH_STRING, .offset = offsetof(struct shop_record, card)},
     {.name = "amount", .type = MESH_LONG, .offset = offsetof(struct shop_record, amount)},
 };
+
+static void quiet_capture(struct mesh_task *task, void *run, uint32_t step, const void *record)
+{
+    (void)task;
+    struct probe_run *to = run;
+    mesh_row_set_str(step == 0 ? &to->first_id : &to->last_id,
+                     step == 0 ? ((const struct shop_record *)record)->id : ((const struct shop_record *)record)->card);
+}
 
 /* ---- views ---- */
 static const struct mesh_field cards_out[] = {
@@ -164,6 +175,20 @@ static void send_alert(struct mesh_task *task, struct mesh_str what, struct mesh
     mesh_out_bytes(value, key);
     mesh_out_long(value, amount);
     mesh_send(task, SHOP_ALERTS, key, event);
+}
+
+static void probed(struct mesh_task *task, const struct mesh_event *event, const void *run, const void *record)
+{
+    const struct shop_record *r = record;
+    send_alert(task, ((const struct probe_run *)run)->first_id, r->card, r->amount, event);
+}
+
+/* Two small sales, no large one between, and then none that fives divide, for half a minute. */
+static void quiet(struct mesh_task *task, const struct mesh_event *event, const void *run, const void *record)
+{
+    const struct probe_run *r = run;
+    mesh_assert(record == NULL);
+    send_alert(task, r->first_id, r->last_id, event->time_us, event);
 }
 
 /* A sale and the count that it found: "sale/count". One without goes nowhere when its id ends in 7, to the dead letters when in 9. */
@@ -312,10 +337,9 @@ static void process_sales(struct mesh_task *task, const struct mesh_event *event
     struct mesh_ring *ring = mesh_ring_add(task, SHOP_SPENT, &card, event, &cell);
     mesh_ring_sum(ring, event->time_us - 60 * SHOP_SECOND, event->time_us, &spent);
 
-    const struct probe_run *probe =
-        mesh_pattern(task, SHOP_PROBE, &card, event, (amount < 20 ? 1u : 0u) | (amount > 80 ? 2u : 0u), r);
-    if (probe != NULL)
-        send_alert(task, probe->first_id, r->card, amount, event);
+    mesh_pattern(task, SHOP_PROBE, &card, event, (amount < 20 ? 1u : 0u) | (amount > 80 ? 2u : 0u), r);
+    uint64_t small = amount < 40 ? 1 : 0;
+    mesh_pattern(task, SHOP_QUIET, &card, event, small | (amount > 60 ? 2u : 0u) | small << 2 | (amount % 5 == 0 ? 8u : 0u), r);
 
     struct cards_row *row = mesh_view_row(task, SHOP_CARDS, &card, event);
     if (row != NULL) {
@@ -522,6 +546,13 @@ static const struct mesh_input inputs[SHOP_N_INPUTS] = {
                     .wait_us = 20 * SHOP_SECOND},
 };
 
+#define JOIN(name_, from, to, how)                                                                                                 \
+    {                                                                                                                              \
+        .name = (name_), .kind = MESH_STATE_INTERVAL, .fields = count_fields, .n_fields = 2, .row_size = sizeof(struct count_row), \
+        .from_us = (from), .to_us = (to), .pick = (how), .waits = sale_fields, .n_waits = 3,                                       \
+        .wait_size = sizeof(struct shop_record), .matched = found                                                                  \
+    }
+
 static const struct mesh_state states[SHOP_N_STATES] = {
     [SHOP_SEEN] = {.name = "seen", .kind = MESH_STATE_DEDUPE, .site = SITE("sold.dedupe"), .within_us = 600 * SHOP_SECOND},
     [SHOP_RATE] =
@@ -533,6 +564,7 @@ static const struct mesh_state states[SHOP_N_STATES] = {
                     .times = probe_times,
                     .n_steps = 2,
                     .capture = probe_capture,
+                    .complete = probed,
                     .fields = probe_fields,
                     .n_fields = 2,
                     .row_size = sizeof(struct probe_run)},
@@ -578,29 +610,20 @@ static const struct mesh_state states[SHOP_N_STATES] = {
                       .n_fields = 3,
                       .row_size = sizeof(struct totals_row),
                       .view = &views[SHOP_VIEW_VISITED]},
-    [SHOP_BEFORE] = {.name = "before",
-                     .kind = MESH_STATE_INTERVAL,
-                     .fields = count_fields,
-                     .n_fields = 2,
-                     .row_size = sizeof(struct count_row),
-                     .from_us = -30 * SHOP_SECOND,
-                     .pick = MESH_PICK_LAST,
-                     .waits = sale_fields,
-                     .n_waits = 3,
-                     .wait_size = sizeof(struct shop_record),
-                     .matched = found},
-    [SHOP_AROUND] = {.name = "around",
-                     .kind = MESH_STATE_INTERVAL,
-                     .fields = count_fields,
-                     .n_fields = 2,
-                     .row_size = sizeof(struct count_row),
-                     .from_us = -10 * SHOP_SECOND,
-                     .to_us = 20 * SHOP_SECOND,
-                     .pick = MESH_PICK_ALL,
-                     .waits = sale_fields,
-                     .n_waits = 3,
-                     .wait_size = sizeof(struct shop_record),
-                     .matched = found},
+    [SHOP_QUIET] = {.name = "quiet",
+                    .kind = MESH_STATE_PATTERN,
+                    .within_us = 60 * SHOP_SECOND,
+                    .times = quiet_times,
+                    .n_steps = 4,
+                    .absent_us = 30 * SHOP_SECOND,
+                    .overlap = MESH_OVERLAP_ALL,
+                    .capture = quiet_capture,
+                    .complete = quiet,
+                    .fields = probe_fields,
+                    .n_fields = 2,
+                    .row_size = sizeof(struct probe_run)},
+    [SHOP_BEFORE] = JOIN("before", -30 * SHOP_SECOND, 0, MESH_PICK_LAST),
+    [SHOP_AROUND] = JOIN("around", -10 * SHOP_SECOND, 20 * SHOP_SECOND, MESH_PICK_ALL),
 };
 
 static const struct mesh_port ports[SHOP_N_PORTS] = {
@@ -633,14 +656,14 @@ static const struct mesh_internal internals[SHOP_N_INTERNALS] = {
 };
 
 static const uint32_t main_inputs[] = {SHOP_SALES, SHOP_COUNTS, SHOP_RATES};
-static const uint32_t main_states[] = {SHOP_SEEN,  SHOP_RATE,        SHOP_SPENT,  SHOP_PROBE,
-                                       SHOP_CARDS, SHOP_MINUTE_PART, SHOP_BEFORE, SHOP_AROUND};
+static const uint32_t main_states[] = {SHOP_SEEN,        SHOP_RATE,   SHOP_SPENT,  SHOP_PROBE, SHOP_CARDS,
+                                       SHOP_MINUTE_PART, SHOP_BEFORE, SHOP_AROUND, SHOP_QUIET};
 static const uint32_t store_inputs[] = {SHOP_BY_STORE, SHOP_PARTIALS};
 static const uint32_t store_states[] = {SHOP_TOTALS, SHOP_MINUTE, SHOP_HIGH};
 static const uint32_t visit_inputs[] = {SHOP_VISITS, SHOP_SIGNS};
 static const uint32_t visit_states[] = {SHOP_SIGN, SHOP_VISITED};
 static const struct mesh_topology topologies[] = {
-    {.name = "main", .inputs = main_inputs, .n_inputs = 3, .states = main_states, .n_states = 8, .ordered = true},
+    {.name = "main", .inputs = main_inputs, .n_inputs = 3, .states = main_states, .n_states = 9, .ordered = true},
     {.name = "stores", .inputs = store_inputs, .n_inputs = 2, .states = store_states, .n_states = 3, .ordered = true},
     {.name = "visits", .inputs = visit_inputs, .n_inputs = 2, .states = visit_states, .n_states = 2, .ordered = true},
 };

@@ -67,6 +67,12 @@ static void capture(struct mesh_task *task, void *run, uint32_t step, const void
         to->first = ((const struct event *)record)->value;
 }
 
+static void complete(struct mesh_task *task, const struct mesh_event *event, const void *run, const void *record)
+{
+    (void)task, (void)event, (void)record;
+    got[n_got - 1].completed = ((const struct captured *)run)->first;
+}
+
 static void finish(const void *row, void *out)
 {
     ((struct hop_out *)out)->n = ((const struct hop_row *)row)->n;
@@ -96,6 +102,7 @@ static const struct mesh_state states[N_STATES] = {
               .times = times,
               .n_steps = 2,
               .capture = capture,
+              .complete = complete,
               .fields = captured_fields,
               .n_fields = 1,
               .row_size = sizeof(struct captured)},
@@ -139,8 +146,7 @@ static void process(struct mesh_task *task, const struct mesh_event *event, cons
     e->any = mesh_ring_range(ring, to - 30 * SECOND, to, 1, &low, &high);
     e->low = e->any ? low.f : 0;
     e->high = e->any ? high.f : 0;
-    const struct captured *run = mesh_pattern(task, RUNS, &key, event, hits_of(e), record);
-    e->completed = run == NULL ? 0 : run->first;
+    mesh_pattern(task, RUNS, &key, event, hits_of(e), record);
     const struct version *found = mesh_lookup_as_of(task, VERSIONS, &key, event->time_us - 3 * SECOND);
     e->version = found == NULL ? -1 : found->value;
     struct version v = {e->value};

@@ -148,7 +148,7 @@ for product in document['products']:
             check(led == said, f'{at}: the hops lead from {sorted(led)}, the sources are {sorted(said)}')
             check(all(re.fullmatch(r'.+\.yaml:\d+', p['at']) for p in field['places']), f'{at}: a place without its line')
 # ---- the plan ----
-VIEW_HEAD, EVENT, RUN = 32, 8, 16  # in front of a row, a version and a run (codegen/plan_bytes.h)
+VIEW_HEAD, EVENT, RUN = 32, 8, 24  # in front of a row, a version and a run (codegen/plan_bytes.h)
 include = os.path.join(os.path.dirname(os.path.realpath(__file__)), '../../platform/include')
 plan = json.loads(subprocess.run([meshgen, 'plan', '--mesh', mesh, '--format', 'json'], capture_output=True, check=True).stdout)
 sizes = 0

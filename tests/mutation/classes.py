@@ -355,14 +355,17 @@ def legal_changes(files):
             name = key.name + "_new"
             used = any(re.search(r"\b%s\b" % key.name, k.value) for k in key.file.keys if k.path == key.path)
             written = any(key.path[1] == k.value and "kafka" in key.file.lines[k.line] for k in key.file.keys if k.name == "from")
-            if not used and not written:
+            released = any(re.search(r"release: .*\b%s\b" % key.name, line) for line in key.file.lines)
+            if not used and not written and not released:
                 yield shown("column renamed", key, replaced(key, key.begin, key.begin + len(key.name), name), ["MB009"])
                 yield shown("column gone", key, None, ["MB009"])
                 yield shown("column of another type", key, with_value(key, "count() > 1" if len(source(key)) == 1 else "count(%s) > 1" % source(key)[0]), ["MB009"])
         if key.path == ("slaProperties",):
-            worse = {"latency": "1h", "availability": "90%", "retention": None}[key.name]
-            if worse:
-                yield shown("promise", key, with_value(key, worse), ["MB011"])
+            if key.value in ("5s", "99.9%"):
+                yield shown("promise", key, with_value(key, {"5s": "9s", "99.9%": "99.6%"}[key.value]), ["MB011"])
+            if key.name != "retention":
+                name = {(key.file.path, k.line) for k in key.file.keys if k.name == "name" and not k.path}
+                yield refused("against a policy", key, with_value(key, "1h" if key.name == "latency" else "90%"), ["SHOP004"], at=name)
         if key.path == ("description",) and key.name == "purpose" and re.search("sales_fraud|customer", key.file.path): # with personal data
             yield shown("purpose", key, with_value(key, "Whatever it may be good for."), ["MB012"])
         if key.name == "delivery":

@@ -81,6 +81,17 @@ CASE(all_problems_at_once)
     mesh_config_deinit(&c);
 }
 
+CASE(tls_of_http_is_whole_or_not_there)
+{
+    struct mesh_config c;
+    mesh_cleanup(mesh_freep) char *out = NULL;
+    mesh_cleanup(mesh_freep) char *problems = NULL;
+    static const char *const env[] = {KEY, "MESH_HTTP_CERT_FILE=/nowhere/cert.pem", NULL};
+    CHECK_EQ_I64(load(env, NULL, &c, &out, &problems), MESH_CONFIG_WRONG);
+    CHECK_CONTAINS(problems, "MESH_HTTP_CERT_FILE and MESH_HTTP_KEY_FILE belong together");
+    mesh_config_deinit(&c);
+}
+
 CASE(secrets_are_masked)
 {
     struct mesh_config c;

@@ -413,9 +413,9 @@ CASE(a_protected_key_stands_in_no_path)
 CASE(only_windows_take_window_parameters)
 {
     REQUIRE(make());
-    CHECK_EQ_U64(at(made.api, "paths|/minutes|get|parameters")->n, 10);
+    CHECK_EQ_U64(at(made.api, "paths|/minutes|get|parameters")->n, 12);
     CHECK_EQ_U64(at(made.api, "paths|/minutes/{method}|get|parameters")->n, 8);
-    CHECK_EQ_U64(at(made.api, "paths|/tally|get|parameters")->n, 7);
+    CHECK_EQ_U64(at(made.api, "paths|/tally|get|parameters")->n, 9);
     CHECK_EQ_U64(at(made.api, "paths|/tally/{method}/{currency}|get|parameters")->n, 6);
     CHECK_STR(text_at(made.api, "paths|/minutes/{method}|get|responses|200|content|application/json|schema|$ref"),
               "#/components/schemas/minutes.list");
@@ -460,6 +460,31 @@ CASE(the_image_and_the_readme_are_of_the_domain)
     CHECK_CONTAINS(image.p, "\nUSER 65532:65532\nEXPOSE 8081\n");
     CHECK_CONTAINS(image.p, "\nENTRYPOINT [\"/usr/bin/shop\"]\n");
     CHECK_CONTAINS(readme.p, "- **till**: To sell things.\n");
+}
+
+/* What a port protects is no name of a condition or an order. */
+CASE(what_is_protected_decides_nothing)
+{
+    REQUIRE(make());
+    const struct mesh_json *parameters = at(made.api, "paths|/cards|get|parameters");
+    int found = 0;
+    for (uint32_t i = 0; parameters != NULL && i < parameters->n; i++) {
+        const struct mesh_json *name = mesh_json_get(parameters->items[i], "name");
+        const struct mesh_json *schema = mesh_json_get(parameters->items[i], "schema");
+        if (name != NULL && strcmp(name->text, "conditions") == 0) {
+            const struct mesh_json *properties = mesh_json_get(schema, "properties");
+            CHECK(mesh_json_get(properties, "revision.gte") != NULL);
+            CHECK(mesh_json_get(properties, "card_id") == NULL && mesh_json_get(properties, "card_id.gte") == NULL);
+            found++;
+        }
+        if (name != NULL && strcmp(name->text, "sort") == 0) {
+            const struct mesh_json *names = mesh_json_get(mesh_json_get(schema, "items"), "enum");
+            for (uint32_t k = 0; k < names->n; k++)
+                CHECK(strstr(names->items[k]->text, "card_id") == NULL);
+            found++;
+        }
+    }
+    CHECK_EQ_I64(found, 2);
 }
 
 /* The parameter `fields` names what the port shows, and no more. */

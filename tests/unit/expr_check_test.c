@@ -349,6 +349,8 @@ CASE(logic_and_functions)
                    "(int64_t)0)"},
         {"int(t)", "int: r->t / 1000000 - (r->t % 1000000 < 0)"},
         {"int(i)", "int: r->i"},
+        {"0.0 - double(i)", "double: mesh_zero_minus((double)r->i)"},
+        {"-0.0 - double(i)", "double: -0.0 - (double)r->i"},
         {"double(i) + double(m)", "double: (double)r->i + mesh_dec_double(r->m, 2)"},
         {"ratio(i, j)", "double or null: mesh_ratio((double)r->i, (double)r->j, &(bool){false}) | r->j != 0"},
         {"ratio(m, d)", "double or null: mesh_ratio(mesh_dec_double(r->m, 2), r->d, &(bool){false}) | r->d != 0.0"},

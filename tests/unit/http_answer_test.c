@@ -69,7 +69,7 @@ static const char *accept; /* of the next request */
 
 static struct mesh_http_response ask(struct fake *fake, const char *method, const char *uri, const char *body, const char *match)
 {
-    struct mesh_http_backend backend = {fake, fake_ask, fake_health, fake_metrics, NULL};
+    struct mesh_http_backend backend = {fake, fake_ask, fake_health, fake_metrics, NULL, NULL};
     struct mesh_str key = mesh_str_of(key_text);
     struct mesh_http_site *site = NULL;
     struct mesh_err err = {0};

@@ -122,7 +122,7 @@ struct world {
 static void world_init_limited(struct world *w, enum mode mode, int64_t rate)
 {
     *w = (struct world){.backend = {.mode = mode}};
-    struct mesh_http_backend backend = {&w->backend, ask, health, metrics, NULL};
+    struct mesh_http_backend backend = {&w->backend, ask, health, metrics, NULL, NULL};
     static const struct mesh_str key = {"a key of the tests only", 23};
     struct mesh_err err = {0};
     pthread_mutex_init(&w->backend.lock, NULL);
@@ -130,8 +130,8 @@ static void world_init_limited(struct world *w, enum mode mode, int64_t rate)
     pthread_create(&w->backend.thread, NULL, answer_all, &w->backend);
     w->metrics = mesh_metrics_new();
     mesh_assert(mesh_http_site_new(&shop_service, &key, &backend, &w->site, &err) == 0);
-    mesh_assert(mesh_http_server_start(&(struct mesh_http_conf){"127.0.0.1:0", false, rate, NULL}, w->site, w->metrics, &w->server,
-                                       &err) == 0);
+    mesh_assert(mesh_http_server_start(&(struct mesh_http_conf){.listen = "127.0.0.1:0", .client_rate = rate}, w->site, w->metrics,
+                                       &w->server, &err) == 0);
 }
 
 static void world_init(struct world *w, enum mode mode)

@@ -56,8 +56,8 @@ static uint64_t owned(const struct mesh_flow_kind *kind, const struct mesh_state
     mesh_buf_varint(&image, n);
     for (uint64_t i = 0; i < n; i++) {
         mesh_buf_zigzag(&image, (int64_t)i + 1); /* time of an event, a version, a run's first record */
-        for (int k = 0; k < 2 && kind == &mesh_flow_kind_pattern; k++)
-            mesh_buf_varint(&image, 0); /* its step and hits */
+        for (int k = 0; k < 3 && kind == &mesh_flow_kind_pattern; k++)
+            mesh_buf_varint(&image, 0); /* its step and hits, and no last record */
     }
     struct mesh_cursor in = mesh_cursor_of(image.p, image.n);
     CHECK(kind->read(&state, row, &in));

@@ -124,6 +124,18 @@ CASE(decimals_round_half_to_even)
     CHECK(mesh_double_long(&fault, 0x1p63) == 0 && fault == MESH_FAULT_RANGE);
     fault = MESH_FAULT_NONE;
     CHECK(mesh_double_long(&fault, -0x1p63) == 0 && fault == MESH_FAULT_RANGE); /* CEL leaves it out */
+    fault = MESH_FAULT_NONE;
+    const mesh_dec e16 = 10000000000000000;
+    CHECK(mesh_double_dec(&fault, 0.1, 33, 38) == e16 * e16 + (mesh_dec)555111512312578 * 10 + 3 && fault == MESH_FAULT_NONE);
+    CHECK(mesh_double_dec(&fault, -0.1, 38, 38) == -(e16 * e16 * 100000 + (mesh_dec)5551115123125 * 100000000 + 78270212) &&
+          fault == MESH_FAULT_NONE);
+    CHECK(mesh_double_dec(&fault, 0.5, 38, 38) == e16 * e16 * 500000 && fault == MESH_FAULT_NONE);
+    CHECK(mesh_double_dec(&fault, 5e-324, 38, 38) == 0 && mesh_double_dec(&fault, 1e-37, 38, 38) == 10 && fault == MESH_FAULT_NONE);
+    CHECK(mesh_double_dec(&fault, 2.675, 2, 10) == 267 && mesh_double_dec(&fault, 0.125, 2, 10) == 12 && fault == MESH_FAULT_NONE);
+    CHECK(mesh_double_dec(&fault, 0.9375, 38, 38) == e16 * e16 * 937500 &&
+          fault == MESH_FAULT_NONE); /* 38 digits are more than 2^126 */
+    CHECK(mesh_double_dec(&fault, 12.1, 38, 38) == 0 && fault == MESH_FAULT_OVERFLOW);
+    CHECK(!signbit(mesh_zero_minus(0.0)) && !signbit(mesh_zero_minus(-0.0)) && mesh_zero_minus(2.5) == -2.5);
     CHECK(mesh_dec_double(12345, 2) == 123.45 && mesh_dec_double(-1, 0) == -1.0);
     CHECK_STR(mesh_fault_code(MESH_FAULT_MISSING), "join.missing");
 }

@@ -132,6 +132,12 @@ static inline int mesh_dec_cmp(mesh_dec a, mesh_dec b)
 
 int64_t mesh_double_long(enum mesh_fault *fault, double v); /* truncates; RANGE outside of (-2^63, 2^63) */
 
+/* 0.0 - v, also for v = 0 (codegen/expr_emit.c says why this is a function). */
+static inline double mesh_zero_minus(double v)
+{
+    return v == 0.0 ? 0.0 : -v;
+}
+
 /* ratio(a, b): *ret_present is false when b is 0. */
 static inline double mesh_ratio(double a, double b, bool *ret_present)
 {

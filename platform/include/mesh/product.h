@@ -97,6 +97,7 @@ enum mesh_state_kind {
     MESH_STATE_INTERVAL, /* a key's records of another stream, for a join, and records that wait for theirs */
 };
 
+enum mesh_overlap { MESH_OVERLAP_SKIP, MESH_OVERLAP_ALL, MESH_OVERLAP_LATEST };
 enum mesh_pick { MESH_PICK_LAST, MESH_PICK_FIRST, MESH_PICK_ALL };
 
 enum mesh_window_kind { MESH_WINDOW_NONE, MESH_WINDOW_TUMBLING, MESH_WINDOW_HOPPING, MESH_WINDOW_SESSION };
@@ -121,9 +122,15 @@ struct mesh_state {
     const enum mesh_type *cells; /* RING: what each event carries: MESH_LONG or MESH_DECIMAL (exact) or MESH_DOUBLE */
     uint32_t n_cells;
 
-    const uint16_t *times; /* PATTERN: how often each step must match */
+    /* PATTERN: how often each step must match; 0: what must not come before the next step. When the last one is such a step, the run is
+     * complete when it has not come for absent_us. `capture` keeps what is read of a step's record (NULL: nothing); `complete` goes on
+     * with a run, and with the record that completed it (NULL: that was time). */
+    const uint16_t *times;
     uint32_t n_steps;
-    void (*capture)(struct mesh_task *task, void *run, uint32_t step, const void *record); /* NULL: nothing captured */
+    int64_t absent_us;
+    enum mesh_overlap overlap;
+    void (*capture)(struct mesh_task *task, void *run, uint32_t step, const void *record);
+    void (*complete)(struct mesh_task *task, const struct mesh_event *event, const void *run, const void *record);
 
     /* INTERVAL: a record at t finds those of the other stream in [t + from, t + to]. `waits` describes the records that ask, of which
      * copies are kept until all that they may find has come; `matched` goes on with one and what it found; NULL: nothing. */
@@ -201,6 +208,9 @@ struct mesh_port {
     const struct mesh_field *out;
     uint32_t n_out;
     uint32_t replay; /* SSE: so many events each task keeps for readers that come back */
+    /* HTTP, SSE: who may ask, where callers are known: one of these roles (none: everybody), and all of these purposes. */
+    const char *const *roles, *const *purposes;
+    uint32_t n_roles, n_purposes;
 };
 
 /* An internal topic of the product. */

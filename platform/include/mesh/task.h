@@ -71,11 +71,13 @@ int64_t mesh_ring_sum(const struct mesh_ring *ring, int64_t from_us, int64_t to_
 bool mesh_ring_range(const struct mesh_ring *ring, int64_t from_us, int64_t to_us, uint32_t cell, union mesh_cell *ret_min,
                      union mesh_cell *ret_max);
 
-/* Patterns: `hits` says which steps the record satisfies (bit i = step i). Every record that satisfies the first step starts a run; a
- * run moves on at the first later record that satisfies its next step; runs older than `within` (first to last event time) end. When a
- * run completes: all runs of the key end, and its captured struct is returned; otherwise NULL. */
-const void *mesh_pattern(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event,
-                         uint64_t hits, const void *record);
+/* Patterns: `hits` says which steps the record satisfies (bit i = step i). A record that satisfies the first step starts a run; a run
+ * moves on at the first later record that satisfies its next step, and ends at one that satisfies a step that must not come before
+ * that. Runs older than `within` (first to last event time) end. When a run completes, `complete` is called, and what else becomes of the
+ * key's runs is its `overlap`: all of them end (SKIP); they go on (ALL); there is only one, which began last (LATEST).
+ * When a pattern ends with an absence, the event is the last record's, at the time at which the absence was complete. */
+void mesh_pattern(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event, uint64_t hits,
+                  const void *record);
 
 /* Interval join: keep a record of the other stream, by the key that it is looked up with. The struct's strings are copied. */
 void mesh_interval_add(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event,
