@@ -33,6 +33,7 @@ static void write_claim(const struct mesh_engine *engine, const char *claim, str
     mesh_buf_varint(frames, engine->product->n_topologies);
     for (uint32_t i = 0; i < engine->product->n_topologies; i++)
         mesh_buf_varint(frames, (uint32_t)engine->topology_partitions[i]);
+    mesh_flow_dests_write(engine, frames);
     mesh_store_frame_end(frames, begin);
 }
 

@@ -53,20 +53,6 @@ static int set_partitions(struct mesh_engine *engine, struct mesh_err *err)
     return 0;
 }
 
-static void set_dests(struct mesh_engine *engine)
-{
-    engine->n_dests = mesh_engine_n_dests(engine->product);
-    engine->dest_partitions = mesh_xcalloc(engine->n_dests, sizeof *engine->dest_partitions);
-    engine->dest_first = mesh_xcalloc(engine->n_dests, sizeof *engine->dest_first);
-    for (uint32_t i = 0; i < engine->n_dests; i++) {
-        engine->dest_partitions[i] = engine->conf.port_partitions[i];
-        if (engine->dest_partitions[i] < 0)
-            engine->dest_partitions[i] = 0;
-        engine->dest_first[i] = engine->n_sequences;
-        engine->n_sequences += (uint32_t)engine->dest_partitions[i];
-    }
-}
-
 static void set_metrics(struct mesh_engine *engine)
 {
     const struct mesh_product *product = engine->product;
@@ -104,6 +90,8 @@ static void set_metrics(struct mesh_engine *engine)
         mesh_metric_counter(m, "mesh_other_generation_total", "Records of another generation on internal topics, skipped", NULL);
     engine->m_upstream_duplicates =
         mesh_metric_counter(m, "mesh_upstream_duplicates_total", "Messages of upstream tasks that were here before", NULL);
+    engine->m_orphans = mesh_metric_counter(m, "mesh_orphan_messages_total",
+                                            "Messages to a port that is not declared any more, found unsent at the start", NULL);
     engine->m_unsequenced =
         mesh_metric_counter(m, "mesh_unsequenced_total", "Messages on product inputs without the header of a known product", NULL);
 }
@@ -212,7 +200,7 @@ int mesh_engine_new(const struct mesh_engine_conf *conf, struct mesh_engine **re
         mesh_engine_free(engine);
         return r;
     }
-    set_dests(engine);
+    mesh_flow_dests_init(engine);
     set_metrics(engine);
     engine->tasks = mesh_xcalloc(engine->n_tasks + 1, sizeof *engine->tasks);
     uint32_t n = 0;
@@ -243,8 +231,7 @@ struct mesh_engine *mesh_engine_free(struct mesh_engine *engine)
     free(engine->topology_first);
     free(engine->topology_partitions);
     free(engine->input_partitions);
-    free(engine->dest_partitions);
-    free(engine->dest_first);
+    mesh_flow_dests_deinit(engine);
     free(engine->product_name);
     free(engine->pseudonym_key);
     free(engine->sources);

@@ -213,7 +213,7 @@ bool mesh_flow_outbox_restore(struct mesh_task *task, struct mesh_cursor *in)
 {
     struct mesh_engine *engine = task->engine;
     uint64_t serial = mesh_get_varint(in);
-    uint32_t dest = (uint32_t)mesh_get_varint(in);
+    uint32_t dest = mesh_flow_dest_now(engine, (uint32_t)mesh_get_varint(in));
     int32_t partition = (int32_t)mesh_get_varint(in);
     uint64_t sequence = mesh_get_varint(in);
     int64_t time = mesh_get_zigzag(in);
@@ -221,7 +221,9 @@ bool mesh_flow_outbox_restore(struct mesh_task *task, struct mesh_cursor *in)
     struct mesh_str key = present(mesh_get_slice(in), (flags & 1) != 0);
     struct mesh_str value = present(mesh_get_slice(in), (flags & 2) != 0);
     uint64_t n = mesh_get_varint(in);
-    if (in->bad || n > HEADERS_MAX || dest >= engine->n_dests || partition < 0 || partition >= engine->dest_partitions[dest])
+    bool gone = dest >= engine->n_dests && dest - engine->n_dests < engine->gone.n;
+    if (in->bad || n > HEADERS_MAX || partition < 0 ||
+        (!gone && (dest >= engine->n_dests || partition >= engine->dest_partitions[dest])))
         return false;
     struct mesh_header *headers = mesh_arena_alloc(&task->scratch, (n + 1) * sizeof *headers);
     for (uint64_t i = 0; i < n; i++) {
@@ -232,10 +234,11 @@ bool mesh_flow_outbox_restore(struct mesh_task *task, struct mesh_cursor *in)
     if (in->bad)
         return false;
     if (serial >= mesh_store_chain_next(&task->outbox.chain)) { /* a sweep repeats what is already here */
-        mesh_store_chain_skip(&task->outbox.chain, serial);
-        struct mesh_flow_letter *letter =
-            compose(task, dest, partition, sequence, key, (struct mesh_str){0}, value, headers, (uint32_t)n, time);
-        letter->n = task->n;
+        mesh_store_chain_skip(&task->outbox.chain, gone ? serial + 1 : serial);
+        if (gone)
+            *mesh_vec_push(&task->orphans) = serial;
+        else
+            compose(task, dest, partition, sequence, key, (struct mesh_str){0}, value, headers, (uint32_t)n, time)->n = task->n;
     }
     mesh_arena_reset(&task->scratch);
     return true;
@@ -248,7 +251,7 @@ uint64_t mesh_flow_outbox_lowest(const struct mesh_task *task)
 }
 
 /* ---- the driver ---- */
-static const char *topic_of(const struct mesh_product *product, uint32_t dest)
+const char *mesh_flow_dest_topic(const struct mesh_product *product, uint32_t dest)
 {
     if (dest < product->n_ports)
         return product->ports[dest].topic;
@@ -276,7 +279,7 @@ bool mesh_engine_next_message(struct mesh_engine *engine, struct mesh_message *r
         engine->unsent_letters--;
         *ret = (struct mesh_message){
             .dest = letter->dest,
-            .topic = topic_of(engine->product, letter->dest),
+            .topic = mesh_flow_dest_topic(engine->product, letter->dest),
             .partition = letter->partition,
             .key = letter->key,
             .value = letter->value,

@@ -75,7 +75,8 @@ static int read_claim(struct mesh_engine *engine, struct mesh_cursor *in, struct
                 "Begin anew with MESH_STATE_RESET=1",
                 engine->product->topologies[i].name, (unsigned long long)partitions, (int)engine->topology_partitions[i]);
     }
-    if (in->bad)
+    engine->logged.n = 0;
+    if (in->bad || (format >= 6 && !mesh_flow_dests_read(engine, in)))
         return corrupt(err, "a claim");
     if (epoch >= engine->newest_epoch)
         engine->newest_epoch = epoch;
@@ -188,13 +189,13 @@ static bool op_held(struct mesh_task *task, struct mesh_cursor *in)
 
 static bool op_gone_doc(struct mesh_task *task, struct mesh_cursor *in)
 {
-    uint64_t port = mesh_get_varint(in);
+    uint32_t port = mesh_flow_dest_now(task->engine, (uint32_t)mesh_get_varint(in));
     int64_t window = mesh_get_zigzag(in);
     struct mesh_str key = mesh_get_slice(in);
     uint64_t n = mesh_get_varint(in);
-    if (in->bad || port >= task->product->n_ports)
+    if (in->bad || port == UINT32_MAX)
         return false;
-    if (task->docs[port] != NULL)
+    if (port < task->product->n_ports && task->docs[port] != NULL) /* otherwise it is no mongo port any more */
         mesh_flow_docs_put(task->docs[port], window, key.p, key.n, n, true, (struct mesh_str){0});
     return true;
 }
@@ -308,6 +309,11 @@ static void let_go(struct mesh_task *task, uint64_t lowest)
         mesh_store_chain_free(&outbox->chain, letter);
         letter = next;
     }
+    size_t kept = 0;
+    for (size_t i = 0; i < task->orphans.n; i++)
+        if (task->orphans.v[i] >= lowest)
+            task->orphans.v[kept++] = task->orphans.v[i];
+    task->orphans.n = kept;
     mesh_flow_drop_expired(task);
 }
 
@@ -336,9 +342,12 @@ static bool read_marks(struct mesh_task *task, struct mesh_cursor *in)
     for (uint64_t i = 0; i < used && !in->bad; i++) {
         uint64_t at = mesh_get_varint(in);
         uint64_t sequence = mesh_get_varint(in);
-        if (at >= task->engine->n_sequences)
+        bool ok = false;
+        uint64_t *to = mesh_flow_dest_sequence(task, at, &ok);
+        if (!ok)
             return false;
-        task->sequences[at] = sequence;
+        if (to != NULL)
+            *to = sequence;
     }
     if (in->bad || in->p != in->end)
         return false;
@@ -471,6 +480,8 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
             if (task->states[s] != NULL && mesh_flow_kind_of(task->states[s])->restored != NULL)
                 mesh_flow_kind_of(task->states[s])->restored(task->states[s]);
         mesh_flow_docs_restored(task);
+        mesh_metric_add(engine->m_orphans, task->orphans.n);
+        task->orphans.n = 0;
     }
     engine->restoring = false;
     engine->restored = true;

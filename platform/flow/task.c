@@ -170,6 +170,7 @@ void mesh_flow_task_free(struct mesh_task *task)
     free(task->sources);
     free(task->lanes);
     free(task->sequences);
+    mesh_vec_deinit(&task->orphans);
     mesh_buf_deinit(&task->origin);
     free(task->records);
     mesh_store_chain_deinit(&task->outbox.chain);

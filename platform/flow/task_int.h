@@ -218,6 +218,7 @@ struct mesh_task {
     struct mesh_flow_outbox outbox;
     struct mesh_buf origin;        /* everything of the mesh header but the sequence; empty: to be made */
     uint64_t *sequences;           /* per engine->dest_first[dest] + partition */
+    MESH_VEC(uint64_t) orphans;    /* while restoring: serials of unacknowledged messages whose destination is gone */
     struct mesh_flow_docs **docs;  /* per port; NULL: none */
     uint64_t docs_acked;           /* commits up to here are in MongoDB */
     struct mesh_flow_ring **rings; /* per port; NULL: it has said nothing */
@@ -243,6 +244,16 @@ struct mesh_flow_claim {
     char text[MESH_ENGINE_CLAIM_TEXT];
 };
 
+struct mesh_flow_gone { /* a destination that was declared before */
+    char *name;
+    uint32_t partitions, first; /* its sequences in a task's */
+};
+
+struct mesh_flow_logged_dest { /* what a number stands for in the frames behind a claim */
+    uint32_t now;              /* number today; from n_dests on: gone */
+    uint32_t first, partitions;
+};
+
 struct mesh_flow_skip {
     const struct mesh_site *site;
     struct mesh_metric *metric;
@@ -263,7 +274,9 @@ struct mesh_engine {
     int32_t *dest_partitions;
     uint32_t *dest_first; /* into a task's sequences */
     uint32_t n_sequences;
-    char *product_name; /* "domain/name" */
+    MESH_VEC(struct mesh_flow_gone) gone;          /* destinations of before */
+    MESH_VEC(struct mesh_flow_logged_dest) logged; /* of the claim that was read last; none: it has no table */
+    char *product_name;                            /* "domain/name" */
     char *pseudonym_key;
     uint32_t pseudonym_key_n;
     struct mesh_flow_source **sources; /* all, in the order of source_info */
@@ -302,7 +315,7 @@ struct mesh_engine {
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
     struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes,
-        *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced;
+        *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced, *m_orphans;
     struct mesh_metric **m_state_rows, **m_watermarks;
     MESH_VEC(struct mesh_flow_skip) skips;
 };
@@ -411,7 +424,19 @@ static inline uint32_t mesh_flow_contract_id(const struct mesh_input *decl, uint
 /* 0 or the code of what is wrong. */
 unsigned mesh_flow_decode(const struct mesh_input *decl, uint32_t version, struct mesh_str datum, void *to);
 
+/* ---- dest.c ---- */
+void mesh_flow_dests_init(struct mesh_engine *engine);
+void mesh_flow_dests_deinit(struct mesh_engine *engine);
+/* The table of a claim. */
+void mesh_flow_dests_write(const struct mesh_engine *engine, struct mesh_buf *out);
+bool mesh_flow_dests_read(struct mesh_engine *engine, struct mesh_cursor *in);
+/* Of a number in the log: today's, engine->n_dests or more when the destination is gone, UINT32_MAX when it never was one. */
+uint32_t mesh_flow_dest_now(const struct mesh_engine *engine, uint32_t logged);
+/* Where the sequence with this number in the log belongs; NULL: nowhere any more, or (not *ret_ok) it never was one. */
+uint64_t *mesh_flow_dest_sequence(const struct mesh_task *task, uint64_t logged, bool *ret_ok);
+
 /* ---- outbox.c ---- */
+const char *mesh_flow_dest_topic(const struct mesh_product *product, uint32_t dest); /* NULL: not a Kafka port */
 /* value = head + body. Headers are copied; "mesh" is added. key.p == NULL: null; body.p == NULL and no head: null. */
 void mesh_flow_outbox_add(struct mesh_task *task, uint32_t dest, int32_t partition, struct mesh_str key, struct mesh_str head,
                           struct mesh_str body, const struct mesh_header *headers, uint32_t n_headers, int64_t time_us);
@@ -564,8 +589,8 @@ enum mesh_flow_op {
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT  5
-#define MESH_FLOW_LOG_OLDEST  4 /* that can be read: without what was counted against error budgets */
+#define MESH_FLOW_LOG_FORMAT  6
+#define MESH_FLOW_LOG_OLDEST  4 /* that can be read; 5: error budgets, 6: names of destinations */
 
 struct mesh_flow_writer { /* the chunks of one task's commit */
     struct mesh_task *task;
