@@ -111,6 +111,7 @@ struct mesh_flow_source {
     int64_t letters_block; /* the 1,000 offsets that `letters` were counted in */
     uint32_t letters;
     bool over_budget;
+    bool was_idle;                /* before a restart: idle again as soon as nothing is found behind it */
     struct mesh_flow_lane *lanes; /* one; internal: one per upstream task */
     uint32_t n_lanes;
     MESH_VEC(struct mesh_flow_upstream) upstreams;
@@ -361,6 +362,8 @@ uint64_t mesh_flow_attempts(const struct mesh_header *headers, uint32_t n);
 void mesh_flow_lane_advance(struct mesh_task *task, struct mesh_flow_lane *lane, int64_t wm_us);
 void mesh_flow_watermark(struct mesh_task *task); /* recompute the minimum */
 bool mesh_flow_source_at_end(struct mesh_flow_source *source, int64_t end, int64_t now_us);
+/* Nothing could be read for a while, and records may have come meanwhile: not idle until the end is seen again, or silence. */
+void mesh_flow_source_doubt(struct mesh_flow_source *source);
 bool mesh_flow_source_tick(struct mesh_flow_source *source, int64_t now_us); /* true: idle changed */
 /* 1: process; 0: skip it (counted); -1: the source stopped. */
 int mesh_flow_sequence_check(struct mesh_flow_source *source, const struct mesh_flow_origin *origin, uint64_t *last, bool *resync);
