@@ -3,17 +3,20 @@ SHELL := /bin/bash
 BUILD ?= build
 BROKER ?= embedded
 RATE ?= 2000
+SEED ?= 1
+FAULTS ?= 100
 SECONDS_EACH ?= 60
 # The private librdkafka of `make setup`, once it is there; until then the system's.
 RDKAFKA := $(if $(wildcard .cache/librdkafka/lib/librdkafka.a),$(CURDIR)/.cache/librdkafka,)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages build run test test-quick fuzz bench lint images install clean
+.PHONY: help setup packages build run test test-quick chaos fuzz bench lint images install clean
 
 help:
 	@echo "make run          a whole mesh on this machine, with simulated events (BROKER=kafka: on a real Apache Kafka; RATE=n events/s)"
 	@echo "make test         set up what the tests need, run all of them"
 	@echo "make test-quick   what needs no server, under a minute"
+	@echo "make chaos        a campaign of faults on Kafka and MongoDB (SEED=n FAULTS=n), and 100,000 schedules of the protocol"
 	@echo "make fuzz         hostile bytes for every parser and decoder, SECONDS_EACH=60, with clang's libFuzzer"
 	@echo "make build        the platform, the tools, and the services of domains/"
 	@echo "make setup        what 'make test' needs: packages, librdkafka, Apache Kafka, a MongoDB-compatible server"
@@ -42,6 +45,10 @@ test:
 
 test-quick: build
 	@scripts/test.sh quick
+
+chaos: build
+	@SEEDS=100000 $(BUILD)/tests/chaos_protocol_test
+	@python3 tests/e2e/campaign.py $(BUILD) --seed $(SEED) --faults $(FAULTS)
 
 fuzz: build
 	@tests/fuzz/run.sh $(SECONDS_EACH)

@@ -212,6 +212,7 @@ static void management_ports(struct mesh_json_out *json)
     static const char *const ports[][4] = {
         {"document", "discoverability", "/.well-known/data-product", "This document."},
         {"openapi", "dictionary", "/openapi.json", "The HTTP ports, as OpenAPI 3.1."},
+        {"contracts", "dictionary", "/contracts", "The Avro contracts of the Kafka ports, by name."},
         {"metrics", "observability", "/metrics", "Metrics in the text format of Prometheus."},
         {"live", "observability", "/livez", "Whether the process makes progress."},
         {"ready", "observability", "/readyz", "Whether it answers with current state, and if not, why."},

@@ -319,14 +319,14 @@ void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
         const struct mesh_plan_state *state = e->plan->states.v[i];
         if (state->table != NULL)
             mesh_table_struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
-                                    mesh_emit_struct_of(e, state->table->model->shape));
+                                     mesh_emit_struct_of(e, state->table->model->shape));
         else if (state->kind == MESH_STATE_PATTERN)
             mesh_table_run_fields(&t, state->flow);
         if (state->kind == MESH_STATE_INTERVAL) {
             mesh_table_struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s", state->cname),
-                                    mesh_emit_struct_of(e, state->step->shape_joined));
+                                     mesh_emit_struct_of(e, state->step->shape_joined));
             mesh_table_struct_fields(&t, mesh_arena_printf(e->arena, "fields_of_%s_asks", state->cname),
-                                    mesh_emit_struct_of(e, state->asks));
+                                     mesh_emit_struct_of(e, state->asks));
         }
     }
     for (size_t i = 0; i < e->plan->views.n; i++) {

@@ -24,7 +24,7 @@
 /* What a fold, a versioned table, a pattern and a join of streams keep in their row, ... */
 #define MESH_PLAN_RING_BYTES     40
 #define MESH_PLAN_VERSIONS_BYTES 24
-#define MESH_PLAN_RUNS_BYTES     24
+#define MESH_PLAN_RUNS_BYTES     40
 #define MESH_PLAN_INTERVAL_BYTES 32
 /* ... how many events, rows and runs there is room for at first, ... */
 #define MESH_PLAN_RING_FIRST     4

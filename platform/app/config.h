@@ -36,8 +36,9 @@ struct mesh_config {
     bool http_insecure;
     const char *http_cert_file, *http_key_file; /* "": plain HTTP */
     const char *http_keys_file, *http_jwks_file, *http_issuer, *http_audience;
-    struct mesh_http_tls http_tls; /* of the two files */
-    int64_t http_client_rate;      /* 0: no limit */
+    struct mesh_http_tls http_tls;          /* of the two files */
+    int64_t http_client_rate;               /* 0: no limit */
+    const char *audit_dir, *audit_key_file; /* "": no audit */
     const char *state_dir;
     const char *accept_errors; /* inputs that go on although too many of their records became dead letters; "": none */
     bool state_reset;

@@ -4,6 +4,7 @@
  * then the broker, which may be away. Everything a thread tells the main thread comes through one
  * eventfd, everything the operator tells it through one signalfd. */
 #include "app/config.h"
+#include "app/trail.h"
 #include "app/worker.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -37,6 +38,7 @@ struct service {
     struct mesh_worker **workers;
     struct mesh_http_live *live;
     struct mesh_http_auth *auth; /* NULL: callers are not known */
+    struct mesh_trail *trail;    /* NULL: no audit */
     struct mesh_http_site *site;
     struct mesh_http_server *server;
     int events;  /* eventfd */
@@ -85,9 +87,16 @@ static bool on_health(void *context, enum mesh_http_health which, struct mesh_bu
     return ready;
 }
 
+static int on_disclosed(void *context, const struct mesh_http_disclosure *disclosure)
+{
+    struct service *s = context;
+    return mesh_trail_add(s->trail, disclosure);
+}
+
 static void on_metrics(void *context, struct mesh_buf *out)
 {
     struct service *s = context;
+    mesh_trail_measure(s->trail);
     mesh_metrics_render(s->metrics, out);
 }
 
@@ -124,13 +133,15 @@ static int start(struct service *s, struct mesh_err *err)
                                                 config->http_audience};
     if (mesh_http_auth_new(&callers, &s->auth, err) < 0)
         return -1;
+    if (mesh_trail_open(config->audit_dir, config->audit_key_file, s->metrics, &s->trail, err) < 0)
+        return -1;
     struct mesh_http_conf http = {.listen = config->http_listen,
                                   .insecure = config->http_insecure,
                                   .tls = &config->http_tls,
                                   .authenticated = s->auth != NULL,
                                   .client_rate = config->http_client_rate,
                                   .live = s->live};
-    struct mesh_http_backend backend = {s, on_ask, on_health, on_metrics, s->live, s->auth};
+    struct mesh_http_backend backend = {s, on_ask, on_health, on_metrics, s->live, s->auth, s->trail == NULL ? NULL : on_disclosed};
     if (mesh_http_site_new(declared, s->config.pseudonym_keys, &backend, &s->site, err) < 0 ||
         mesh_http_server_start(&http, s->site, s->metrics, &s->server, err) < 0)
         return -1;
@@ -213,6 +224,7 @@ static void free_service(struct service *s)
         mesh_worker_free(s->workers[i]);
     free(s->workers);
     mesh_http_site_free(s->site);
+    mesh_trail_close(s->trail);
     mesh_http_live_free(s->live);
     mesh_http_auth_free(s->auth);
     mesh_metrics_free(s->metrics);

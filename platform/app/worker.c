@@ -135,7 +135,7 @@ static int look_at_link(struct mesh_worker *worker, struct mesh_err *err)
         worker->refused[MESH_KAFKA_SOURCE][0] = '\0';
         worker->back_us = mesh_clock_wall_us() + BACK_MARGIN_US;
         if (worker->engine != NULL)
-            mesh_engine_was_away(worker->engine, worker->back_us);
+            mesh_engine_was_away(worker->engine, worker->back_us, true);
         mesh_log(MESH_LOG_INFO, "the broker is back", "product", worker->name, NULL);
     }
     if (info->phase == MESH_LINK_TOPICS && strcmp(worker->said_waiting, info->waiting_for) != 0) {

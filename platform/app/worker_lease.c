@@ -57,12 +57,12 @@ int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err)
     if (worker->looked_us != 0 && now_us - worker->looked_us > INT64_C(1000) * worker->kafka.session_timeout_ms / 2) {
         /* It was frozen. The group may have gone on without this member: librdkafka has to find out first, and to join again. */
         worker->back_us = mesh_clock_wall_us() + FROZEN_MARGIN_US;
-        mesh_engine_was_away(worker->engine, worker->back_us);
+        mesh_engine_was_away(worker->engine, worker->back_us, true);
         mesh_log(MESH_LOG_WARN, "this process stood still for a while; sends nothing until it knows that its state still counts",
                  "product", worker->name, NULL);
     } else if (worker->looked_us != 0 &&
                now_us - worker->looked_us > PAUSE_US) /* what came meanwhile has not been fetched: silence says nothing */
-        mesh_engine_was_away(worker->engine, mesh_clock_wall_us() + PAUSE_MARGIN_US);
+        mesh_engine_was_away(worker->engine, mesh_clock_wall_us() + PAUSE_MARGIN_US, false);
     worker->looked_us = now_us;
     worker->held_until_us = info.held_until_us;
     if (info.stale)

@@ -189,7 +189,7 @@ static void write_source(const struct mesh_flow_source *source, struct mesh_buf 
     for (uint32_t i = 0; i < source->n_lanes; i++) {
         const struct mesh_flow_lane *lane = &source->lanes[i];
         mesh_buf_zigzag(out, lane->wm_us);
-        mesh_buf_u8(out, (uint8_t)((lane->heard ? 1 : 0) | (lane->idle ? 2 : 0) | (lane->resync ? 4 : 0)));
+        mesh_buf_u8(out, (uint8_t)((lane->heard ? 1 : 0) | (lane->idle || source->was_idle ? 2 : 0) | (lane->resync ? 4 : 0)));
         mesh_buf_varint(out, lane->sequence);
         mesh_buf_varint(out, lane->drained);
         mesh_buf_varint(out, mesh_store_chain_next(&lane->chain));

@@ -434,11 +434,16 @@ void mesh_engine_trimmed(struct mesh_engine *engine, uint32_t input, int32_t par
     }
 }
 
-void mesh_engine_was_away(struct mesh_engine *engine, int64_t now_us)
+void mesh_engine_was_away(struct mesh_engine *engine, int64_t now_us, bool missed)
 {
     for (size_t i = 0; i < engine->n_sources; i++)
         if (engine->sources[i]->quiet_since_us != MESH_FLOW_NEVER)
             engine->sources[i]->quiet_since_us = now_us;
+    for (uint32_t i = 0; missed && i < engine->n_tasks; i++) {
+        for (uint32_t k = 0; k < engine->tasks[i]->n_sources; k++)
+            mesh_flow_source_doubt(&engine->tasks[i]->sources[k]);
+        mesh_flow_watermark(engine->tasks[i]);
+    }
 }
 
 void mesh_engine_tick(struct mesh_engine *engine, int64_t now_us)

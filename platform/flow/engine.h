@@ -135,8 +135,9 @@ void mesh_engine_at_end(struct mesh_engine *engine, uint32_t input, int32_t part
 /* Records from..to-1 were deleted by the broker before they were read: counted, shown, and the position moves to `to`. */
 void mesh_engine_trimmed(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t from, int64_t to);
 /* Nothing could be read until now_us (the broker was away): silence before it does not make a source idle. now_us may lie ahead, to leave
- * the connections time to come back. */
-void mesh_engine_was_away(struct mesh_engine *engine, int64_t now_us);
+ * the connections time to come back. `missed`: records may have come meanwhile that all inputs have yet to read, so a source that was
+ * idle holds the others back again until it has been silent anew. */
+void mesh_engine_was_away(struct mesh_engine *engine, int64_t now_us, bool missed);
 /* Let idle sources go, close windows that this lets close. Not while the broker is away. */
 void mesh_engine_tick(struct mesh_engine *engine, int64_t now_us);
 

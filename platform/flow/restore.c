@@ -462,7 +462,10 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
         }
         for (uint32_t k = 0; k < task->n_sources; k++)
             mesh_flow_budget_restored(&task->sources[k]);
-        if (task->sole != NULL)
+        bool all_idle = task->all_idle;
+        for (uint32_t k = 0; k < task->n_sources; k++)
+            mesh_flow_source_doubt(&task->sources[k]);
+        if (task->sole != NULL || all_idle)
             mesh_flow_watermark(task);
         for (uint32_t s = 0; s < engine->product->n_states; s++)
             if (task->states[s] != NULL && mesh_flow_kind_of(task->states[s])->restored != NULL)

@@ -66,7 +66,7 @@ void mesh_flow_lane_advance(struct mesh_task *task, struct mesh_flow_lane *lane,
     bool woke = lane->idle;
     bool held = woke || lane->wm_us <= task->wm_us || lane->wm_us <= task->discard_us;
     lane->heard = true;
-    lane->idle = false;
+    lane->idle = lane->source->was_idle = false;
     if (wm_us > lane->wm_us)
         lane->wm_us = wm_us;
     else if (!task->all_idle)
@@ -82,9 +82,25 @@ void mesh_flow_lane_advance(struct mesh_task *task, struct mesh_flow_lane *lane,
     }
 }
 
+void mesh_flow_source_doubt(struct mesh_flow_source *source)
+{
+    if (source->n_lanes != 1 || !source->lanes[0].idle ||
+        (source->decl->kind != MESH_INPUT_STREAM && source->decl->kind != MESH_INPUT_TABLE))
+        return;
+    source->lanes[0].idle = false;
+    source->was_idle = !source->at_end;
+}
+
 bool mesh_flow_source_at_end(struct mesh_flow_source *source, int64_t end, int64_t now_us)
 {
     bool changed = false;
+    if (source->was_idle) {
+        source->lanes[0].idle = true;
+        source->was_idle = false;
+        mesh_flow_watermark(source->task);
+        mesh_flow_settle(source->task);
+        changed = true;
+    }
     source->end = end;
     if (end > source->position && end > 0) {
         source->position = end; /* what is left holds no records: control records, compacted ones */

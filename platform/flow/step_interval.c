@@ -150,11 +150,29 @@ static void keep(struct mesh_flow_state *state, struct mesh_store_row *row, int6
     const struct list *list = mesh_store_row_payload(row);
     if (list->n == MESH_FLOW_INTERVAL_MAX) {
         forget_before(state, row, list->head + 1);
-        mesh_metric_add(state->task->engine->m_interval_dropped, 1);
+        if (!state->task->engine->restoring)
+            mesh_metric_add(state->task->engine->m_interval_dropped, 1);
     }
     int64_t bucket = mesh_flow_state_bucket(state, KEPT, time_us);
     if (is_new || row->bucket < bucket)
         mesh_store_table_move(&state->table, row, bucket);
+}
+
+/* A record that comes again because a later step had failed: it may be kept already. */
+static bool is_kept(const struct mesh_flow_state *state, struct mesh_store_row *row, int64_t time_us, const void *record)
+{
+    const struct mesh_state *decl = state->decl;
+    const struct list *list = mesh_store_row_payload(row);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf wanted = MESH_BUF_NULL;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf have = MESH_BUF_NULL;
+    mesh_store_image_write(&wanted, decl->fields, decl->n_fields, record);
+    for (uint32_t i = until(list, time_us - 1); i < until(list, time_us); i++) {
+        mesh_buf_reset(&have);
+        mesh_store_image_write(&have, decl->fields, decl->n_fields, item_at(state, row, i));
+        if (have.n == wanted.n && memcmp(have.p, wanted.p, wanted.n) == 0)
+            return true;
+    }
+    return false;
 }
 
 void mesh_interval_add(struct mesh_task *task, uint32_t state_index, const struct mesh_key *key, const struct mesh_event *event,
@@ -168,6 +186,8 @@ void mesh_interval_add(struct mesh_task *task, uint32_t state_index, const struc
     struct mesh_store_row *row = mesh_store_table_make(&state->table, KEPT, key->bytes, key->n,
                                                        mesh_flow_state_bucket(state, KEPT, event->time_us), &is_new);
     prune(state, row);
+    if (event->again && is_kept(state, row, event->time_us, record))
+        return;
     keep(state, row, event->time_us, is_new);
     if (event->time_us <= state->answered_us && !event->late && (!task->ordered || task->sole != NULL))
         mesh_metric_add(task->engine->m_idle_late, 1); /* elsewhere order.c has counted it */
@@ -242,13 +262,23 @@ static void wait(struct mesh_flow_state *state, const struct mesh_key *key, cons
     mesh_flow_state_touch(state, row);
 }
 
+/* In a sorted task a record goes when nothing before it can come. If no other one of its time is held, and none of them waits, nothing of
+ * its time comes either: most records need not wait. */
+static bool all_is_here(const struct mesh_flow_state *state, int64_t due_us)
+{
+    const struct mesh_task *task = state->task;
+    return state->decl->to_us <= 0 && task->ordered && task->sole == NULL && due_us < task->wm_us &&
+           (state->n_timers == 0 || state->timers[0].due_us > due_us) && mesh_flow_first_held(task) > due_us;
+}
+
 void mesh_interval_join(struct mesh_task *task, uint32_t state_index, const struct mesh_key *key, const struct mesh_event *event,
                         const void *record)
 {
     struct mesh_flow_state *state = mesh_flow_state_at(task, state_index);
     if (!mesh_flow_key_ok(task, key, &state->decl->site))
         return;
-    if (event->time_us + state->decl->to_us < task->release_us)
+    int64_t due_us = event->time_us + state->decl->to_us;
+    if (due_us < task->release_us || all_is_here(state, due_us))
         answer(state, key->bytes, key->n, event, record);
     else
         wait(state, key, event, record);
@@ -344,9 +374,11 @@ static void restored(struct mesh_flow_state *state)
     for (uint32_t i = 0; i < state->table.n_rows; i++) {
         struct mesh_store_row *row = mesh_store_table_row(&state->table, i);
         const struct list *list = mesh_store_row_payload(row);
-        if ((row->flags & MESH_STORE_LIVE) == 0 || row->window != WAITING)
+        if ((row->flags & MESH_STORE_LIVE) == 0)
             continue;
-        for (uint32_t k = list->head; k < list->head + list->n; k++)
+        if (row->window == KEPT)
+            prune(state, row); /* the log has all that was ever added */
+        for (uint32_t k = list->head; row->window == WAITING && k < list->head + list->n; k++)
             mesh_flow_timer_set(state, row, list->times[k] + state->decl->to_us);
     }
 }

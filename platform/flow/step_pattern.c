@@ -1,8 +1,10 @@
 /* Runs of one key, oldest first. A run says how far it came; what it captured lies in a parallel array of generated structs, so that
  * growing moves both with memmove: strings in them are pointers, which may move.
  *
- * A run that has only an absence before it keeps its last record, with which it will go on, and has a timer. It is complete when time has
- * passed the end of the absence, before any record with a later time; a record of that very time still comes before.
+ * A run that has only an absence before it keeps its last record, with which it will go on. It is complete when time has passed the end of
+ * the absence, before any record with a later time; a record of that very time still comes before. A key has one timer, for the earliest
+ * of its runs that wait, or for one that has ended since: then it is set anew when it goes off. So records that end runs and begin others
+ * leave nothing behind.
  *
  * A key has at most MESH_FLOW_RUNS_MAX runs; one more lets the oldest go, which would have expired first, and counts it. */
 #include "flow/state.h"
@@ -23,6 +25,8 @@ struct runs {
     uint32_t n, cap;
     struct run *runs;
     uint8_t *captured; /* n * row_size */
+    int64_t timer_us;  /* not after the end of any absence */
+    bool has_timer;
 };
 
 static size_t payload_bytes(const struct mesh_state *decl)
@@ -161,14 +165,27 @@ static int64_t due_us(const struct mesh_flow_state *state, const struct run *run
     return run->last->event.time_us + state->decl->absent_us;
 }
 
+/* A run waits; or its timer went off, and others wait. */
+static void set_timer(struct mesh_flow_state *state, struct mesh_store_row *row)
+{
+    struct runs *all = mesh_store_row_payload(row);
+    int64_t first_us = INT64_MAX;
+    for (uint32_t i = 0; i < all->n; i++)
+        if (all->runs[i].last != NULL && due_us(state, &all->runs[i]) < first_us)
+            first_us = due_us(state, &all->runs[i]);
+    if (first_us == INT64_MAX || (all->has_timer && all->timer_us <= first_us))
+        return;
+    all->has_timer = true;
+    all->timer_us = first_us;
+    mesh_flow_timer_set(state, row, first_us);
+}
+
 static void restored(struct mesh_flow_state *state)
 {
     for (uint32_t i = 0; i < state->table.n_rows && state->decl->absent_us > 0; i++) {
         struct mesh_store_row *row = mesh_store_table_row(&state->table, i);
-        const struct runs *all = mesh_store_row_payload(row);
-        for (uint32_t k = 0; (row->flags & MESH_STORE_LIVE) != 0 && k < all->n; k++)
-            if (all->runs[k].last != NULL)
-                mesh_flow_timer_set(state, row, due_us(state, &all->runs[k]));
+        if ((row->flags & MESH_STORE_LIVE) != 0)
+            set_timer(state, row);
     }
 }
 
@@ -280,7 +297,7 @@ static bool step(struct mesh_flow_state *state, struct mesh_store_row *row, uint
     case WENT_ON:
         break;
     case BEGAN_TO_WAIT:
-        mesh_flow_timer_set(state, row, due_us(state, &all->runs[at]));
+        set_timer(state, row);
         break;
     case COMPLETED:
         complete(state, all, at, event, record);
@@ -353,6 +370,9 @@ static void due(struct mesh_flow_state *state, struct mesh_store_row *row, int64
     struct mesh_task *task = state->task;
     struct runs *all = mesh_store_row_payload(row);
     bool any = false;
+    if (!all->has_timer || all->timer_us != at_us)
+        return; /* of another key, whose place this is now, or of a time that is not its first any more */
+    all->has_timer = false;
     for (uint32_t i = 0; i < all->n;) {
         if (all->runs[i].last == NULL || due_us(state, &all->runs[i]) > at_us) {
             i++;
@@ -373,6 +393,7 @@ static void due(struct mesh_flow_state *state, struct mesh_store_row *row, int64
         if (state->decl->overlap != MESH_OVERLAP_ALL)
             break; /* the others ended with it */
     }
+    set_timer(state, row);
     if (any)
         settle(state, row);
 }

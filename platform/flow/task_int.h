@@ -111,6 +111,7 @@ struct mesh_flow_source {
     int64_t letters_block; /* the 1,000 offsets that `letters` were counted in */
     uint32_t letters;
     bool over_budget;
+    bool was_idle;                /* before a restart: idle again as soon as nothing is found behind it */
     struct mesh_flow_lane *lanes; /* one; internal: one per upstream task */
     uint32_t n_lanes;
     MESH_VEC(struct mesh_flow_upstream) upstreams;
@@ -361,6 +362,8 @@ uint64_t mesh_flow_attempts(const struct mesh_header *headers, uint32_t n);
 void mesh_flow_lane_advance(struct mesh_task *task, struct mesh_flow_lane *lane, int64_t wm_us);
 void mesh_flow_watermark(struct mesh_task *task); /* recompute the minimum */
 bool mesh_flow_source_at_end(struct mesh_flow_source *source, int64_t end, int64_t now_us);
+/* Nothing could be read for a while, and records may have come meanwhile: not idle until the end is seen again, or silence. */
+void mesh_flow_source_doubt(struct mesh_flow_source *source);
 bool mesh_flow_source_tick(struct mesh_flow_source *source, int64_t now_us); /* true: idle changed */
 /* 1: process; 0: skip it (counted); -1: the source stopped. */
 int mesh_flow_sequence_check(struct mesh_flow_source *source, const struct mesh_flow_origin *origin, uint64_t *last, bool *resync);
@@ -508,10 +511,11 @@ void mesh_flow_timer_set(struct mesh_flow_state *state, const struct mesh_store_
 void mesh_flow_timers_pass(struct mesh_flow_state *state);
 
 /* ---- kept.c ---- */
-struct mesh_flow_kept { /* behind it: room, key and value */
-    struct mesh_event event;
+struct mesh_flow_kept { /* behind it: room, aligned for what generated structs hold (decimals), key and value */
+    _Alignas(16) struct mesh_event event;
     size_t room_n;
 };
+_Static_assert(sizeof(struct mesh_flow_kept) % 16 == 0, "the generated struct behind it is aligned");
 /* A copy, and `room` zeroed bytes beside it; freed with free(). */
 struct mesh_flow_kept *mesh_flow_keep(const struct mesh_event *event, size_t room);
 void *mesh_flow_kept_room(struct mesh_flow_kept *kept);

@@ -15,7 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const own_paths[] = {"livez", "startupz", "readyz", "metrics", "openapi.json", ".well-known", "products"};
+static const char *const own_paths[] = {"livez",        "startupz",    "readyz",   "metrics",
+                                        "openapi.json", ".well-known", "products", "contracts"};
 
 void mesh_http_response_deinit(struct mesh_http_response *response)
 {
@@ -55,6 +56,8 @@ static int add_route(struct mesh_http_site *site, uint32_t product_index, uint32
             return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': a key of more than %d members is not served",
                                 port->name, MESH_HTTP_KEY_MEMBERS_MAX);
     }
+    if (port->kind == MESH_PORT_SSE)
+        route->shape = mesh_http_events_shape(port, NULL, pseudonym_key);
     if (mesh_http_uri_read(&site->arena, port->path, &route->path, &problem) != 0 || route->path.n_segments == 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "http.paths", "port '%s': '%s' is not a path", port->name, port->path);
     for (size_t i = 0; i < MESH_LEN(own_paths); i++)
@@ -196,7 +199,7 @@ static void index_page(struct mesh_http_exchange *x)
         mesh_buf_puts(out, i == 0 ? "" : ",");
         mesh_json_string(out, mesh_str_of(x->site->routes[i].port->path));
     }
-    mesh_buf_puts(out, "],\"more\":[\"/openapi.json\",\"/.well-known/data-product\",\"/readyz\","
+    mesh_buf_puts(out, "],\"more\":[\"/openapi.json\",\"/.well-known/data-product\",\"/contracts\",\"/readyz\","
                        "\"/metrics\"]}\n");
     x->response->status = 200;
     x->response->type = "application/json";
@@ -253,7 +256,7 @@ static bool serve_own(struct mesh_http_exchange *x)
         i++;
     bool root = x->uri.n_segments == 0;
     if (i == MESH_LEN(own) && !root)
-        return serve_product(x);
+        return serve_product(x) || mesh_http_contracts_serve(x);
     x->response->route = root ? "/" : own[i].route;
     if (!mesh_http_only_get(x))
         return true;
@@ -320,6 +323,7 @@ static void deny(struct mesh_http_exchange *x, int status, const char *why)
                                                       request->client == NULL ? "" : request->client,
                                                       x->route == NULL ? "" : x->route->port->path, x->trace_id},
                            mesh_clock_mono_us());
+    mesh_http_denied(x, why);
     if (status == 401) {
         mesh_http_header_add(x->response, "WWW-Authenticate", "Bearer realm=\"mesh\"%s",
                              strcmp(why, "missing") == 0 ? "" : ", error=\"invalid_token\"");

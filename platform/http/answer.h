@@ -4,6 +4,7 @@
  *   GET  /metrics                    Prometheus text
  *   GET  /openapi.json               of the first product; /products/{name}/openapi.json of each
  *   GET  /.well-known/data-product   likewise; /products/{name}/data-product
+ *   GET  /contracts                  names of the Avro contracts; /contracts/{domain}/{subject}@{version} of each the schema
  *   GET  /                           what there is
  *   and for every HTTP port of every product:
  *   GET  {path}?limit=&after=&window=&from=&to=
@@ -59,6 +60,17 @@
 
 enum mesh_http_health { MESH_HTTP_LIVE, MESH_HTTP_STARTED, MESH_HTTP_READY };
 
+/* That personal fields were shown as they are, or that somebody was denied. */
+struct mesh_http_disclosure {
+    const char *denied; /* why; NULL: it was shown */
+    const char *who;    /* "": not known */
+    struct mesh_str roles, purposes;
+    const char *method;
+    const char *product, *port; /* NULL: no port was reached */
+    struct mesh_str fields;     /* with commas */
+    int64_t rows;
+};
+
 /* Where the rows come from, and the health, is the backend's matter (app/): its functions are called on HTTP threads, several at
  * once. */
 struct mesh_http_backend {
@@ -70,6 +82,8 @@ struct mesh_http_backend {
     void (*metrics)(void *context, struct mesh_buf *out);
     struct mesh_http_live *live; /* NULL: SSE ports are not served */
     struct mesh_http_auth *auth; /* NULL: nobody is asked who he is */
+    /* Told before the answer leaves; not 0: it must not leave. NULL: nobody keeps an audit. */
+    int (*disclosed)(void *context, const struct mesh_http_disclosure *disclosure);
 };
 
 /* Its texts are borrowed until the answer is complete. */

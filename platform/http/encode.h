@@ -26,6 +26,13 @@ struct mesh_http_shape {
 struct mesh_http_shape mesh_http_shape_of(const struct mesh_view *view, const enum mesh_protect *protect,
                                           struct mesh_str pseudonym_key);
 
+/* Of an SSE port's events; `view` NULL: they are told, not looked up. */
+static inline struct mesh_http_shape mesh_http_events_shape(const struct mesh_port *port, const struct mesh_view *view,
+                                                            struct mesh_str pseudonym_key)
+{
+    return (struct mesh_http_shape){view, port->out, port->n_out, port->protect, pseudonym_key};
+}
+
 #define MESH_HTTP_FIELDS_MAX 256
 
 /* Which members, in this order: indices of the view's out. n == 0: all that the port shows. */

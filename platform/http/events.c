@@ -36,6 +36,8 @@ void mesh_http_events_begin(struct mesh_http_exchange *x)
     struct mesh_http_live *live = x->site->backend.live;
     bool head = strcmp(x->request->method, "HEAD") == 0;
     uint32_t port = (uint32_t)(route->port - route->product->ports);
+    if (!head && !mesh_http_disclose(x, 0)) /* how many there will be nobody knows */
+        return;
     if (!head) {
         x->response->live = mesh_http_live_join(live, route->product_index, port, id, replay);
         if (x->response->live == NULL) {

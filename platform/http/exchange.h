@@ -56,6 +56,13 @@ bool mesh_http_only_get(struct mesh_http_exchange *x);
 /* The strong ETag of the body; 304 when the client has it. */
 void mesh_http_tag(struct mesh_http_exchange *x);
 
+/* trail.c: to be called before rows are shown. False, with a problem: they must not be. */
+bool mesh_http_disclose(struct mesh_http_exchange *x, int64_t rows);
+void mesh_http_denied(const struct mesh_http_exchange *x, const char *why);
+
+/* contracts.c: true: the path is one of its own, and was answered. */
+bool mesh_http_contracts_serve(struct mesh_http_exchange *x);
+
 /* events.c: leaves a problem, or an answer that goes on. */
 void mesh_http_events_begin(struct mesh_http_exchange *x);
 

@@ -224,7 +224,7 @@ struct mesh_http_live *mesh_http_live_free(struct mesh_http_live *live)
 void mesh_http_live_text(const struct mesh_port *port, const struct mesh_view *view, struct mesh_str pseudonym_key,
                          const void *shown, bool removed, struct mesh_buf *out)
 {
-    struct mesh_http_shape shape = {view, port->out, port->n_out, port->protect, pseudonym_key};
+    struct mesh_http_shape shape = mesh_http_events_shape(port, view, pseudonym_key);
     struct mesh_http_fields fields = {.n = 0};
     uint32_t n_key = removed ? view->n_key + (view->window != MESH_WINDOW_NONE ? 1 : 0) : 0; /* and window_start, behind it */
     for (uint32_t i = 0; i < n_key; i++)

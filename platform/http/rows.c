@@ -249,6 +249,8 @@ void mesh_http_rows_finish(struct mesh_http_exchange *x, const struct mesh_http_
         mesh_http_problem_set(&x->problem, 404, "'%s' has no row of this key", x->route->shape.view->name);
         return;
     }
+    if (!x->query.count_only && !mesh_http_disclose(x, (int64_t)n_shown(x, rows)))
+        return;
     x->response->status = 200;
     x->response->type = x->query.count_only ? "application/json" : mesh_http_format_type(x->format);
     mesh_http_header_add(x->response, "Vary", "Accept");

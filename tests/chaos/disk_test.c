@@ -394,7 +394,7 @@ CASE(one_fault_after_another)
 {
     struct seen wanted = undisturbed(5);
     uint32_t ends = 0;
-    for (uint64_t seed = 1; seed <= 1500 && !check_state.failed; seed++) {
+    for (uint64_t seed = 1; seed <= 800 && !check_state.failed; seed++) {
         struct mesh_rng rng;
         mesh_rng_seed(&rng, seed);
         struct fault faults[4];

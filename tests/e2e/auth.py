@@ -19,6 +19,9 @@ DOMAIN = "sales_fraud"
 DESK = "d" * 40
 GUEST = "g" * 40
 LATER = "l" * 40
+ANALYST = "a" * 40
+PURPOSE = "how many cards pay in a country"
+DAILY = "/sales/daily/by-country"
 STREAM = "/alerts/stream"
 LIST = "/alerts/by-rule"
 
@@ -38,7 +41,10 @@ class World:
         self.openssl("genpkey", "-algorithm", "ed25519", "-out", self.signer)
         public = self.openssl("pkey", "-in", self.signer, "-pubout", "-outform", "DER")[-32:]
         self.write(self.jwks, {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": b64(public)}]})
-        self.write_keys([("desk", DESK, ["fraud-desk"]), ("guest", GUEST, [])])
+        self.write_keys([("desk", DESK, ["fraud-desk"]), ("guest", GUEST, []), ("analyst", ANALYST, [], [PURPOSE])])
+        self.audit, self.audit_key = self.path("audit"), self.path("audit.key")
+        with open(os.open(self.audit_key, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+            f.write("k" * 64 + "\n")
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -49,7 +55,8 @@ class World:
             json.dump(value, f)
 
     def write_keys(self, keys):
-        self.write(self.keys, {"keys": [{"name": n, "sha256": hashlib.sha256(k.encode()).hexdigest(), "roles": r} for n, k, r in keys]})
+        self.write(self.keys, {"keys": [{"name": n, "sha256": hashlib.sha256(k.encode()).hexdigest(), "roles": r, "purposes": sum(p, [])}
+                                        for n, k, r, *p in keys]})
 
     @staticmethod
     def openssl(*args):
@@ -63,7 +70,8 @@ class World:
 
     def settings(self, **more):
         env = {"MESH_HTTP_CERT_FILE": self.cert, "MESH_HTTP_KEY_FILE": self.key, "MESH_HTTP_API_KEYS_FILE": self.keys,
-               "MESH_HTTP_JWKS_FILE": self.jwks, "MESH_HTTP_JWT_ISSUER": "https://id.example", "MESH_HTTP_JWT_AUDIENCE": "mesh"}
+               "MESH_HTTP_JWKS_FILE": self.jwks, "MESH_HTTP_JWT_ISSUER": "https://id.example", "MESH_HTTP_JWT_AUDIENCE": "mesh",
+               "MESH_AUDIT_DIR": self.audit, "MESH_AUDIT_KEY_FILE": self.audit_key}
         env.update(more)
         return env
 
@@ -98,6 +106,7 @@ def refuses_to_start(world, checks):
     attempt("half of TLS", "belong together", MESH_HTTP_CERT_FILE=world.cert)
     attempt("a key of another", "not that of the certificate", MESH_HTTP_CERT_FILE=world.cert, MESH_HTTP_KEY_FILE=world.signer)
     attempt("no such file", "credentials: ", MESH_HTTP_API_KEYS_FILE=world.path("nothing"))
+    attempt("an audit without a key", "set together", MESH_AUDIT_DIR=world.path("none"))
     attempt("tokens of nobody", "MESH_HTTP_JWT_ISSUER", MESH_HTTP_JWKS_FILE=world.jwks)
     os.chmod(world.key, 0o644)
     attempt("a key that everybody may read", "MESH_HTTP_KEY_FILE", **tls)
@@ -141,6 +150,7 @@ def requests(world, checks):
         (LIST, key("x" * 40), 401), (LIST, key(""), 401), (LIST, key(DESK) + bearer(DESK), 401), (LIST, ["-u", "desk:" + DESK], 401),
         (LIST, key(DESK[:-1]), 401), (LIST, key(DESK + "d"), 401), (LIST + "?api_key=" + DESK, [], 401), (LIST, ["-b", "X-API-Key=" + DESK], 401),
         (LIST, key(hashlib.sha256(DESK.encode()).hexdigest()), 401), (LIST, key(LATER), 401),
+        (DAILY, key(GUEST), 403), (DAILY, key(ANALYST), 200), (DAILY + "?fields=n", key(ANALYST), 200),
         (STREAM, key(GUEST), 403), (STREAM, bearer(tokens["good"]), 403), (STREAM, key(GUEST) + ["-I"], 403),
         (STREAM, key(DESK) + ["-I"], 200), (STREAM, bearer(tokens["role"]) + ["-I"], 200), (STREAM, bearer(tokens["scope"]) + ["-I"], 200),
         ("//alerts//stream", key(GUEST), 403), ("/alerts/%73tream", key(GUEST), 403), ("/alerts/stream/x", key(GUEST), 403),
@@ -181,10 +191,35 @@ def audit(world, checks, tokens):
     for want in (("401", "missing"), ("401", "key.unknown"), ("403", "role")):
         checks.equal("audited: %s" % (want,), want in reasons, True)
     by_guest = [line for line in lines if line["status"] == "403"]
-    checks.equal("who and where", by_guest[0]["who"] in ("guest", "ana") and by_guest[0]["route"] == STREAM, True)
+    checks.equal("who and where", {(line["who"], line["route"]) for line in by_guest} >= {("guest", STREAM), ("guest", DAILY)}, True)
     text = world.log()
     for secret in [DESK, GUEST, LATER] + list(tokens.values()):
         checks.equal("no secret in the log", secret in text, False)
+
+
+def trail(world, checks):
+    """What the requests above left in the audit; and that nobody can change it unseen."""
+    def verify(*args):
+        return subprocess.run([world.mesh.bin("meshctl"), "audit", "verify", world.audit, "--key-file", world.audit_key, *args],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+    path = os.path.join(world.audit, "audit.000001.ndjson")
+    with open(path) as f:
+        entries = [json.loads(line) for line in f]
+    shown = [e for e in entries if e.get("decision") == "allowed"]
+    checks.equal("one answer showed personal fields", [(e["who"], e["purpose"], e["port"], e["fields"]) for e in shown],
+                 [("analyst", PURPOSE, "sales_fraud/daily_by_country", "cards")])
+    denied = {(e.get("who", ""), e["reason"], e.get("port", "")) for e in entries if e.get("decision") == "denied"}
+    for want in (("guest", "purpose", "sales_fraud/daily_by_country"), ("guest", "role", "sales_fraud/live_alerts"), ("", "missing", "")):
+        checks.equal("denied: %s" % (want,), want in denied, True)
+    checks.equal("sound", (verify().returncode, verify("--at-least", str(len(entries))).returncode), (0, 0))
+    checks.equal("fewer than were noted", verify("--at-least", str(len(entries) + 1)).returncode, 1)
+    with open(path) as f:
+        text = f.read()
+    with open(path, "w") as f:
+        f.write(text.replace('"who":"analyst"', '"who":"nobody2"'))
+    found = verify()
+    checks.equal("changed", (found.returncode, "was changed" in found.stdout.decode()), (1, True))
 
 
 def main():
@@ -200,6 +235,8 @@ def main():
         tokens = requests(world, checks)
         reload(world, checks)
         audit(world, checks, tokens)
+        world.service.kill(signal.SIGTERM)
+        trail(world, checks)
     checks.end(80)
 
 

@@ -31,6 +31,7 @@ static MESH_VEC(struct pair) found[N_JOINS];
 
 static void note(int join, const struct mesh_event *event, const void *record, const void *other)
 {
+    CHECK((uintptr_t)record % 16 == 0); /* decimals of generated structs want that */
     *mesh_vec_push(&found[join]) = (struct pair){((const struct mini_event *)record)->id,
                                                  other == NULL ? 0 : ((const struct kept *)other)->id, event->time_us};
 }

@@ -7,6 +7,8 @@
 #include "http/encode.h"
 #include "io/border.h"
 
+#include <stdlib.h>
+
 static const char key_text[] = "a key of the tests only";
 
 struct fake {
@@ -18,7 +20,12 @@ struct fake {
     bool silent; /* never answers */
     bool committed;
     uint64_t min_position;
+    int (*audit)(void *context, const struct mesh_http_disclosure *disclosure);
+    int told, audit_result;
+    char told_what[256];
 };
+
+static const struct mesh_service *asked = &shop_service;
 
 /* Answers at once. */
 static void fake_ask(void *context, struct mesh_http_question *question)
@@ -69,12 +76,12 @@ static const char *accept; /* of the next request */
 
 static struct mesh_http_response ask(struct fake *fake, const char *method, const char *uri, const char *body, const char *match)
 {
-    struct mesh_http_backend backend = {fake, fake_ask, fake_health, fake_metrics, NULL, NULL};
+    struct mesh_http_backend backend = {fake, fake_ask, fake_health, fake_metrics, NULL, NULL, fake->audit};
     struct mesh_str key = mesh_str_of(key_text);
     struct mesh_http_site *site = NULL;
     struct mesh_err err = {0};
     struct mesh_http_response response = {0};
-    CHECK_EQ_I64(mesh_http_site_new(&shop_service, &key, &backend, &site, &err), 0);
+    CHECK_EQ_I64(mesh_http_site_new(asked, &key, &backend, &site, &err), 0);
     struct mesh_http_request request = {.method = method, .uri = uri, .if_none_match = match, .accept = accept};
     request.traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
     if (body != NULL)
@@ -265,4 +272,53 @@ CASE(a_problem_names_trace_and_place)
     CHECK_CONTAINS(r.body.p, "\"trace_id\":\"0123456789abcdef0123456789abcdef\"");
     CHECK_CONTAINS(r.body.p, "\"instance\":\"/totals\"");
     CHECK_CONTAINS(r.body.p, "\"pointer\":\"/query/x\"");
+}
+
+static int keep(void *context, const struct mesh_http_disclosure *d)
+{
+    struct fake *fake = context;
+    fake->told++;
+    snprintf(fake->told_what, sizeof fake->told_what, "%s %s/%s %.*s %lld", d->method, d->product, d->port, (int)d->fields.n,
+             d->fields.p, (long long)d->rows);
+    return fake->audit_result;
+}
+
+CASE(what_is_shown_of_people_is_told_first)
+{
+    /* The shop, with a personal member that its port shows as it is. */
+    struct mesh_product product = *shop_service.products[0];
+    struct mesh_view *views = mesh_xcalloc(product.n_views, sizeof *views);
+    memcpy(views, product.views, product.n_views * sizeof *views);
+    struct mesh_view *customers = &views[SHOP_VIEW_CUSTOMERS];
+    struct mesh_field *out = mesh_xcalloc(customers->n_out, sizeof *out);
+    memcpy(out, customers->out, customers->n_out * sizeof *out);
+    out[customers->n_out - 1].label = MESH_PERSONAL;
+    customers->out = out;
+    product.views = views;
+    const struct mesh_product *products[] = {&product};
+    struct mesh_service service = shop_service;
+    service.products = products;
+    asked = &service;
+
+    struct fake fake = {.rows = 2, .audit = keep};
+    struct mesh_http_response response = ask(&fake, "GET", "/customers", NULL, NULL);
+    CHECK_EQ_I64(response.status, 200);
+    CHECK_STR(fake.told_what, "GET shop/customers largest 2");
+    mesh_http_response_deinit(&response);
+    static const char *const silent[] = {"/customers?fields=orders", "/customers?count=1", "/totals"};
+    for (size_t i = 0; i < MESH_LEN(silent); i++) {
+        response = ask(&fake, "GET", silent[i], NULL, NULL);
+        CHECK_EQ_I64(response.status, 200);
+        CHECK_EQ_I64(fake.told, 1);
+        mesh_http_response_deinit(&response);
+    }
+    fake.audit_result = 1;
+    response = ask(&fake, "GET", "/customers", NULL, NULL);
+    CHECK_EQ_I64(response.status, 503);
+    CHECK_CONTAINS(response.body.p, "the audit cannot take another entry");
+    mesh_http_response_deinit(&response);
+
+    asked = &shop_service;
+    free(out);
+    free(views);
 }

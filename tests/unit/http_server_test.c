@@ -122,7 +122,7 @@ struct world {
 static void world_init_limited(struct world *w, enum mode mode, int64_t rate)
 {
     *w = (struct world){.backend = {.mode = mode}};
-    struct mesh_http_backend backend = {&w->backend, ask, health, metrics, NULL, NULL};
+    struct mesh_http_backend backend = {&w->backend, ask, health, metrics, NULL, NULL, NULL};
     static const struct mesh_str key = {"a key of the tests only", 23};
     struct mesh_err err = {0};
     pthread_mutex_init(&w->backend.lock, NULL);
