@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct mesh_buf json = MESH_BUF_NULL, result = MESH_BUF_NULL, shown = MESH_BUF_NULL;
     struct mesh_err err = {0};
     bool readable = mesh_datum_to_json(schemas[i][0], payload.p, payload.n, &json, &err) == 0;
-    if (readable)
+    if (readable && memmem(json.p, json.n, "\\u0000", 6) == NULL) /* a key of JSON has no NUL here (base/json.h) */
         read_back(schemas[i][0], &json);
     bool resolved = mesh_resolve_run(plans[i], payload.p, payload.n, &result, &err) == 0;
     if (resolved && readable) /* resolution looks at the shape, and leaves the digits of a decimal to who reads it */
