@@ -165,7 +165,7 @@ static struct mesh_plan_flow *new_flow(struct planner *p, struct mesh_model_stre
     flow->stream = stream;
     flow->cname = cname;
     flow->root = root;
-    flow->key = key;
+    flow->key = flow->key_out = key;
     flow->shape_in = flow->shape_out = shape;
     *mesh_vec_push_in(p->arena, &p->plan->flows) = flow;
     return flow;
@@ -193,11 +193,12 @@ static void error_dedupe(struct planner *p, const struct mesh_plan_flow *flow, c
 {
     struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP001", mesh_expr_at(step->by.v[0]),
                                         "dedupe by '%s' does not hold the partition key '%s'", by_name(step->by.v),
-                                        flow->key == NULL ? "(none)" : flow->key);
+                                        flow->key_out == NULL ? "(none)" : flow->key_out);
     mesh_diag_why(p->diags, d,
                   "two copies of a record find each other only in the same task, and the records come partitioned by '%s'",
-                  flow->key == NULL ? "another key" : flow->key);
-    mesh_diag_fix(p->diags, d, "dedupe: { by: [%s, %s], ... }", flow->key == NULL ? "key" : flow->key, by_name(step->by.v));
+                  flow->key_out != NULL ? flow->key_out : "what is no member of them any more");
+    mesh_diag_fix(p->diags, d, "dedupe: { by: [%s, %s], ... }", flow->key_out == NULL ? "key" : flow->key_out,
+                  by_name(step->by.v));
     p->errors++;
 }
 
@@ -228,10 +229,10 @@ static void plan_join(struct planner *p, struct mesh_plan_flow *flow, const stru
         *mesh_vec_push_in(p->arena, &table->table->roots) = flow->root;
     if (step->table->copy_all)
         return;
-    if (flow->key == NULL || !by_holds(step->by.v, step->by.n, flow->key)) {
+    if (!by_holds(step->by.v, step->by.n, flow->key_out)) {
         struct mesh_diag *d =
             mesh_diag_add(p->diags, MESH_ERROR, "MP003", mesh_expr_at(step->by.v[0]),
-                          "the join's key is not the partition key '%s'", flow->key == NULL ? "(none)" : flow->key);
+                          "the join's key is not the partition key '%s'", flow->key_out == NULL ? "(none)" : flow->key_out);
         mesh_diag_why(p->diags, d, "the table '%s' is partitioned by its key, so a task holds only the rows of its own partition",
                       step->table->name);
         mesh_diag_fix(p->diags, d, "give every task the whole table: table: { by: %s, copy: all }", step->table->table_by.text);
@@ -361,7 +362,7 @@ static void check_step_lost(struct planner *p, const struct mesh_model_step *ste
 /* Plan one step; returns the flow that goes on (another one behind a change of key). */
 static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow *flow, struct mesh_model_step *step, size_t index)
 {
-    if (step->kind == MESH_STEP_FOLD && !by_holds(step->by.v, step->by.n, flow->key))
+    if (step->kind == MESH_STEP_FOLD && !by_holds(step->by.v, step->by.n, flow->key_out))
         flow = cut(p, flow, by_name(step->by.v));
     struct mesh_plan_state *joined = NULL;
     if (mesh_model_joins_stream(step))
@@ -376,7 +377,7 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
     case MESH_STEP_WHERE:
         break;
     case MESH_STEP_DEDUPE:
-        if (!by_holds(step->by.v, step->by.n, flow->key))
+        if (!by_holds(step->by.v, step->by.n, flow->key_out))
             error_dedupe(p, flow, step);
         planned->state = new_state(p, MESH_STATE_DEDUPE, mesh_arena_printf(p->arena, "%s_dedupe", cname), flow->root);
         break;
@@ -386,8 +387,8 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
             plan_join(p, flow, step, planned);
         break;
     case MESH_STEP_SET:
-        for (size_t i = 0; i < step->assigns.n && flow->key != NULL; i++)
-            if (strcmp(step->assigns.v[i].name, flow->key) == 0)
+        for (size_t i = 0; i < step->assigns.n && flow->key_out != NULL; i++)
+            if (strcmp(step->assigns.v[i].name, flow->key_out) == 0)
                 flow->key_out = NULL;
         break;
     case MESH_STEP_SELECT:

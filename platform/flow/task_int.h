@@ -478,7 +478,7 @@ void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *r
 void mesh_flow_zone_day(const struct mesh_zone *zone, int64_t time_us, int64_t *ret_from_us, int64_t *ret_to_us);
 
 /* ---- view_session.c ---- */
-struct mesh_flow_sessions; /* the sessions of each key, and when they close: derived from the rows */
+struct mesh_flow_sessions; /* the sessions of each key: derived from the rows */
 struct mesh_flow_sessions *mesh_flow_sessions_new(void);
 void mesh_flow_sessions_free(struct mesh_flow_sessions *sessions);
 void mesh_flow_sessions_restored(struct mesh_flow_state *state);
@@ -487,8 +487,8 @@ size_t mesh_flow_sessions_bytes(const struct mesh_flow_sessions *sessions);
 struct mesh_store_row *mesh_flow_session_row(struct mesh_flow_state *state, const struct mesh_key *key,
                                              const struct mesh_event *event);
 void mesh_flow_session_drop(struct mesh_flow_state *state, struct mesh_store_row *row); /* before its memory goes */
-/* Close those that are due at next_close_us, and find the next time. */
-void mesh_flow_sessions_close(struct mesh_flow_state *state);
+/* Its timer: it closes, unless it went on. */
+void mesh_flow_session_due(struct mesh_flow_state *state, struct mesh_store_row *row, int64_t at_us);
 /* The key's newest session; NULL: none. */
 struct mesh_store_row *mesh_flow_session_newest(const struct mesh_flow_state *state, const void *key, size_t key_n);
 struct mesh_store_row *mesh_flow_session_older(const struct mesh_flow_state *state, struct mesh_store_row *row);

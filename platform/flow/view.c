@@ -55,6 +55,7 @@ const struct mesh_flow_kind mesh_flow_kind_view = {
     .read = read,
     .newest = newest,
     .restored = mesh_flow_view_restored,
+    .due = mesh_flow_session_due,
 };
 
 void mesh_row_set_str(struct mesh_str *member, struct mesh_str v)

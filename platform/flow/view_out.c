@@ -252,24 +252,29 @@ void mesh_flow_view_restored(struct mesh_flow_state *state)
         state->task->next_close_us = state->next_close_us;
 }
 
+static bool is_step_timer(const struct mesh_flow_state *state)
+{
+    return state->n_timers > 0 && state->sessions == NULL;
+}
+
 void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us)
 {
     const struct mesh_topology *topology = &task->product->topologies[task->topology];
     for (;;) {
-        /* The earliest of all states. At the same time a timer, whose record still belongs to the window, and then the one that was
-         * declared first. */
+        /* The earliest of all states. At the same time a timer of a step, whose record still belongs to the window, and then the one
+         * that was declared first. */
         struct mesh_flow_state *next = NULL;
         for (uint32_t i = 0; i < topology->n_states; i++) {
             struct mesh_flow_state *state = task->states[topology->states[i]];
             if (state->next_close_us != INT64_MAX &&
                 (next == NULL || state->next_close_us < next->next_close_us ||
-                 (state->next_close_us == next->next_close_us && state->n_timers > 0 && next->n_timers == 0)))
+                 (state->next_close_us == next->next_close_us && is_step_timer(state) && !is_step_timer(next))))
                 next = state;
         }
         task->next_close_us = next == NULL ? INT64_MAX : next->next_close_us;
         if (next == NULL || next->next_close_us > until_us)
             break;
-        if (next->n_timers > 0) {
+        if (is_step_timer(next)) {
             mesh_flow_timers_pass(next);
             continue;
         }
@@ -277,7 +282,7 @@ void mesh_flow_close_windows(struct mesh_task *task, int64_t until_us)
         if (closes > task->closed_us)
             task->closed_us = closes;
         if (next->sessions != NULL) {
-            mesh_flow_sessions_close(next);
+            mesh_flow_timers_pass(next);
             continue;
         }
         int64_t window = next->next_window;

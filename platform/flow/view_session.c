@@ -1,27 +1,21 @@
 /* Session windows: the records of a key with less than `gap` from one to the next.
  *
- * A session is one row, found by the key and the time of its first record. Two more things are kept, both derived from the rows and in
- * no log: for each key a list of its sessions from the newest to the oldest, and a heap of those that are open, by the time at which
- * they close.
+ * A session is one row, found by the key and the time of its first record. Besides, each key has a list of its sessions from the newest
+ * to the oldest, and each session that is open a timer. Both follow from the rows and are in no log.
  *
  * What a record joins is judged by its own source, as lateness is everywhere: sessions that have closed for that source are over. A
  * record that even alone would have closed is late. From these two rules follows that the times of a key's sessions, from the first
  * record to the last, never overlap, that those a record joins are neighbours, and that no two begin at the same time.
  *
- * The heap is lazy: a session that goes on stays where it is, and is put where it belongs when its old time comes. So a record costs
- * no more than the row. */
+ * A session that goes on leaves its timer where it is, and sets it anew when that time comes. So a record costs no more than the row. */
 #include "flow/state.h"
 
 #include <stdlib.h>
 
-struct timer {
-    int64_t at_us; /* not later than the session closes */
-    uint32_t row;  /* whose `owner` is the timer's place in the heap + 1 */
-};
+enum { HAS_TIMER = 1 }; /* a row's `owner` */
 
 struct mesh_flow_sessions {
     struct mesh_store_table keys; /* payload: the newest session's row index + 1 */
-    MESH_VEC(struct timer) timers;
 };
 
 struct mesh_flow_sessions *mesh_flow_sessions_new(void)
@@ -36,13 +30,12 @@ void mesh_flow_sessions_free(struct mesh_flow_sessions *sessions)
     if (sessions == NULL)
         return;
     mesh_store_table_deinit(&sessions->keys);
-    mesh_vec_deinit(&sessions->timers);
     free(sessions);
 }
 
 size_t mesh_flow_sessions_bytes(const struct mesh_flow_sessions *sessions)
 {
-    return sessions->keys.bytes + sessions->timers.cap * sizeof *sessions->timers.v;
+    return sessions->keys.bytes;
 }
 
 static struct mesh_flow_view_row *head_of(struct mesh_store_row *row)
@@ -115,93 +108,24 @@ static void strike_off(struct mesh_flow_state *state, struct mesh_store_row *row
         *(uint32_t *)mesh_store_row_payload(of_key) = older->index + 1;
 }
 
-/* ---- the heap ---- */
-static bool sooner(const struct mesh_flow_state *state, const struct timer *a, const struct timer *b)
+/* ---- closing ---- */
+/* A timer of this time is due when the time has passed it: one before that at which the session closes. */
+static void set_timer(struct mesh_flow_state *state, struct mesh_store_row *row)
 {
-    if (a->at_us != b->at_us)
-        return a->at_us < b->at_us;
-    const struct mesh_store_row *x = mesh_store_table_row(&state->table, a->row);
-    const struct mesh_store_row *y = mesh_store_table_row(&state->table, b->row);
-    return mesh_str_cmp((struct mesh_str){(const char *)mesh_store_row_key(x), x->key_n},
-                        (struct mesh_str){(const char *)mesh_store_row_key(y), y->key_n}) < 0;
+    row->owner = HAS_TIMER;
+    mesh_flow_timer_set(state, row, closes_at(state, row) - 1);
 }
 
-static void put(struct mesh_flow_state *state, size_t at, struct timer timer)
+void mesh_flow_session_due(struct mesh_flow_state *state, struct mesh_store_row *row, int64_t at_us)
 {
-    state->sessions->timers.v[at] = timer;
-    mesh_store_table_row(&state->table, timer.row)->owner = (uint32_t)at + 1;
-}
-
-static void sift_up(struct mesh_flow_state *state, size_t at, struct timer timer)
-{
-    struct timer *heap = state->sessions->timers.v;
-    for (; at > 0 && sooner(state, &timer, &heap[(at - 1) / 2]); at = (at - 1) / 2)
-        put(state, at, heap[(at - 1) / 2]);
-    put(state, at, timer);
-}
-
-static void sift_down(struct mesh_flow_state *state, size_t at, struct timer timer)
-{
-    struct timer *heap = state->sessions->timers.v;
-    size_t n = state->sessions->timers.n;
-    for (size_t child = 2 * at + 1; child < n; child = 2 * at + 1) {
-        if (child + 1 < n && sooner(state, &heap[child + 1], &heap[child]))
-            child++;
-        if (!sooner(state, &heap[child], &timer))
-            break;
-        put(state, at, heap[child]);
-        at = child;
+    if (row->owner != HAS_TIMER)
+        return; /* of a row that was here before */
+    if (closes_at(state, row) - 1 > at_us) {
+        set_timer(state, row); /* it went on */
+        return;
     }
-    put(state, at, timer);
-}
-
-static void next_close(struct mesh_flow_state *state)
-{
-    state->next_close_us = state->sessions->timers.n == 0 ? INT64_MAX : state->sessions->timers.v[0].at_us;
-    if (state->next_close_us < state->task->next_close_us)
-        state->task->next_close_us = state->next_close_us;
-}
-
-static void arm(struct mesh_flow_state *state, struct mesh_store_row *row)
-{
-    if (row->owner != 0)
-        return;
-    struct timer timer = {closes_at(state, row), row->index};
-    (void)mesh_vec_push(&state->sessions->timers);
-    sift_up(state, state->sessions->timers.n - 1, timer);
-    next_close(state);
-}
-
-static void disarm(struct mesh_flow_state *state, struct mesh_store_row *row)
-{
-    if (row->owner == 0)
-        return;
-    size_t at = row->owner - 1;
     row->owner = 0;
-    struct timer last = state->sessions->timers.v[--state->sessions->timers.n];
-    if (at == state->sessions->timers.n)
-        return;
-    if (at > 0 && sooner(state, &last, &state->sessions->timers.v[(at - 1) / 2]))
-        sift_up(state, at, last);
-    else
-        sift_down(state, at, last);
-}
-
-void mesh_flow_sessions_close(struct mesh_flow_state *state)
-{
-    int64_t at_us = state->next_close_us;
-    void *out = mesh_xcalloc(1, state->view->out_size);
-    while (state->sessions->timers.n > 0 && state->sessions->timers.v[0].at_us <= at_us) {
-        struct mesh_store_row *row = mesh_store_table_row(&state->table, state->sessions->timers.v[0].row);
-        if (closes_at(state, row) > at_us) { /* it went on */
-            sift_down(state, 0, (struct timer){closes_at(state, row), row->index});
-            continue;
-        }
-        disarm(state, row);
-        mesh_flow_view_close(state, row, out);
-    }
-    free(out);
-    next_close(state);
+    mesh_flow_view_close(state, row, mesh_arena_alloc(&state->task->scratch, state->view->out_size));
 }
 
 /* ---- records ---- */
@@ -298,20 +222,18 @@ struct mesh_store_row *mesh_flow_session_row(struct mesh_flow_state *state, cons
         head_of(row)->time_us = event->time_us;
     mesh_store_table_move(&state->table, row, mesh_flow_state_bucket(state, row->window, head_of(row)->time_us));
     row->flags &= (uint8_t)~MESH_STORE_FLAG4;
-    if (closes_at(state, row) > task->closed_us)
-        arm(state, row);
-    else
+    if (closes_at(state, row) <= task->closed_us)
         row->flags |= MESH_STORE_FLAG4; /* a correction of what a CLOSE port has sent */
+    else if (row->owner != HAS_TIMER)
+        set_timer(state, row);
     mesh_flow_state_touch(state, row);
     return row;
 }
 
 void mesh_flow_session_drop(struct mesh_flow_state *state, struct mesh_store_row *row)
 {
-    if (state->task->engine->restoring)
-        return; /* nothing is derived yet */
-    strike_off(state, row);
-    disarm(state, row);
+    if (!state->task->engine->restoring) /* else there are no lists yet */
+        strike_off(state, row);
 }
 
 static int by_start(const void *a, const void *b)
@@ -334,8 +256,7 @@ void mesh_flow_sessions_restored(struct mesh_flow_state *state)
     for (size_t i = 0; i < n; i++) {
         enlist(state, rows[i]);
         if (closes_at(state, rows[i]) > state->task->closed_us)
-            arm(state, rows[i]);
+            set_timer(state, rows[i]);
     }
     free(rows);
-    next_close(state);
 }
