@@ -25,7 +25,7 @@ static const char *const pairs[][2] = {
      "{\"type\":\"record\",\"name\":\"D\",\"fields\":[{\"name\":\"x\",\"type\":[\"null\",\"double\"]},{\"name\":\"y\",\"type\":\"double\"},"
      "{\"name\":\"m\",\"type\":[\"null\",{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":12,\"scale\":2}]}]}"},
 };
-enum { PAIRS = sizeof pairs / sizeof pairs[0] };
+enum { PAIRS = sizeof pairs / sizeof pairs[0], WITH_MAP = 1 /* bytes may have a key twice, or one with a NUL; JSON may not */ };
 
 static struct mesh_arena arena;
 static const struct mesh_schema *schemas[PAIRS][2];
@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct mesh_buf json = MESH_BUF_NULL, result = MESH_BUF_NULL, shown = MESH_BUF_NULL;
     struct mesh_err err = {0};
     bool readable = mesh_datum_to_json(schemas[i][0], payload.p, payload.n, &json, &err) == 0;
-    if (readable)
+    if (readable && i != WITH_MAP)
         read_back(schemas[i][0], &json);
     bool resolved = mesh_resolve_run(plans[i], payload.p, payload.n, &result, &err) == 0;
     if (resolved && readable) /* resolution looks at the shape, and leaves the digits of a decimal to who reads it */

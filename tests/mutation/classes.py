@@ -348,7 +348,7 @@ def legal_changes(files):
         if part == "views" and key.name == "keep":
             for text in ("1d", "36h", "20d"):
                 yield shown("kept for less long", key, with_value(key, text), ["MB010"])
-        if part == "views" and key.name == "tumbling":
+        if part == "views" and key.name == "tumbling" and "zone:" not in key.file.lines[key.line]: # windows of a zone are days
             for text in ("2m", "1h", "10s"):
                 yield shown("window", key, with_value(key, text), ["MB009"])
         if part == "views" and key.path[-1] == "let" and len(key.path) == 3:
@@ -368,7 +368,7 @@ def legal_changes(files):
                 yield refused("against a policy", key, with_value(key, "1h" if key.name == "latency" else "90%"), ["SHOP004"], at=name)
         if key.path == ("description",) and key.name == "purpose" and re.search("sales_fraud|customer", key.file.path): # with personal data
             yield shown("purpose", key, with_value(key, "Whatever it may be good for."), ["MB012"])
-        if key.name == "delivery":
+        if part == "outputPorts" and key.name == "delivery" and is_vocabulary(key):
             yield shown("delivery", key, with_value(key, "at_least_once"), ["MB014", "MB011"])
         if key.name in ("delay", "within", "grace", "idle", "sliding") and key.value[-1] in "smhd":
             for text in ("7s", "11m"):
