@@ -194,11 +194,13 @@ static void error_dedupe(struct planner *p, const struct mesh_plan_flow *flow, c
     struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP001", mesh_expr_at(step->by.v[0]),
                                         "dedupe by '%s' does not hold the partition key '%s'", by_name(step->by.v),
                                         flow->key_out == NULL ? "(none)" : flow->key_out);
-    mesh_diag_why(p->diags, d,
-                  "two copies of a record find each other only in the same task, and the records come partitioned by '%s'",
-                  flow->key_out != NULL ? flow->key_out : "what is no member of them any more");
-    mesh_diag_fix(p->diags, d, "dedupe: { by: [%s, %s], ... }", flow->key_out == NULL ? "key" : flow->key_out,
-                  by_name(step->by.v));
+    mesh_diag_why(
+        p->diags, d, "two copies of a record find each other only in the same task, and the records come partitioned by %s",
+        flow->key_out == NULL ? "what is no member of them any more" : mesh_arena_printf(p->arena, "'%s'", flow->key_out));
+    if (flow->key_out != NULL)
+        mesh_diag_fix(p->diags, d, "dedupe: { by: [%s, %s], ... }", flow->key_out, by_name(step->by.v));
+    else
+        mesh_diag_fix(p->diags, d, "dedupe before the step that replaces the key, or under another name than the key's there");
     p->errors++;
 }
 
