@@ -156,7 +156,8 @@ def ingest(mesh, checks):
     wait_until("the reader is there", lambda: service.metric("mesh_sse_readers", route=PATH) == 1)
     sim = mesh.simulate("--start", "2026-11-02T10:00:00Z", "--events", str(EVENTS), "--rate", str(RATE), "--domain", DOMAIN, "--fraud", "0.01",
                         stdout=subprocess.DEVNULL)
-    for _ in range(KILLS):
+    for kill in range(KILLS):
+        wait_until("the reader is back", lambda: follower.connects > kill)
         seen = len(follower.events)
         wait_until("the reader gets news", lambda: len(follower.events) > seen + 3 or sim.poll() is not None, 60)
         service.kill(signal.SIGKILL)
@@ -165,6 +166,7 @@ def ingest(mesh, checks):
     mesh.wait_caught_up()
     want = sum(row["n"] for row in service.rows("/alerts/by-rule", windowed=False))
     wait_until("the reader has all of them", lambda: len(follower.events) >= want, 30)
+    wait_until("and is back", lambda: follower.connects > KILLS)
     follower.end()
     checks.equal("a follower through %d kills" % KILLS, verdict(follower.events, want), None)
     checks.equal("it came back after each", follower.connects > KILLS, True)
