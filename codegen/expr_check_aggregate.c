@@ -2,6 +2,8 @@
  * aggregate belongs to the source whose fields it reads; where a view has several, the qualifiers say which. */
 #include "codegen/expr_internal.h"
 
+#include "base/check.h"
+
 #include <string.h>
 
 static struct mesh_ex_core *refuse_place(struct mesh_ex_checker *checker, struct mesh_expr *expr)
@@ -130,6 +132,7 @@ static struct mesh_gen_type result_of(enum mesh_aggregate_fn fn, const struct me
 
 static struct mesh_ex_core *wrong_value(struct mesh_ex_checker *checker, struct mesh_expr *expr, const struct mesh_ex_core *arg)
 {
+    mesh_assert(arg != NULL);
     struct mesh_diag *diag = mesh_diag_add(checker->diags, MESH_ERROR, "ME005", arg->ex->at, "%s() does not take %s, which is %s",
                                            expr->name, mesh_ex_text(checker, arg->ex), mesh_ex_type_text(checker, &arg->type));
     if (arg->type.kind == MESH_GEN_BOOL)
