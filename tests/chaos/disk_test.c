@@ -389,6 +389,18 @@ CASE(interrupted_and_short_at_every_call)
     free(wanted.text);
 }
 
+/* Who starts behind a kill finds names that are there and do not last yet: the power then goes soon after it has gone on. */
+CASE(the_power_goes_behind_a_kill)
+{
+    struct seen wanted = undisturbed(6);
+    for (uint64_t at = 1; at <= wanted.calls && !check_state.failed; at++)
+        for (uint64_t behind = 2; behind <= 14; behind += 2) {
+            const struct fault faults[] = {{DISK_KILL_AFTER, at, 0, 0, false}, {DISK_KILL_AFTER, behind + at % 2, 0, 0, true}};
+            compare(6, faults, 2, wanted.text);
+        }
+    free(wanted.text);
+}
+
 /* Several, each while the one before is being mended or soon after: drawn by seed. */
 CASE(one_fault_after_another)
 {
