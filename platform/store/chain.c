@@ -110,8 +110,9 @@ void mesh_store_chain_cancel(struct mesh_store_chain *chain, void *record)
     struct mesh_store_chunk *chunk = head->chunk;
     mesh_assert(chunk == chain->last && chunk->bytes + chunk->used == (uint8_t *)head + head->bytes);
     uint32_t bytes = head->bytes;
+    bool others = chunk->live > 1; /* without any the chunk is emptied, or gone */
     mesh_store_chain_free(chain, record);
-    if (chain->last == chunk && chunk->used >= bytes)
+    if (others)
         chunk->used -= bytes;
 }
 

@@ -191,7 +191,7 @@ static rd_kafka_t *scratch_client(rd_kafka_type_t type, const char *brokers, str
 
 static int prove_on(struct mesh_broker_retention *ret, struct mesh_err *err)
 {
-    struct mesh_broker_block partitions;
+    struct mesh_broker_block partitions = {0};
     const char *address = rd_kafka_mock_cluster_bootstraps(ret->scratch);
     if (learn(ret, &partitions, err) != 0)
         return -1;

@@ -61,7 +61,7 @@ static int verify(const struct options *options)
 {
     struct mesh_err err = {0};
     char *key = NULL;
-    struct mesh_audit_report report;
+    struct mesh_audit_report report = {0};
     int result = mesh_secret_read("--key-file", options->key_file, &key, &err);
     if (result == 0)
         result = mesh_audit_verify(options->dir, mesh_str_of(key), options->first, options->at_least, &report, &err);
