@@ -45,6 +45,23 @@ void mesh_flow_state_remove(struct mesh_flow_state *state, struct mesh_store_row
 /* Remove what went by time; not noted. */
 void mesh_flow_state_drop_expired(struct mesh_flow_state *state);
 size_t mesh_flow_state_bytes(const struct mesh_flow_state *state);
+/* Of ascending times, places `low` to `high`: the place behind the last one at or before `time_us`. What comes in order asks for an end, and
+ * a window that holds everything for the other: neither is searched for, which is mostly waiting for memory. */
+static inline uint32_t mesh_flow_times_until(const int64_t *times, uint32_t low, uint32_t high, int64_t time_us)
+{
+    if (low == high || times[high - 1] <= time_us)
+        return high;
+    if (times[low] > time_us)
+        return low;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (times[mid] <= time_us)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
 /* Empty a payload for reuse: frees what it owns, zeroes it. */
 void mesh_flow_state_reset(struct mesh_flow_state *state, struct mesh_store_row *row);
 

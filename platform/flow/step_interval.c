@@ -63,18 +63,7 @@ static void waiting_free(struct mesh_flow_state *state, struct mesh_flow_kept *w
 /* Number of items at or before `time_us`, as an absolute place. */
 static uint32_t until(const struct list *list, int64_t time_us)
 {
-    uint32_t low = list->head;
-    uint32_t high = list->head + list->n;
-    if (low == high || list->times[high - 1] <= time_us)
-        return high;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (list->times[mid] <= time_us)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return mesh_flow_times_until(list->times, list->head, list->head + list->n, time_us);
 }
 
 static void forget_before(struct mesh_flow_state *state, struct mesh_store_row *row, uint32_t place)

@@ -65,20 +65,7 @@ static mesh_dec total(mesh_dec a, mesh_dec b)
 /* Number of events at or before `time_us`, as an absolute place. */
 static uint32_t until(const struct mesh_ring *ring, int64_t time_us)
 {
-    uint32_t low = ring->head;
-    uint32_t high = ring->head + ring->n;
-    if (low == high || ring->times[high - 1] <= time_us)
-        return high;
-    if (ring->times[low] > time_us) /* the window holds everything: no search, which is mostly waiting for memory */
-        return low;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (ring->times[mid] <= time_us)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return mesh_flow_times_until(ring->times, ring->head, ring->head + ring->n, time_us);
 }
 
 static void make_room(struct mesh_flow_state *state, struct mesh_ring *ring)

@@ -74,18 +74,7 @@ static void versions_drop(void *context, void *payload)
 /* Number of versions that hold from `time_us` or before. */
 static uint32_t versions_until(const struct versions *all, int64_t time_us)
 {
-    uint32_t low = 0;
-    uint32_t high = all->n;
-    if (high > 0 && all->from[high - 1] <= time_us)
-        return high;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (all->from[mid] <= time_us)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return mesh_flow_times_until(all->from, 0, all->n, time_us);
 }
 
 /* Where the version of this time goes: emptied if there was one, otherwise made. */

@@ -1,5 +1,6 @@
 /* Ports may be added, moved and removed without touching the state: what is still to be sent, and the numbers that receivers count by,
  * follow the topic, not its place in the declaration. */
+#include "again.h"
 #include "flow/engine.h"
 #include "flow/sequence.h"
 
@@ -9,10 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PORTS_MAX  4
-#define SHOWN_MAX  64
-#define FRAME_HEAD 12
-#define BEGIN_US   INT64_C(1700000000000000)
+#define PORTS_MAX 4
+#define SHOWN_MAX 64
+#define BEGIN_US  INT64_C(1700000000000000)
 
 struct record {
     int64_t id;
@@ -106,15 +106,8 @@ static void start(struct sender *s, const char *topics, int32_t partitions)
                                     .round_log_bytes = 1};
     struct mesh_err err = {0};
     CHECK(mesh_engine_new(&conf, &s->engine, &err) == 0);
-    for (size_t at = 0; at < s->durable;) {
-        struct mesh_cursor in = mesh_cursor_of(s->log.p + at, FRAME_HEAD);
-        uint32_t n = mesh_get_u32(&in);
-        int r = mesh_engine_restore(s->engine, (struct mesh_str){s->log.p + at + FRAME_HEAD, n}, &err);
-        CHECK_STR(r == 0 ? "" : err.text, "");
-        at += FRAME_HEAD + n;
-    }
-    CHECK(mesh_engine_restored(s->engine, &err) == 0);
-    mesh_engine_claim(s->engine, &s->log);
+    int r = engine_again(s->engine, &s->log, s->durable, &err);
+    CHECK_STR(r == 0 ? "" : err.text, "");
     s->durable = s->log.n;
 }
 

@@ -1,4 +1,5 @@
 /* What SSE ports say: after the commit, under numbers without a gap, and after any crash the same events under the same numbers. */
+#include "again.h"
 #include "world.h"
 
 #include "../check.h"
@@ -9,7 +10,6 @@
 
 #define PARTITIONS 2
 #define REPLAY     5
-#define FRAME_HEAD 12
 
 struct record {
     int64_t id, at;
@@ -99,14 +99,7 @@ static void start(struct teller *t)
                                     .round_log_bytes = t->round_bytes};
     struct mesh_err err = {0};
     CHECK(mesh_engine_new(&conf, &t->engine, &err) == 0);
-    for (size_t at = 0; at < t->durable;) {
-        struct mesh_cursor in = mesh_cursor_of(t->log.p + at, FRAME_HEAD);
-        uint32_t n = mesh_get_u32(&in);
-        CHECK(mesh_engine_restore(t->engine, (struct mesh_str){t->log.p + at + FRAME_HEAD, n}, &err) == 0);
-        at += FRAME_HEAD + n;
-    }
-    CHECK(mesh_engine_restored(t->engine, &err) == 0);
-    mesh_engine_claim(t->engine, &t->log);
+    CHECK(engine_again(t->engine, &t->log, t->durable, &err) == 0);
     t->durable = t->log.n;
     t->cut = 0;
 }

@@ -1,12 +1,11 @@
 /* One task, and a log in memory. */
 #include "mini.h"
 
+#include "again.h"
 #include "base/check.h"
 #include "base/rng.h"
 
 #include <stddef.h>
-
-#define FRAME_HEAD 12
 
 const struct mesh_field mini_fields[2] = {
     {.name = "id", .type = MESH_LONG, .offset = offsetof(struct mini_event, id)},
@@ -85,14 +84,7 @@ void mini_crash(struct mini *m)
     mesh_engine_durable(m->engine);
     mesh_engine_free(m->engine);
     make_engine(m);
-    for (size_t at = 0; at < m->log.n;) {
-        struct mesh_cursor in = mesh_cursor_of(m->log.p + at, 4);
-        uint32_t n = mesh_get_u32(&in);
-        mesh_assert(mesh_engine_restore(m->engine, (struct mesh_str){m->log.p + at + FRAME_HEAD, n}, &err) == 0);
-        at += FRAME_HEAD + n;
-    }
-    mesh_assert(mesh_engine_restored(m->engine, &err) == 0);
-    mesh_engine_claim(m->engine, &m->log);
+    mesh_assert(engine_again(m->engine, &m->log, m->log.n, &err) == 0);
 }
 
 void mini_run(const struct mesh_product *product, const struct mini_event *events, size_t n, uint64_t seed, int crash)

@@ -1,5 +1,6 @@
 /* Sessions as readers find them: lists by page, points, the latest of each key, open and closed ones; the same behind a restart; and what
  * goes with `keep`. That the sessions themselves are right is a matter of tests/oracle. */
+#include "again.h"
 #include "flow/engine.h"
 #include "mesh/mesh.h"
 
@@ -137,14 +138,7 @@ static struct mesh_engine *restart(struct mesh_engine *engine, struct mesh_buf *
     mesh_engine_durable(engine);
     mesh_engine_free(engine);
     engine = start();
-    for (size_t at = 0; at < log->n;) {
-        struct mesh_cursor in = mesh_cursor_of(log->p + at, 4);
-        uint32_t n = mesh_get_u32(&in);
-        mesh_assert(mesh_engine_restore(engine, (struct mesh_str){log->p + at + 12, n}, &err) == 0);
-        at += 12 + n;
-    }
-    mesh_assert(mesh_engine_restored(engine, &err) == 0);
-    mesh_engine_claim(engine, log);
+    mesh_assert(engine_again(engine, log, log->n, &err) == 0);
     return engine;
 }
 

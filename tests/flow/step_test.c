@@ -1,5 +1,6 @@
 /* Steps against naive evaluations: dedupe, sliding windows, patterns, versions, hopping windows. One input, one task, so that the order
  * is the order of the offsets; event times go back and forth within the delay. */
+#include "again.h"
 #include "flow/engine.h"
 #include "mesh/mesh.h"
 
@@ -246,15 +247,8 @@ static void run(const struct event *events, int restart)
         mesh_engine_durable(engine);
         mesh_engine_free(engine);
         engine = start();
-        for (size_t at = 0; at < log.n;) {
-            struct mesh_cursor in = mesh_cursor_of(log.p + at, 4);
-            uint32_t n = mesh_get_u32(&in);
-            mesh_assert(mesh_engine_restore(engine, (struct mesh_str){log.p + at + 12, n}, &err) == 0);
-            at += 12 + n;
-        }
-        mesh_assert(mesh_engine_restored(engine, &err) == 0);
+        mesh_assert(engine_again(engine, &log, log.n, &err) == 0);
         CHECK_EQ_I64(mesh_engine_position(engine, 0, 0), i + 1);
-        mesh_engine_claim(engine, &log);
     }
     mesh_engine_free(engine);
     mesh_buf_deinit(&log);

@@ -1,6 +1,7 @@
 /* The driver of app/worker.c in small: the same calls in the same order, everything else made of arrays. */
 #include "world.h"
 
+#include "again.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "flow/sequence.h"
@@ -92,15 +93,8 @@ void world_start(struct world *w)
     struct mesh_err err = {0};
     if (mesh_engine_new(&conf, &w->engine, &err) < 0)
         die(&err);
-    for (size_t at = 0; at < w->durable;) {
-        struct mesh_str frame;
-        at = mesh_store_frame_next((struct mesh_str){w->log.p, (uint32_t)w->durable}, at, &frame);
-        if (mesh_engine_restore(w->engine, frame, &err) < 0)
-            die(&err);
-    }
-    if (mesh_engine_restored(w->engine, &err) < 0)
+    if (engine_again(w->engine, &w->log, w->durable, &err) < 0)
         die(&err);
-    mesh_engine_claim(w->engine, &w->log);
     w->durable = w->log.n;
     w->cut = 0;
 }
