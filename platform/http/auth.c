@@ -140,13 +140,8 @@ static int load_keys(const char *path, struct loaded *loaded, struct mesh_err *e
     if (stat(path, &st) == 0 && (st.st_mode & S_IWOTH) != 0)
         return mesh_err_set(err, MESH_ERR_FATAL, "http.auth", "%s: everybody on this machine may write it: chmod o-w %s", path,
                             path);
-    struct mesh_diags diags = {.arena = &arena};
-    const struct mesh_json *json =
-        text.n == 0 || memchr(text.p, '\0', text.n) != NULL
-            ? NULL
-            : mesh_json_parse(&arena, mesh_source_new(&arena, path, text.p, text.n), &diags, "http.auth");
-    const struct mesh_json *keys = mesh_json_get(json, "keys");
-    if (keys == NULL || keys->kind != MESH_JSON_ARRAY || keys->n > MESH_HTTP_KEYS_MAX)
+    const struct mesh_json *keys = mesh_http_keys_of(path, &text, &arena);
+    if (keys == NULL || keys->n > MESH_HTTP_KEYS_MAX)
         return mesh_err_set(err, MESH_ERR_FATAL, "http.auth",
                             "%s: is not a list of at most %d keys: {\"keys\": [{\"name\": ..., \"sha256\": ...}]}", path,
                             MESH_HTTP_KEYS_MAX);

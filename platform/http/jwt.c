@@ -171,19 +171,24 @@ static const char *read_key(struct mesh_http_jwks *set, const struct mesh_json *
     return NULL;
 }
 
+const struct mesh_json *mesh_http_keys_of(const char *path, const struct mesh_buf *text, struct mesh_arena *arena)
+{
+    struct mesh_diags diags = {.arena = arena};
+    if (text->n == 0 || memchr(text->p, '\0', text->n) != NULL)
+        return NULL;
+    const struct mesh_json *json = mesh_json_parse(arena, mesh_source_new(arena, path, text->p, text->n), &diags, "http.auth");
+    const struct mesh_json *keys = mesh_json_get(json, "keys");
+    return keys == NULL || keys->kind != MESH_JSON_ARRAY ? NULL : keys;
+}
+
 int mesh_http_jwks_load(const char *path, struct mesh_http_jwks **ret, struct mesh_err *err)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     mesh_cleanup(mesh_arena_deinit) struct mesh_arena arena = MESH_ARENA_NULL;
     if (mesh_fs_read(path, FILE_BYTES_MAX, &text, err) < 0)
         return -1;
-    struct mesh_diags diags = {.arena = &arena};
-    const struct mesh_json *json =
-        text.n == 0 || memchr(text.p, '\0', text.n) != NULL
-            ? NULL
-            : mesh_json_parse(&arena, mesh_source_new(&arena, path, text.p, text.n), &diags, "http.auth");
-    const struct mesh_json *keys = mesh_json_get(json, "keys");
-    if (keys == NULL || keys->kind != MESH_JSON_ARRAY || keys->n == 0 || keys->n > MESH_HTTP_JWT_KEYS_MAX)
+    const struct mesh_json *keys = mesh_http_keys_of(path, &text, &arena);
+    if (keys == NULL || keys->n == 0 || keys->n > MESH_HTTP_JWT_KEYS_MAX)
         return mesh_err_set(err, MESH_ERR_FATAL, "http.auth", "%s: is not a set of 1 to %d keys: {\"keys\": [{\"kty\": ...}]}",
                             path, MESH_HTTP_JWT_KEYS_MAX);
     struct mesh_http_jwks *set = mesh_xcalloc(1, sizeof *set);

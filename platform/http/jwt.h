@@ -18,6 +18,9 @@
 
 struct mesh_http_jwks; /* a set of public keys; immutable */
 
+/* The list `keys` of the JSON object in the text of a file, in the arena. NULL: it is not one. */
+const struct mesh_json *mesh_http_keys_of(const char *path, const struct mesh_buf *text, struct mesh_arena *arena);
+
 /* FATAL "http.auth": the file, the key and what is wrong with it. A private or symmetric key is refused: it does not belong there. */
 int mesh_http_jwks_load(const char *path, struct mesh_http_jwks **ret, struct mesh_err *err);
 struct mesh_http_jwks *mesh_http_jwks_free(struct mesh_http_jwks *set); /* takes NULL */
