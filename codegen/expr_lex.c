@@ -2,6 +2,7 @@
  *
  * Numbers keep their text: a double literal beside a decimal is the decimal that was written, not the double
  * nearest to it. */
+#include "base/hash.h"
 #include "base/text.h"
 #include "codegen/expr_internal.h"
 
@@ -33,11 +34,6 @@ const char *mesh_ex_token_text(enum mesh_ex_token_kind kind)
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
-}
-
-static int hex_value(char c)
-{
-    return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static bool is_name_start(char c)
@@ -101,7 +97,7 @@ static bool escape_digits(struct mesh_ex_lexer *lexer, uint32_t n, int base, uin
 {
     *ret = 0;
     for (uint32_t i = 0; i < n; i++) {
-        int digit = hex_value(lexer->unit->text[lexer->at]);
+        int digit = mesh_hex_digit(lexer->unit->text[lexer->at]);
         if (digit < 0 || digit >= base)
             return false;
         *ret = *ret * (uint32_t)base + (uint32_t)digit;
@@ -236,9 +232,9 @@ static struct mesh_ex_token lex_number(struct mesh_ex_lexer *lexer)
     uint32_t begin = lexer->at;
     uint32_t at = begin;
     enum mesh_ex_token_kind kind = MESH_TOK_INT;
-    if (text[at] == '0' && (text[at + 1] == 'x' || text[at + 1] == 'X') && hex_value(text[at + 2]) >= 0) {
+    if (text[at] == '0' && (text[at + 1] == 'x' || text[at + 1] == 'X') && mesh_hex_digit(text[at + 2]) >= 0) {
         at += 2;
-        while (hex_value(text[at]) >= 0)
+        while (mesh_hex_digit(text[at]) >= 0)
             at++;
     } else {
         at = digits_end(text, at);

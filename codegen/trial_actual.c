@@ -2,6 +2,7 @@
  * letters with the contract of the input that they came from. */
 #include "codegen/trial.h"
 
+#include "base/hash.h"
 #include "contract/datum.h"
 #include "contract/framing.h"
 
@@ -28,11 +29,6 @@ const struct mesh_json *mesh_test_answer(struct mesh_test *test, size_t run)
     return NULL;
 }
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
 /* The datum of a framed value in hex as JSON; false: it is none of this contract. */
 static bool put_datum(const struct mesh_model_contract *contract, const struct mesh_json *hex, struct mesh_buf *out)
 {
@@ -41,7 +37,7 @@ static bool put_datum(const struct mesh_model_contract *contract, const struct m
     if (hex == NULL || hex->kind != MESH_JSON_STRING)
         return false;
     for (uint32_t i = 0; i + 1 < hex->n; i += 2)
-        mesh_buf_u8(&bytes, (uint8_t)(digit(hex->text[i]) << 4 | digit(hex->text[i + 1])));
+        mesh_buf_u8(&bytes, (uint8_t)(mesh_hex_digit(hex->text[i]) << 4 | mesh_hex_digit(hex->text[i + 1])));
     if (mesh_frame_read((struct mesh_str){bytes.p, (uint32_t)bytes.n}, (struct mesh_str){0}, &frame) != MESH_FRAME_OK ||
         frame.kind != MESH_FRAME_ID || frame.id != contract->local_id)
         return false;

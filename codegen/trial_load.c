@@ -350,11 +350,6 @@ static int64_t last_time(const struct mesh_test *test)
     return last_us;
 }
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* A null value, or bytes that no contract would make. */
 static void add_raw(const struct mesh_test_records *records, const struct mesh_yaml *bytes)
 {
@@ -368,7 +363,7 @@ static void add_raw(const struct mesh_test_records *records, const struct mesh_y
         char *to = mesh_arena_alloc(test->diags.arena, n + 1);
         bool fine = strlen(bytes->text) % 2 == 0;
         for (size_t i = 0; i < n && fine; i++) {
-            int high = digit(bytes->text[2 * i]), low = digit(bytes->text[2 * i + 1]);
+            int high = mesh_hex_digit(bytes->text[2 * i]), low = mesh_hex_digit(bytes->text[2 * i + 1]);
             fine = high >= 0 && low >= 0;
             to[i] = (char)((high & 15) << 4 | (low & 15));
         }

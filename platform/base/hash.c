@@ -117,3 +117,15 @@ void mesh_hex(const uint8_t *bytes, size_t n, char *ret)
     }
     *ret = '\0';
 }
+
+bool mesh_hex_read(const char *digits, size_t n, uint8_t *ret)
+{
+    for (size_t i = 0; i < n; i++) {
+        int high = mesh_hex_digit(digits[2 * i]);
+        int low = mesh_hex_digit(digits[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        ret[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}

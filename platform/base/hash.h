@@ -2,6 +2,7 @@
 #ifndef MESH_BASE_HASH_H
 #define MESH_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,5 +19,12 @@ struct mesh_hmac {
 void mesh_hmac_init(struct mesh_hmac *ret, const void *key, size_t key_n);
 void mesh_hmac_of(const struct mesh_hmac *hmac, const void *bytes, size_t n, uint8_t ret[32]);
 void mesh_hex(const uint8_t *bytes, size_t n, char *ret /* 2n + 1 */);
+/* Of a hexadecimal digit in either case; -1: it is none. */
+static inline int mesh_hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+/* 2n digits as n bytes; false: they are none. */
+bool mesh_hex_read(const char *digits, size_t n, uint8_t *ret);
 
 #endif

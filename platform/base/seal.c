@@ -11,21 +11,9 @@
 #define NONCE_BYTES 12
 #define TAG_BYTES   16
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 int mesh_seal_key_parse(struct mesh_str hex, struct mesh_seal_key *ret, struct mesh_err *err)
 {
-    bool ok = hex.n == 2 * MESH_SEAL_KEY_BYTES;
-    for (uint32_t i = 0; ok && i < hex.n; i += 2) {
-        int high = digit(hex.p[i]), low = digit(hex.p[i + 1]);
-        ok = high >= 0 && low >= 0;
-        if (ok)
-            ret->bytes[i / 2] = (uint8_t)(high << 4 | low);
-    }
-    if (!ok)
+    if (hex.n != 2 * MESH_SEAL_KEY_BYTES || !mesh_hex_read(hex.p, MESH_SEAL_KEY_BYTES, ret->bytes))
         return mesh_err_set(err, MESH_ERR_FATAL, "seal.key", "a key is 64 hex digits, in one line; openssl rand -hex 32 makes one");
     uint8_t hash[32];
     mesh_sha256(ret->bytes, sizeof ret->bytes, hash);

@@ -53,21 +53,14 @@ void mesh_audit_chain_write(struct mesh_audit_chain *chain, struct mesh_str body
     add_mac(mac, out);
 }
 
-static int nibble(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
+/* There is one way to write a mac: another case is a change, too. */
 static bool from_hex(const char *p, uint8_t ret[MESH_AUDIT_MAC_BYTES])
 {
-    for (size_t i = 0; i < MESH_AUDIT_MAC_BYTES; i++) {
-        int high = nibble(p[2 * i]);
-        int low = nibble(p[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        ret[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
+    char again[MAC_HEX + 1];
+    if (!mesh_hex_read(p, MESH_AUDIT_MAC_BYTES, ret))
+        return false;
+    mesh_hex(ret, MESH_AUDIT_MAC_BYTES, again);
+    return memcmp(p, again, MAC_HEX) == 0;
 }
 
 /* `{"n":DIGITS,...,"mac":"HEX"}`: its number, what its mac covers, and the mac. */

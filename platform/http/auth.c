@@ -89,14 +89,8 @@ static bool has_word(const struct mesh_http_words *words, const char *word)
 /* ---- loading ---- */
 static bool read_hash(const struct mesh_json *json, uint8_t ret[HASH_BYTES])
 {
-    if (json == NULL || json->kind != MESH_JSON_STRING || json->n != 2 * HASH_BYTES ||
-        strspn(json->text, "0123456789abcdefABCDEF") != json->n)
-        return false;
-    for (size_t i = 0; i < HASH_BYTES; i++) {
-        const char digits[3] = {json->text[2 * i], json->text[2 * i + 1], '\0'};
-        ret[i] = (uint8_t)strtoul(digits, NULL, 16);
-    }
-    return true;
+    return json != NULL && json->kind == MESH_JSON_STRING && json->n == 2 * HASH_BYTES &&
+           mesh_hex_read(json->text, HASH_BYTES, ret);
 }
 
 /* NULL, or what is wrong with it. */

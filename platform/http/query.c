@@ -4,19 +4,12 @@
 
 #include "base/check.h"
 #include "base/diag.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
 
 #include <stdio.h>
 #include <strings.h>
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* False: a broken escape, a NUL or invalid UTF-8. */
 static bool decode(struct mesh_arena *arena, const char *text, size_t n, bool plus, struct mesh_str *ret)
@@ -26,8 +19,8 @@ static bool decode(struct mesh_arena *arena, const char *text, size_t n, bool pl
     for (size_t i = 0; i < n; i++) {
         char c = text[i];
         if (c == '%') {
-            int high = n - i > 2 ? hex_digit(text[i + 1]) : -1;
-            int low = high < 0 ? -1 : hex_digit(text[i + 2]);
+            int high = n - i > 2 ? mesh_hex_digit(text[i + 1]) : -1;
+            int low = high < 0 ? -1 : mesh_hex_digit(text[i + 2]);
             if (high < 0 || low < 0)
                 return false;
             c = (char)(high << 4 | low);
