@@ -362,9 +362,8 @@ static bool decides(struct walk *w, const void *owner, struct mesh_srcref at, co
 static const char *step_word(enum mesh_step_kind kind)
 {
     static const char *const words[] = {
-        [MESH_STEP_WHERE] = "where",   [MESH_STEP_DEDUPE] = "dedupe", [MESH_STEP_JOIN] = "join",  [MESH_STEP_SET] = "set",
-        [MESH_STEP_SELECT] = "select", [MESH_STEP_FOLD] = "fold",     [MESH_STEP_RISES] = "rises",
-        [MESH_STEP_FLATTEN] = "flatten"};
+        [MESH_STEP_WHERE] = "where",   [MESH_STEP_DEDUPE] = "dedupe", [MESH_STEP_JOIN] = "join",   [MESH_STEP_SET] = "set",
+        [MESH_STEP_SELECT] = "select", [MESH_STEP_FOLD] = "fold",     [MESH_STEP_RISES] = "rises", [MESH_STEP_FLATTEN] = "flatten"};
     return words[kind];
 }
 

@@ -126,8 +126,9 @@ void mesh_plan_check_lost(struct planner *p, const struct mesh_expr *expr)
         p->diags, d,
         "the records travel to the tasks of the new key, or wait for what a join may still find, without the rows they were "
         "joined with");
-    mesh_diag_fix(p->diags, d, "put what is needed into the record before: a 'set:' step behind the join");
-    mesh_diag_note(p->diags, d, search.found->at, "joined here");
+    bool item = search.found->kind == MESH_STEP_FLATTEN;
+    mesh_diag_fix(p->diags, d, "put what is needed into the record before: a 'set:' step behind the %s", item ? "flatten" : "join");
+    mesh_diag_note(p->diags, d, search.found->at, item ? "flattened here" : "joined here");
     p->errors++;
 }
 
