@@ -227,6 +227,13 @@ static const struct mesh_bind_key product_keys[] = {
     KEY("views.*.update.*.*", EXPRESSION, .help = "The variable's new value; `self` is the row before.",
         .example = "self.on_hand + movements.qty"),
     KEY("views.*.remove", EXPRESSION, .help = "A record for which it is true removes the row.", .example = "records.deleted"),
+    KEY("views.*.min_people", INTEGER, .min = 2, .max = 1000,
+        .help =
+            "A row is hidden at every output port until so many different people are in it; figures over personal fields may then leave.",
+        .example = "20"),
+    KEY("views.*.people", NAME,
+        .help = "With `min_people`: the field of every source that says who it is; otherwise its only one about a person.",
+        .example = "customer_id"),
 
     KEY("outputPorts", NAMES, .flags = REQ, .help = "What leaves. Nothing else does."),
     KEY("outputPorts.*", MAP, .help = "One port."),

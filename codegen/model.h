@@ -210,8 +210,11 @@ struct mesh_model_view {
     MESH_VEC(struct mesh_model_update) updates;
     struct mesh_expr *remove; /* or NULL; a bool over one source */
     uint32_t remove_source;
-    const struct mesh_yaml *yaml; /* for messages */
-    struct mesh_gen_shape *shape; /* (checked) the out struct: by members, then let (or state) members */
+    int32_t min_people;            /* a row is hidden at every border until so many different people are in it; 0: none is */
+    struct mesh_model_text people; /* the field that says who, or absent */
+    MESH_VEC(const struct mesh_gen_member *) who; /* (checked) with min_people: that field, per source */
+    const struct mesh_yaml *yaml;                 /* for messages */
+    struct mesh_gen_shape *shape;                 /* (checked) the out struct: by members, then let (or state) members */
 };
 
 enum mesh_model_port_kind { MESH_MODEL_KAFKA, MESH_MODEL_HTTP, MESH_MODEL_MONGO, MESH_MODEL_SSE }; /* as bind_table.c lists them */

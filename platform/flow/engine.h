@@ -208,6 +208,7 @@ struct mesh_read {
     enum mesh_read_windows windows;
     uint32_t limit;        /* at most this many rows */
     struct mesh_str after; /* list: rows whose place (window start, key bytes) is greater; empty: from the start */
+    bool hidden;           /* also rows that have too few people in them: for tests of a product, no border sets it */
 };
 
 /* Copies of rows: out structs, whose strings live in `text`. */

@@ -620,7 +620,18 @@ uint64_t mesh_flow_state_bytes_all(const struct mesh_engine *engine);
 
 void mesh_flow_pending_free(struct mesh_engine *engine);
 
+/* ---- people.c ---- */
+bool mesh_flow_people_enough(const struct mesh_str *set, uint32_t min);
+/* Too few people are in it: no border shows that it is there. */
+static inline bool mesh_flow_view_hidden(const struct mesh_view *view, const struct mesh_flow_view_row *head)
+{
+    return view->min_people > 0 &&
+           !mesh_flow_people_enough((const struct mesh_str *)((const char *)(head + 1) + view->people), view->min_people);
+}
+
 /* ---- pseudonym.c ---- */
+/* Tells keys apart, and says nothing of them. */
+uint32_t mesh_flow_pseudonym_key_id(struct mesh_task *task);
 void mesh_flow_pseudonyms_free(struct mesh_flow_pseudonyms *cache);
 
 /* ---- key.c ---- */
