@@ -73,6 +73,7 @@ static void set_metrics(struct mesh_engine *engine)
     for (uint32_t i = 0; i < product->n_states; i++)
         engine->m_state_rows[i] =
             mesh_metric_gauge(m, "mesh_state_rows", "Rows of a state", "state", product->states[i].name, NULL);
+    mesh_flow_consents_metrics(engine);
     engine->m_idle_late = mesh_metric_counter(
         m, "mesh_idle_late_total", "Records behind a close that an idle source allowed: corrections of what was shown", NULL);
     engine->m_table_late = mesh_metric_counter(m, "mesh_table_late_total",
@@ -243,6 +244,7 @@ struct mesh_engine *mesh_engine_free(struct mesh_engine *engine)
     free(engine->m_records);
     free(engine->m_rejected);
     free(engine->m_state_rows);
+    mesh_vec_deinit(&engine->m_denied);
     mesh_vec_deinit(&engine->skips);
     mesh_vec_deinit(&engine->claims);
     mesh_arena_deinit(&engine->conf_memory);

@@ -202,6 +202,8 @@ enum mesh_read_windows { MESH_READ_ALL, MESH_READ_LATEST, MESH_READ_OPEN, MESH_R
 
 struct mesh_read {
     uint32_t view;
+    bool withhold; /* what `port` shows with consent alone; otherwise rows come as they are */
+    uint32_t port;
     const struct mesh_key *key; /* point: the whole key; list: NULL */
     int64_t from_us, to_us;     /* windows that start in [from, to); INT64_MIN, INT64_MAX: all */
     enum mesh_read_windows windows;
