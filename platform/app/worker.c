@@ -428,6 +428,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     worker->committer = mesh_committer_free(worker->committer);
     worker->engine = mesh_engine_free(worker->engine);
     worker->log = mesh_store_log_close(worker->log);
+    worker->cipher = mesh_store_cipher_free(worker->cipher);
     mesh_known_deinit(&worker->known);
     mesh_worker_status_deinit(&worker->status);
     mesh_mailbox_deinit(&worker->mailbox);

@@ -300,7 +300,7 @@ struct mesh_engine {
 
     /* rounds */
     uint8_t round; /* 0: none yet */
-    bool round_active, round_swept, round_done, round_claim;
+    bool round_wanted, round_hurry, round_active, round_swept, round_done, round_claim;
     uint64_t log_bytes; /* appended since the last round */
 
     /* recovery */
