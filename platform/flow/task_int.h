@@ -103,6 +103,7 @@ struct mesh_flow_source {
     int32_t partition;
     int64_t position; /* next offset; -1: from the earliest */
     int64_t end;      /* -1: unknown */
+    int64_t limit;    /* read up to here; INT64_MAX: as far as there is (cutover.h) */
     bool at_end;
     bool loaded; /* table: was once read to its end */
     bool stopped;
@@ -207,6 +208,7 @@ struct mesh_task {
     struct mesh_flow_lane *sole; /* the only stream beside tables; NULL: there are more, or no tables */
     int64_t gate_us;             /* sole: the minimum over tables that are not idle: records from there on wait for them */
     int64_t direct_us;           /* sole: below it nothing waits and no table is awaited: no need for the buffer */
+    int64_t floor_us;            /* sole: below it records wait for no table: another version let them go (cutover.h) */
     bool dirty;
     bool committing; /* commit n is being written: it holds everything that was processed */
     bool carry;      /* a round began: write all that waits, again */
@@ -216,7 +218,7 @@ struct mesh_task {
     uint64_t n, durable_n; /* commits */
     bool in_flight;        /* n is not durable */
     struct mesh_flow_outbox outbox;
-    struct mesh_buf origin;        /* everything of the mesh header but the sequence; empty: to be made */
+    struct mesh_buf origin;        /* everything of the mesh header of a port but the sequence; empty: to be made */
     uint64_t *sequences;           /* per engine->dest_first[dest] + partition */
     MESH_VEC(uint64_t) orphans;    /* while restoring: serials of unacknowledged messages whose destination is gone */
     struct mesh_flow_docs **docs;  /* per port; NULL: none */
@@ -315,7 +317,8 @@ struct mesh_engine {
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
     struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes,
-        *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced, *m_orphans;
+        *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced, *m_orphans,
+        *m_succeeded;
     struct mesh_metric **m_state_rows, **m_watermarks;
     MESH_VEC(struct mesh_flow_skip) skips;
 };
@@ -448,6 +451,11 @@ void mesh_flow_outbox_log(struct mesh_task *task, const struct mesh_flow_letter 
 bool mesh_flow_outbox_restore(struct mesh_task *task, struct mesh_cursor *in);
 uint64_t mesh_flow_outbox_lowest(const struct mesh_task *task); /* serial of the first unacknowledged */
 
+/* ---- cutover.c ---- */
+/* The value of MESH_FLOW_SUCCEEDS; and whether one names this generation. */
+void mesh_flow_succeeds_write(const struct mesh_engine *engine, struct mesh_buf *out);
+bool mesh_flow_succeeds(struct mesh_str header, uint64_t generation);
+
 /* ---- letter.c ---- */
 /* `headers` are the original ones of the record, or NULL. */
 void mesh_flow_reject(struct mesh_task *task, const struct mesh_event *event, const struct mesh_site *site, unsigned code,
@@ -497,6 +505,11 @@ void mesh_flow_view_out_gone(const struct mesh_flow_state *state, int64_t window
 void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *row, void *out);
 /* A session goes into another: readers of changes and of closed windows are told. It is still there. */
 void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_event *event);
+
+/* For the row as it is now: key (in task->key) and value of its message at this port; and send it. `out` is room for an out struct. */
+struct mesh_str mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
+                                       struct mesh_buf *ret_value);
+void mesh_flow_view_send(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out);
 
 /* ---- zone.c ---- */
 /* The zone's day that holds this time. */
