@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "flow/role.h"
 #include "io/border.h"
 #include "io/mongo.h"
 #include "mesh/version.h"
@@ -75,6 +76,8 @@ static const struct setting settings[] = {
      "folder of the audit: who was shown personal fields; with the key below, or neither"},
     {"MESH_AUDIT_KEY_FILE", TEXT, AT(audit_key_file), "", 0, 0, false, "file that holds the key that chains its entries"},
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
+    {"MESH_VARIANT", TEXT, AT(variant), "", 0, 0, false,
+     "name of a version that runs beside another, muted until it takes over (meshctl replay)"},
     {"MESH_STATE_RESET", BOOLEAN, AT(state_reset), "0", 0, 0, false,
      "set the state aside and begin anew from the earliest records"},
     {"MESH_ACCEPT_ERRORS", TEXT, AT(accept_errors), "", 0, 0, false,
@@ -386,6 +389,9 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
     read_keys(&l);
     read_files(&l);
     check_accepted(&l);
+    if (ret->variant[0] != '\0' && !mesh_variant_is_name(ret->variant))
+        problem(&l, "MESH_VARIANT must be lower case letters, digits and dashes, at most %d, and not '%s'; it is '%s'",
+                MESH_VARIANT_MAX, MESH_VARIANT_BASE, ret->variant);
     if (l.wrong)
         return MESH_CONFIG_WRONG;
     if (print) {

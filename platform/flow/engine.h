@@ -75,6 +75,7 @@ struct mesh_engine_conf {
     uint64_t voice;
     const uint64_t *succeeds; /* borrowed */
     uint32_t n_succeeds;
+    bool documents_again; /* hand out the documents of all rows of the restored state: another version wrote to the collections */
     const char *claim;          /* of this run, random; written with its CLAIM. NULL: none */
     int64_t commit_interval_us; /* bound for state-only commits, 200 ms */
     uint64_t round_log_bytes;   /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */

@@ -52,7 +52,7 @@ static struct mesh_flow_origin origin_of(const struct mesh_task *task, uint32_t 
     const struct mesh_engine *engine = task->engine;
     return (struct mesh_flow_origin){
         .product = mesh_str_of(engine->product_name),
-        .generation = dest < engine->product->n_ports && engine->conf.voice != 0 ? engine->conf.voice : engine->generation,
+        .generation = dest < engine->product->n_ports ? mesh_flow_voice(engine) : engine->generation,
         .topology = task->topology,
         .partition = task->partition,
         .sequence = sequence,

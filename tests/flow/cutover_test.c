@@ -219,6 +219,36 @@ static void show_port(struct world *a, struct world *b, uint32_t dest, bool newe
     mesh_vec_deinit(&lines);
 }
 
+static void forget_documents(struct world *w)
+{
+    for (size_t i = 0; i < w->docs.n; i++) {
+        free(w->docs.v[i].id);
+        free(w->docs.v[i].text);
+    }
+    w->docs.n = 0;
+}
+
+/* Those that a row has: what was removed before the new one wrote here, it never wrote. */
+static void show_documents(const struct world *w, struct mesh_buf *out)
+{
+    MESH_VEC(struct text_line) lines = {0};
+    for (size_t i = 0; i < w->docs.n; i++) {
+        struct mesh_buf line = MESH_BUF_NULL;
+        mesh_buf_printf(&line, "doc %s %s\n", w->docs.v[i].id, w->docs.v[i].text);
+        if (strcmp(w->docs.v[i].text, "removed") == 0)
+            mesh_buf_deinit(&line);
+        else
+            *mesh_vec_push(&lines) = (struct text_line){mesh_buf_take(&line)};
+    }
+    if (lines.n > 0)
+        qsort(lines.v, lines.n, sizeof *lines.v, by_text);
+    for (size_t i = 0; i < lines.n; i++) {
+        mesh_buf_puts(out, lines.v[i].text);
+        free(lines.v[i].text);
+    }
+    mesh_vec_deinit(&lines);
+}
+
 static char *show(struct world *views, struct world *a, struct world *b)
 {
     struct mesh_buf out = MESH_BUF_NULL;
@@ -227,6 +257,7 @@ static char *show(struct world *views, struct world *a, struct world *b)
     show_port(a, b, SHOP_ALERTS, false, &out);
     show_port(a, b, SHOP_MINUTE_OUT, false, &out);
     show_port(a, b, SHOP_TOTALS_OUT, true, &out);
+    show_documents(views, &out);
     return mesh_buf_take(&out);
 }
 
@@ -524,8 +555,10 @@ static void take_over(uint64_t seed, const struct plan *plan)
     forget_port(&new, SHOP_ALERTS);
     forget_port(&new, SHOP_TOTALS_OUT);
     forget_port(&new, SHOP_MINUTE_OUT);
+    forget_documents(&new);
     new.voice = NEW_VOICE;
     new.succeeds = 1;
+    new.documents_again = true;
     for (int again = 0; again < 2; again++) {
         world_crash(&new);
         CHECK(announce(&old, &new) <= plan->announced_at_most);
@@ -533,6 +566,7 @@ static void take_over(uint64_t seed, const struct plan *plan)
             break;
     }
     until_quiet(&new);
+    new.documents_again = false;
     new.unfolds = false;
     for (int i = 0; i < 100; i++)
         world_step(&new, plan->crashes ? 40 : 0);

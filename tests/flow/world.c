@@ -85,6 +85,7 @@ void world_start(struct world *w)
         .voice = w->voice,
         .succeeds = &w->succeeds,
         .n_succeeds = w->succeeds != 0,
+        .documents_again = w->documents_again,
         .commit_interval_us = INTERVAL_US,
         .round_log_bytes = w->round_log_bytes,
         .round_sweep_bytes = w->round_sweep_bytes,
