@@ -249,7 +249,8 @@ static void show_documents(const struct world *w, struct mesh_buf *out)
     mesh_vec_deinit(&lines);
 }
 
-static char *show(struct world *views, struct world *a, struct world *b)
+/* Documents of rows that expire behind a gap go by the time of the store: there they are not compared. */
+static char *show(struct world *views, struct world *a, struct world *b, bool documents)
 {
     struct mesh_buf out = MESH_BUF_NULL;
     for (uint32_t v = 0; v < SHOP_N_VIEWS; v++)
@@ -257,7 +258,8 @@ static char *show(struct world *views, struct world *a, struct world *b)
     show_port(a, b, SHOP_ALERTS, false, &out);
     show_port(a, b, SHOP_MINUTE_OUT, false, &out);
     show_port(a, b, SHOP_TOTALS_OUT, true, &out);
-    show_documents(views, &out);
+    if (documents)
+        show_documents(views, &out);
     return mesh_buf_take(&out);
 }
 
@@ -464,7 +466,7 @@ static void take_over(uint64_t seed, const struct plan *plan)
         swap_ends(&alone, rest);
     }
     world_drain(&alone);
-    char *wanted = show(&alone, &alone, NULL);
+    char *wanted = show(&alone, &alone, NULL, !plan->to_the_gap);
     CHECK_CONTAINS(wanted, "port 0 ");
     CHECK_CONTAINS(wanted, "port 1 ");
 
@@ -571,7 +573,7 @@ static void take_over(uint64_t seed, const struct plan *plan)
     for (int i = 0; i < 100; i++)
         world_step(&new, plan->crashes ? 40 : 0);
     world_drain(&new);
-    char *got = show(&new, &old, &new);
+    char *got = show(&new, &old, &new, !plan->to_the_gap);
     compare(got, wanted, seed);
     read_port(&old, &new, SHOP_ALERTS);
     read_port(&old, &new, SHOP_MINUTE_OUT);
