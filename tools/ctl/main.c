@@ -1,6 +1,7 @@
 /* meshctl: what an operator does with a mesh. */
 #include "ctl/audit.h"
 #include "ctl/dlq.h"
+#include "ctl/registry.h"
 #include "ctl/up.h"
 
 #include "base/fs.h"
@@ -19,6 +20,7 @@ static const char usage[] =
     "usage: meshctl up [options]      run a whole mesh on this machine until Ctrl-C\n"
     "       meshctl dlq COMMAND ...   dead letters: list, show, replay, discard (meshctl dlq --help)\n"
     "       meshctl audit verify DIR  whether the record of who was shown what is whole (meshctl audit --help)\n"
+    "       meshctl registry --dir DIR   a small schema registry with Confluent's API (meshctl registry --help)\n"
     "\n"
     "options of up:\n"
     "  --mesh DIR            folder of mesh.yaml (default: the current one)\n"
@@ -148,6 +150,8 @@ int main(int argc, char **argv)
         return mesh_ctl_audit(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "dlq") == 0)
         return mesh_dlq_main(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "registry") == 0)
+        return mesh_ctl_registry(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "--version") == 0)
         return puts("meshctl " MESH_VERSION) < 0 ? 1 : 0;
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
