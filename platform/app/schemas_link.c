@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define VERSIONS_MAX 50 /* of a subject that are looked at for a contract, newest first */
-
 /* ---- waiting ---- */
 static void set_waits(struct mesh_schemas *s, const struct mesh_err *err)
 {
@@ -149,35 +147,12 @@ static const char *subject_of(const struct mesh_schemas *s, struct mesh_arena *a
     return s->conf.subjects == MESH_SUBJECTS_RECORD ? name : mesh_arena_printf(arena, "%s-%s", port->topic, name);
 }
 
-/* A version of the subject that is the contract, whatever its white space and documentation. 0; 1: none; negative. */
-static int look_up(struct mesh_schemas *s, struct mesh_arena *arena, const char *subject, const struct mesh_contract *contract,
-                   uint32_t *ret_id, struct mesh_err *err)
-{
-    int *versions = NULL;
-    size_t n = 0;
-    int result = mesh_registry_versions(s->registry, arena, subject, &versions, &n, err);
-    for (size_t i = n; result == 0 && i > 0 && n - i < VERSIONS_MAX; i--) {
-        struct mesh_registry_schema found;
-        struct mesh_schema *schema = NULL;
-        int got = mesh_registry_version(s->registry, arena, subject, versions[i - 1], &found, err);
-        if (got == 0)
-            got = mesh_registry_parse(s->registry, arena, &found, &schema, err);
-        if (got < 0 && err->class == MESH_ERR_RETRY)
-            return -1;
-        if (got != 0 || mesh_schema_local_id(schema) != contract->local_id)
-            continue;
-        *ret_id = found.id;
-        return 0;
-    }
-    return result < 0 ? -1 : 1;
-}
-
 static int port_id(struct mesh_schemas *s, const struct mesh_port *port, uint32_t *ret_id, struct mesh_err *err)
 {
     mesh_cleanup(mesh_arena_deinit) struct mesh_arena arena = MESH_ARENA_NULL;
     const char *subject = subject_of(s, &arena, port);
     const struct mesh_registry_schema schema = {.text = port->contract->json};
-    int result = look_up(s, &arena, subject, port->contract, ret_id, err);
+    int result = mesh_registry_find(s->registry, &arena, subject, contract_of(&arena, port->contract), ret_id, NULL, err);
     if (result <= 0)
         return result;
     if (!s->conf.registers)

@@ -395,9 +395,15 @@ static int gather(struct gathering *g, const char *name, const struct mesh_regis
 int mesh_registry_parse(struct mesh_registry *registry, struct mesh_arena *arena, const struct mesh_registry_schema *schema,
                         struct mesh_schema **ret, struct mesh_err *err)
 {
+    return mesh_registry_parse_as(registry, arena, "schema", schema, ret, err);
+}
+
+int mesh_registry_parse_as(struct mesh_registry *registry, struct mesh_arena *arena, const char *name,
+                           const struct mesh_registry_schema *schema, struct mesh_schema **ret, struct mesh_err *err)
+{
     struct gathering g = {.registry = registry, .arena = arena};
     struct mesh_diags diags = {.arena = arena};
-    if (gather(&g, "schema", schema, err) < 0)
+    if (gather(&g, name, schema, err) < 0)
         return -1;
     *ret = mesh_schema_parse_all(arena, g.sources, g.n, &diags);
     if (*ret != NULL)
@@ -405,4 +411,29 @@ int mesh_registry_parse(struct mesh_registry *registry, struct mesh_arena *arena
     const char *why = diags.list.n > 0 ? diags.list.v[0]->text : "it is empty";
     return mesh_err_set(err, MESH_ERR_REJECT, "registry.schema", "schema %" PRIu32 " of the registry cannot be read: %.400s",
                         schema->id, why);
+}
+
+int mesh_registry_find(struct mesh_registry *registry, struct mesh_arena *arena, const char *subject,
+                       const struct mesh_schema *schema, uint32_t *ret_id, int *ret_version, struct mesh_err *err)
+{
+    uint32_t wanted = mesh_schema_local_id(schema);
+    int *versions = NULL;
+    size_t n = 0;
+    int result = mesh_registry_versions(registry, arena, subject, &versions, &n, err);
+    for (size_t i = n; result == 0 && i > 0 && n - i < MESH_REGISTRY_VERSIONS_MAX; i--) {
+        struct mesh_registry_schema found;
+        struct mesh_schema *parsed = NULL;
+        int got = mesh_registry_version(registry, arena, subject, versions[i - 1], &found, err);
+        if (got == 0)
+            got = mesh_registry_parse(registry, arena, &found, &parsed, err);
+        if (got < 0 && err->class == MESH_ERR_RETRY)
+            return -1;
+        if (got != 0 || mesh_schema_local_id(parsed) != wanted)
+            continue;
+        *ret_id = found.id;
+        if (ret_version != NULL)
+            *ret_version = versions[i - 1];
+        return 0;
+    }
+    return result < 0 ? -1 : 1;
 }

@@ -28,15 +28,16 @@
 
 #include <stdatomic.h>
 
-#define MESH_REGISTRY_CONNECT_MS  2000
-#define MESH_REGISTRY_CALL_MS     5000
-#define MESH_REGISTRY_BACKOFF_MS  100  /* before the second attempt; doubles */
-#define MESH_REGISTRY_BACKOFF_MAX 2000 /* ms */
-#define MESH_REGISTRY_ANSWER_MAX  (4u << 20)
-#define MESH_REGISTRY_KEPT_MAX    1000 /* ids */
-#define MESH_REGISTRY_KEPT_BYTES  (16u << 20)
-#define MESH_REGISTRY_REFS_MAX    100 /* schemas that one schema needs, and they */
-#define MESH_REGISTRY_URLS_MAX    8
+#define MESH_REGISTRY_CONNECT_MS   2000
+#define MESH_REGISTRY_CALL_MS      5000
+#define MESH_REGISTRY_BACKOFF_MS   100  /* before the second attempt; doubles */
+#define MESH_REGISTRY_BACKOFF_MAX  2000 /* ms */
+#define MESH_REGISTRY_ANSWER_MAX   (4u << 20)
+#define MESH_REGISTRY_KEPT_MAX     1000 /* ids */
+#define MESH_REGISTRY_KEPT_BYTES   (16u << 20)
+#define MESH_REGISTRY_REFS_MAX     100 /* schemas that one schema needs, and they */
+#define MESH_REGISTRY_URLS_MAX     8
+#define MESH_REGISTRY_VERSIONS_MAX 100 /* of a subject that are looked at */
 
 #define MESH_REGISTRY_URL_NAME               "MESH_SCHEMA_REGISTRY_URL"
 #define MESH_REGISTRY_USER_NAME              "MESH_SCHEMA_REGISTRY_USER"
@@ -107,6 +108,10 @@ int mesh_registry_version(struct mesh_registry *registry, struct mesh_arena *are
 /* Oldest first. 0; 1: there is no such subject. */
 int mesh_registry_versions(struct mesh_registry *registry, struct mesh_arena *arena, const char *subject, int **ret, size_t *ret_n,
                            struct mesh_err *err);
+/* The newest version that is this schema, whatever its white space and documentation: by the normal form. Looks at the newest
+ * MESH_REGISTRY_VERSIONS_MAX. 0; 1: none. */
+int mesh_registry_find(struct mesh_registry *registry, struct mesh_arena *arena, const char *subject,
+                       const struct mesh_schema *schema, uint32_t *ret_id, int *ret_version, struct mesh_err *err);
 int mesh_registry_subjects(struct mesh_registry *registry, struct mesh_arena *arena, const char ***ret, size_t *ret_n,
                            struct mesh_err *err);
 /* Whether the registry would take it as the next version, by the subject's rule; why not stands in `ret_why` when it says so, else "".
@@ -117,7 +122,9 @@ int mesh_registry_compatible(struct mesh_registry *registry, struct mesh_arena *
 int mesh_registry_rule(struct mesh_registry *registry, const char *subject, enum mesh_compat_mode *ret, struct mesh_err *err);
 int mesh_registry_set_rule(struct mesh_registry *registry, const char *subject, enum mesh_compat_mode mode, struct mesh_err *err);
 
-/* The schema with all that it refers to, which is asked for as well. REJECT "registry.schema" when it is none that mesh can read. */
+/* The schema with all that it refers to, which is asked for as well; `name` is what its places are called in messages. REJECT "registry.schema" when it is none that mesh can read. */
+int mesh_registry_parse_as(struct mesh_registry *registry, struct mesh_arena *arena, const char *name,
+                           const struct mesh_registry_schema *schema, struct mesh_schema **ret, struct mesh_err *err);
 int mesh_registry_parse(struct mesh_registry *registry, struct mesh_arena *arena, const struct mesh_registry_schema *schema,
                         struct mesh_schema **ret, struct mesh_err *err);
 

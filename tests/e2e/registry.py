@@ -288,6 +288,35 @@ def local_sale(mesh, world, shop):
     world.sales.append(sale)
 
 
+def meshgen(mesh, url, *args, cwd=HERE):
+    result = subprocess.run([mesh.bin("meshgen")] + list(args), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, env=dict(os.environ, MESH_SCHEMA_REGISTRY_URL=url))
+    return result.returncode, result.stdout
+
+
+def tools(mesh, registry, checks):
+    """meshgen publishes contracts, and holds files against the registry."""
+    def says(what, code, words, *args, url=registry.url):
+        have = meshgen(mesh, url, *args)
+        checks.equal("meshgen %s: exit" % " ".join(args), have[0], code)
+        checks.equal("%s says %s: %s" % (what, words, have[1]), words in have[1], True)
+    says("a dry run", 0, "till.receipts-value: till/receipt@1 would be registered", "schema", "register", "--dry-run")
+    checks.equal("a dry run registers nothing", registry.ask("GET", "/subjects/till.receipts-value/versions")[0], 404)
+    says("publishing", 0, "1 registered, 0 there already", "schema", "register")
+    says("publishing again", 0, "0 registered, 1 there already", "schema", "register")
+    checks.equal("with its documentation", "A sale that was paid." in registry.ask("GET", "/subjects/till.receipts-value/versions/1")[1]["schema"], True)
+    says("nothing breaks", 0, "nothing breaks against", "breaking", "--against", "registry")
+    says("a schema of another name", 1, "NAME_MISMATCH", "schema", "compat", "--against", "registry:till.receipts-value", "--mode", "BACKWARD",
+         "contracts/till/sale.v1.avsc")
+    says("no subject", 2, "has no subject 'nope'", "schema", "compat", "--against", "registry:nope", "contracts/till/sale.v1.avsc")
+    says("no registry", 2, "which schema registry? Give --registry URL", "schema", "register", url="")
+    says("nobody there", 2, "cannot be reached", "breaking", "--against", "registry", url="http://127.0.0.1:%d" % free_port())
+    bad = {"type": "record", "name": "Sale", "namespace": "till", "fields": [{"name": "sale_id", "type": "long"}]}
+    checks.equal("a writer that changed", registry.ask("POST", "/subjects/till.sales-value/versions", {"schema": json.dumps(bad)})[0], 200)
+    says("what an input cannot read", 1, "field 'sale_id' is written as long", "breaking", "--against", "registry")
+    registry.ask("PUT", "/config/till.sales-value", {"compatibility": "NONE"})
+
+
 def data(world, service, checks, kind):
     registry = world.registry
     wait_until("the port's contract is registered", lambda: registry.ask("GET", "/subjects/till.receipts-value/versions")[1] == [1], 20)
@@ -299,7 +328,6 @@ def data(world, service, checks, kind):
     checks.equal("plans for versions", service.metric("mesh_schema_plans"), 0)
     local_sale(world.mesh, world, "c")
     world.settle("an id from before the registry")
-    registry.ask("PUT", "/config/till.sales-value", {"compatibility": "NONE"})
     world.send(FOREIGN, ["a", "b", "c", "d"])
     world.settle("a schema that nobody knew")
     checks.equal("plans", service.metric("mesh_schema_plans"), 1)
@@ -438,6 +466,7 @@ def main():
         mesh.env["MESH_LOG_LEVEL"] = "debug"
         world = World(mesh, registry, checks)
         try:
+            tools(mesh, registry, checks)
             mesh.start()
             data(world, service, checks, kind)
             refused(world, service, checks)
