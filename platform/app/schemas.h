@@ -35,7 +35,7 @@
 #define MESH_SCHEMAS_RETRY_MAX  10000 /* ms */
 #define MESH_SCHEMAS_WHY_MAX    700
 #define MESH_SCHEMAS_FILE       "schemas.json"
-#define MESH_SCHEMAS_FILE_BYTES (8u << 20)
+#define MESH_SCHEMAS_FILE_BYTES (2u << 20) /* of texts, in it */
 
 enum mesh_schemas_subjects { MESH_SUBJECTS_TOPIC, MESH_SUBJECTS_RECORD, MESH_SUBJECTS_TOPIC_RECORD };
 

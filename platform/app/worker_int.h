@@ -16,6 +16,7 @@
 #include "app/committer.h"
 #include "app/known.h"
 #include "app/mailbox.h"
+#include "app/memory.h"
 #include "app/schemas.h"
 #include "app/worker.h"
 #include "base/check.h"
@@ -39,6 +40,7 @@ struct mesh_worker_status {
     char stopped[512];                    /* the engine's own words */
     char refused[MESH_KAFKA_REFUSAL_MAX]; /* by a broker: why; "": not */
     struct mesh_mongo_info mongo;
+    struct mesh_memory memory; /* to show */
     bool has_mongo;
     char schemas[MESH_SCHEMAS_WHY_MAX]; /* why it waits for the registry; "": it does not */
     uint32_t held_back;
@@ -75,6 +77,7 @@ struct mesh_worker {
     struct mesh_known known;
     struct mesh_store_log *log;
     struct mesh_engine *engine;
+    struct mesh_memory memory;
     bool reset; /* MESH_STATE_RESET set something aside, or asks to start anew */
     bool running;
 

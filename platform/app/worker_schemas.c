@@ -147,16 +147,28 @@ static void drop(struct mesh_worker *worker, struct mesh_held_back **at)
     free(held);
 }
 
-/* What may go on now does. */
+static bool wants(const struct mesh_worker *worker, uint32_t topic, int32_t partition)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < worker->product->n_inputs; i++)
+        any = any || (worker->topic_of_input[i] == topic && mesh_engine_wants(worker->engine, i, partition));
+    return any;
+}
+
+/* What may go on now does. 1: something did. */
 static int release(struct mesh_worker *worker, struct mesh_err *err)
 {
+    int moved = 0;
     for (struct mesh_held_back **at = &worker->held_back; *at != NULL;) {
         struct mesh_held_back *held = *at;
         if (position_of(worker, held->topic, held->partition) != held->position) {
             drop(worker, at); /* the partition was given to us anew, and reads from there */
             continue;
         }
-        size_t n = settled(worker, held->topic, held->records.v + held->at, held->records.n - held->at);
+        size_t n = !wants(worker, held->topic, held->partition)
+                       ? 0
+                       : settled(worker, held->topic, held->records.v + held->at, held->records.n - held->at);
+        moved = n > 0 ? 1 : moved;
         if (feed(worker, held->topic, held->partition, held->records.v + held->at, n, err) < 0)
             return -1;
         held->at += n;
@@ -172,13 +184,15 @@ static int release(struct mesh_worker *worker, struct mesh_err *err)
         if (end >= 0)
             mesh_worker_at_end(worker, topic, partition, end);
     }
-    return 0;
+    return moved;
 }
 
 int mesh_worker_look_at_schemas(struct mesh_worker *worker, struct mesh_err *err)
 {
-    if (worker->schemas == NULL || !mesh_schemas_take(worker->schemas))
+    if (worker->schemas == NULL)
         return 0;
+    if (!mesh_schemas_take(worker->schemas))
+        return worker->engine == NULL || worker->held_back == NULL ? 0 : release(worker, err);
     uint32_t *ids = mesh_xcalloc(worker->product->n_ports + 1, sizeof *ids);
     if (worker->engine != NULL && mesh_schemas_ready(worker->schemas, ids))
         for (uint32_t i = 0; i < worker->product->n_ports; i++)

@@ -89,6 +89,7 @@ static unsigned take_now(struct mesh_flow_source *source, struct admitted *in, s
         decode_to(source, p, p->room != NULL ? p->room : source->task->records);
     in->record = p->record;
     in->event.time_us = p->code == 0 ? p->time_us : 0;
+    in->event.version = p->by.version;
     return p->code != 0 ? p->code : check(source->decl, &in->event, in->record);
 }
 

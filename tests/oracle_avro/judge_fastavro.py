@@ -94,7 +94,11 @@ class Judge:
             else:
                 self.disagree(field, field[6], "reads %r" % (theirs,))
             return
-        ours = decode(bytes.fromhex(field[6][1:]), reader)
+        try:
+            ours = decode(bytes.fromhex(field[6][1:]), reader)
+        except Exception as error:
+            self.disagree(field, field[6], "cannot be read with the reader's schema: %s" % error)
+            return
         if failure is None:
             why = set()
             if not alike(ours, theirs, why):
