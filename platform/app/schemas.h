@@ -12,7 +12,7 @@
  *   - a schema that the contract can read: a plan is made (contract/resolve.h), at most MESH_SCHEMAS_MAX at a time; the one that was not
  *     used for longest makes room, or
  *   - one that it cannot read: its records become dead letters, `schema.incompatible`, with the reason in a header, or
- *   - unknown to the registry, asked MESH_SCHEMAS_MISSES times: an id that was computed when compiling is taken as that (topics that
+ *   - unknown to the registry, asked MESH_SCHEMAS_MISSES times (once, when more than MESH_SCHEMAS_PATIENCE were unknown within a minute): an id that was computed when compiling is taken as that (topics that
  *     were written before there was a registry), all others become dead letters, `schema.unknown`, and are asked again after
  *     MESH_SCHEMAS_MISS_S.
  * A registry that is away, refuses us or answers nonsense is none of these: the partition waits, and /readyz says why.
@@ -29,6 +29,7 @@
 #define MESH_SCHEMAS_MAX        256        /* schemas seen at run time that are kept ready */
 #define MESH_SCHEMAS_BYTES_MAX  (1u << 20) /* of one schema's text */
 #define MESH_SCHEMAS_MISSES     3
+#define MESH_SCHEMAS_PATIENCE   8
 #define MESH_SCHEMAS_MISS_MS    1000 /* between them */
 #define MESH_SCHEMAS_MISS_S     60
 #define MESH_SCHEMAS_RETRY_MS   500   /* after a registry that was away; doubles */

@@ -52,6 +52,8 @@ struct mesh_schemas {
     struct mesh_arena arena;                    /* of ... */
     MESH_VEC(struct mesh_registry_schema) seen; /* ... what is in the file; the thread's */
     size_t seen_bytes;
+    int64_t unknown_from_us; /* the thread's: so many ids were unknown since */
+    int n_unknown;
     atomic_bool stop;
     pthread_t thread;
     bool started;

@@ -100,6 +100,17 @@ static void judge(struct mesh_arena *arena, const struct mesh_input *input, cons
     unfit(entry, &input->contracts[0], compat.n > 0 ? compat.found[0].reason : err.text);
 }
 
+/* A replica may lag behind for a schema or two; a writer of garbage has a new id in every record, and must not cost seconds for each. */
+static bool patient(struct mesh_schemas *s)
+{
+    int64_t now_us = mesh_clock_mono_us();
+    if (s->n_unknown == 0 || now_us - s->unknown_from_us > INT64_C(1000000) * MESH_SCHEMAS_MISS_S) {
+        s->unknown_from_us = now_us;
+        s->n_unknown = 0;
+    }
+    return ++s->n_unknown <= MESH_SCHEMAS_PATIENCE;
+}
+
 /* 0: answered; 1: ask again at not_before_us; negative: the registry is away. */
 static int answer(struct mesh_schemas *s, struct mesh_schemas_entry *entry, struct mesh_err *err)
 {
@@ -119,7 +130,7 @@ static int answer(struct mesh_schemas *s, struct mesh_schemas_entry *entry, stru
         }
         entry->answer = MESH_SCHEMAS_MISSING;
         entry->misses++;
-        bool enough = entry->misses >= MESH_SCHEMAS_MISSES;
+        bool enough = entry->misses >= MESH_SCHEMAS_MISSES || (entry->misses == 1 && !patient(s));
         entry->not_before_us = mesh_clock_mono_us() + 1000 * (enough ? INT64_C(1000) * MESH_SCHEMAS_MISS_S : MESH_SCHEMAS_MISS_MS);
         return enough ? 0 : 1;
     }

@@ -101,14 +101,15 @@ static int feed(struct mesh_worker *worker, uint32_t topic, int32_t partition, c
     return 0;
 }
 
-/* How many from the first on may be fed. */
+/* How many from the first on may be fed. All are looked at, so that what is unknown is asked for together. */
 static size_t settled(struct mesh_worker *worker, uint32_t topic, const struct mesh_record *records, size_t n)
 {
+    size_t good = n;
     for (size_t r = 0; r < n; r++)
         for (uint32_t i = 0; i < worker->product->n_inputs; i++)
             if (worker->topic_of_input[i] == topic && !mesh_schemas_settled(worker->schemas, i, &records[r]))
-                return r;
-    return n;
+                good = r < good ? r : good;
+    return good;
 }
 
 int mesh_worker_feed(struct mesh_worker *worker, uint32_t topic, int32_t partition, const struct mesh_record *records, size_t n,

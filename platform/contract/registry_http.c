@@ -129,6 +129,7 @@ static int failed(const struct mesh_registry *registry, CURLcode code, bool too_
 {
     const struct mesh_registry_conf *conf = registry->conf;
     const char *says = registry->curl_says[0] != '\0' ? registry->curl_says : curl_easy_strerror(code);
+    const char *certificate = mesh_registry_given(conf->cert_file) ? "the client certificate" : "a client without a certificate";
     if (too_long)
         return mesh_err_set(err, MESH_ERR_RETRY, "registry.answer",
                             "the schema registry %s answers with more than %u bytes: is it one?", url, MESH_REGISTRY_ANSWER_MAX);
@@ -145,12 +146,17 @@ static int failed(const struct mesh_registry *registry, CURLcode code, bool too_
                             says, MESH_REGISTRY_CA_FILE_NAME, MESH_REGISTRY_CERT_FILE_NAME, MESH_REGISTRY_KEY_FILE_NAME);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
         if (strstr(says, "alert") != NULL)
             return mesh_err_set(err, MESH_ERR_RETRY, "registry.denied",
                                 "the schema registry %s does not accept %s: %s; it wants one that a CA known to it has signed (%s)",
-                                url,
-                                mesh_registry_given(conf->cert_file) ? "the client certificate" : "a client without a certificate",
-                                says, MESH_REGISTRY_CERT_FILE_NAME);
+                                url, certificate, says, MESH_REGISTRY_CERT_FILE_NAME);
+        /* The alert is lost when the connection is reset behind it. */
+        if (strncmp(url, "https", 5) == 0)
+            return mesh_err_set(err, MESH_ERR_RETRY, "registry.away",
+                                "the schema registry %s ended the connection: %s; one that does not accept %s may do that too (%s)",
+                                url, says, certificate, MESH_REGISTRY_CERT_FILE_NAME);
         break;
     default:
         break;

@@ -354,6 +354,12 @@ def refused(world, service, checks):
     checks.equal("others have none", [x["names"].get("__mesh.errors.reason") for x in letters if x["names"]["__mesh.errors.code"] == "schema.unknown"], [None])
     world.send(contract("sale.v2.avsc"), ["a", "b", "c", "d"])
     world.settle("behind letters")
+    # A writer of garbage: every record has another id, and each is asked for.
+    for i in range(40):
+        subprocess.run([os.path.join(world.mesh.build, "tests", "mesh-records"), "put", world.mesh.brokers, TOPIC, "1", "x",
+                        "00%08x00" % (0x70000000 + i), str(NOW_MS)], check=True, stdout=subprocess.DEVNULL)
+    wait_until("40 more letters", lambda: len(world.letters()) >= 44, 15)
+    checks.equal("of garbage", sorted(x["value"] for x in world.letters() if x["value"].startswith("0070")), ["00%08x00" % (0x70000000 + i) for i in range(40)])
 
 
 def faults(world, service, gate, checks):
