@@ -51,59 +51,6 @@ static void hash_of(struct mesh_arena *arena, struct mesh_data *data, const char
     mesh_data_code(arena, data, name, "%s", hex);
 }
 
-#define DOCUMENT_DEPTH_MAX 4 /* what is nested deeper stands on the line of its parent */
-
-/* Join the lines of pretty JSON below a depth: one line for each field of a port instead of twenty. */
-static void fold_json(struct mesh_buf *json)
-{
-    size_t to = 0;
-    int depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < json->n; i++) {
-        char c = json->p[i];
-        if (in_string) {
-            json->p[to++] = c;
-            if (c == '\\')
-                json->p[to++] = json->p[++i];
-            else if (c == '"')
-                in_string = false;
-            continue;
-        }
-        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
-        in_string = c == '"';
-        if (c == '\n') {
-            size_t next = i + 1;
-            while (next < json->n && json->p[next] == ' ')
-                next++;
-            bool closes = next < json->n && (json->p[next] == '}' || json->p[next] == ']');
-            if (depth - (closes ? 1 : 0) >= DOCUMENT_DEPTH_MAX || (closes && depth > DOCUMENT_DEPTH_MAX)) {
-                if (to > 0 && json->p[to - 1] == ',')
-                    json->p[to++] = ' ';
-                i = next - 1;
-                continue;
-            }
-        }
-        json->p[to++] = c;
-    }
-    json->n = to;
-    json->p[to] = 0;
-}
-
-/* A long text as lines of C string literals. */
-static void literal_lines(struct mesh_arena *arena, struct mesh_data *data, const char *name, const struct mesh_buf *text)
-{
-    struct mesh_data *lines = mesh_data_sub(arena, data, name);
-    const char *p = text->p;
-    const char *end = text->p + text->n;
-    while (p < end) {
-        const char *eol = memchr(p, '\n', (size_t)(end - p));
-        size_t n = eol == NULL ? (size_t)(end - p) : (size_t)(eol - p + 1);
-        struct mesh_data *line = mesh_data_add(arena, lines);
-        mesh_data_prose(arena, line, "text", mesh_arena_str(arena, (struct mesh_str){p, (uint32_t)n}));
-        p += n;
-    }
-}
-
 static void describe(struct mesh_emitter *e, struct mesh_data *data)
 {
     const struct mesh_model_product *m = e->product;
@@ -154,14 +101,8 @@ static int emit_product(struct mesh_model_product *product, struct emit_files *f
     mesh_emit_ports(&e, data);
     mesh_emit_tables(&e, data);
     describe(&e, data);
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf document = MESH_BUF_NULL;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf openapi = MESH_BUF_NULL;
-    mesh_emit_document(&e, &document);
-    mesh_emit_openapi(&e, &openapi);
-    fold_json(&document);
-    fold_json(&openapi);
-    literal_lines(arena, data, "document_lines", &document);
-    literal_lines(arena, data, "openapi_lines", &openapi);
+    struct mesh_emit_documents documents = {0};
+    mesh_emit_documents(&e, data, &documents);
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf shape = MESH_BUF_NULL;
     mesh_emit_shape(&e, &shape);
     hash_of(arena, data, "state_hash", shape.p == NULL ? "" : shape.p, shape.n);
@@ -176,8 +117,11 @@ static int emit_product(struct mesh_model_product *product, struct emit_files *f
         if (r < 0)
             return r;
     }
-    add_file(files, mesh_arena_printf(arena, "%s.product.json", e.p), &document);
-    add_file(files, mesh_arena_printf(arena, "%s.openapi.json", e.p), &openapi);
+    for (size_t i = 0; i < documents.list.n; i++) {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+        mesh_buf_puts(&text, documents.list.v[i].text);
+        add_file(files, documents.list.v[i].file, &text);
+    }
     return 0;
 }
 

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define CONDITIONS_MAX 16 /* with all other parameters they are not more than MESH_HTTP_PARAMS_MAX */
+
 struct openapi {
     struct mesh_json_out json;
     struct mesh_arena *arena;
@@ -267,6 +269,7 @@ static void condition_parameters(struct openapi *o, const struct rows *rows)
     }
     mesh_json_out_end(json);
     mesh_json_out_bool(json, "additionalProperties", false);
+    mesh_json_out_long(json, "maxProperties", CONDITIONS_MAX);
     mesh_json_out_end(json);
     mesh_json_out_end(json);
 }

@@ -39,6 +39,14 @@ cp -r "$here/diag/base/." "$here/diag/ok-everything/in/." "$work/everything/"
 "$meshgen" generate --mesh "$work/everything" -o "$work/out-everything" > /dev/null
 check "a product with every construct compiles" compiles "$work/out-everything"
 
+# texts that would like to be C, HTML, JSON, a template or a shell's: they compile as texts, and are found again as they were
+"$meshgen" generate --mesh "$here/../documents/hostile" -o "$work/out-hostile" > /dev/null
+check "hostile texts compile as texts" compiles "$work/out-hostile"
+markup() { ! grep -nE '<(script|b|img)|(^|[^\\])`id' "$1"; }
+check "no markup of theirs is in the README" markup "$work/out-hostile/shop/README.md"
+check "nothing of theirs is in what a shell or meson reads" \
+    bash -c '! grep -lE "id\)|alert|system" "$1"/shop/Dockerfile "$1"/shop/meson.build' _ "$work/out-hostile"
+
 # doubles: two roundings where the declaration says two operations, also on a machine that could do with one
 sed -i 's/^      total: sum(amount)/&\n      load: sum(weight * weight + 1.5)/' "$work/everything/domains/shop/product.yaml"
 "$meshgen" generate --mesh "$work/everything" -o "$work/out-doubles" > /dev/null
@@ -100,8 +108,9 @@ sed -i 's/amount_eur > 500.0/amount_eur > 400.0/' "$work/omni/domains/sales_frau
 cp -r "$work/a" "$work/before"
 "$meshgen" generate --mesh "$work/omni" -o "$work/a" > /dev/null
 changed=$(cd "$work" && { diff -rq before a || true; } | sed 's/^Files before\///; s/ and .*//' | sort | tr '\n' ' ')
-check "one line changes that stream, the hash of its tables, the manifest: $changed" \
-    test "$changed" = "sales_fraud/manifest sales_fraud/sales_fraud_streams.c sales_fraud/sales_fraud_tables.c "
+check "one line changes that stream, the hash of its tables, what lineage says of it, the manifest: $changed" \
+    test "$changed" = "sales_fraud/manifest sales_fraud/sales_fraud.lineage.json sales_fraud/sales_fraud_documents.c \
+sales_fraud/sales_fraud_streams.c sales_fraud/sales_fraud_tables.c "
 new_lines() { { diff "$work/before/$1" "$work/a/$1" || true; } | grep -c '^>' || true; }
 lines=$(new_lines sales_fraud/sales_fraud_streams.c)
 check "one line of C changes in the stream" test "$lines" = 1
