@@ -68,7 +68,7 @@ int mesh_cli_encode(struct mesh_cli *cli);
 
 /* ---- explain.c: the codes ---- */
 struct mesh_code {
-    const char *code, *title, *why, *wrong, *right;
+    const char *code, *title, *why;
 };
 extern const struct mesh_code mesh_codes[];
 extern const size_t mesh_codes_n;

@@ -287,6 +287,7 @@ static void sort_parameter(struct openapi *o, const struct rows *rows)
     mesh_json_out_text(json, "type", "array");
     mesh_json_out_long(json, "minItems", 1);
     mesh_json_out_long(json, "maxItems", 4);
+    mesh_json_out_bool(json, "uniqueItems", true);
     mesh_json_out_object(json, "items");
     mesh_json_out_text(json, "type", "string");
     mesh_json_out_array_line(json, "enum");

@@ -16,12 +16,12 @@ from validators import home, inside  # noqa: E402
 
 inside(__file__)
 DOMAIN = "sales_fraud"
-EXAMPLES = 40  # of each operation
+EXAMPLES = 12  # of each operation
 
 
 def run(service, streams):
     tool = os.path.join(home, "py", "bin", "schemathesis")
-    args = [tool, "run", "http://127.0.0.1:%d/openapi.json" % service.port, "--checks", "all", "--seed", "20261121", "--workers", "2",
+    args = [tool, "run", "http://127.0.0.1:%d/openapi.json" % service.port, "--checks", "all", "--seed", "20261121", "--workers", "1",
             "--max-examples", str(EXAMPLES), "--request-timeout", "10", "--no-color", "--phases", "examples,coverage,fuzzing,stateful",
             "--suppress-health-check", "all"]
     env = dict(os.environ, SCHEMATHESIS_HOOKS=os.path.join(HERE, "openapi_hooks.py"))
@@ -35,7 +35,7 @@ def run(service, streams):
 def main():
     with Mesh(sys.argv[1], services=[DOMAIN]) as mesh:
         mesh.start()
-        sim = mesh.simulate("--start", "2026-11-02T10:00:00Z", "--events", "20000", "--density", "20", "--domain", DOMAIN,
+        sim = mesh.simulate("--start", "2026-11-02T10:00:00Z", "--events", "8000", "--density", "20", "--domain", DOMAIN,
                             stdout=subprocess.DEVNULL)
         assert sim.wait(timeout=120) == 0, "mesh-sim failed"
         mesh.wait_caught_up()
