@@ -29,7 +29,9 @@ struct mesh_cli {
     const char *keys;        /* --keys */
     const char *format_name; /* --format as it was given, or NULL */
     enum mesh_diag_format format;
-    bool check, dry_run;
+    const char *from;        /* --from */
+    const char *type;        /* --type */
+    bool check, diff, dry_run;
 };
 
 /* Folder of the mesh.yaml that counts: --mesh, else the argument or the current folder and its parents. NULL after a message. */

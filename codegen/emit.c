@@ -1,5 +1,6 @@
 /* The driver: plan every product, fill the templates, write what changed, remove what is no longer made. */
 #include "codegen/emit_int.h"
+#include "codegen/text_diff.h"
 
 #include "base/fs.h"
 #include "base/hash.h"
@@ -198,9 +199,26 @@ static const struct manifest_entry *manifest_find(const struct manifest_entry *e
     return NULL;
 }
 
-/* A generated file that somebody changed by hand must not be overwritten without a word. */
+static struct mesh_str read_now(struct mesh_arena *arena, const char *path)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf now = MESH_BUF_NULL;
+    if (!mesh_fs_exists(path) || mesh_fs_read(path, EMIT_FILE_BYTES_MAX, &now, NULL) != 0)
+        return (struct mesh_str){0};
+    return mesh_str_of(mesh_arena_strdup(arena, now.p == NULL ? "" : now.p));
+}
+
+static void add_diff(struct mesh_arena *arena, struct mesh_generate_result *ret, const char *old_name, struct mesh_str old,
+                     const char *new_name, struct mesh_str new)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
+    mesh_buf_puts(&out, ret->diff == NULL ? "" : ret->diff);
+    mesh_text_diff(arena, &out, old_name, old, new_name, new);
+    ret->diff = out.p == NULL ? NULL : mesh_arena_strdup(arena, out.p);
+}
+
+/* A generated file that somebody changed by hand must not be overwritten without a word: the difference shows what is at stake. */
 static int refuse_edited(struct mesh_arena *arena, const char *dir, const struct manifest_entry *entries, size_t n,
-                         struct mesh_err *err)
+                         const struct emit_files *files, struct mesh_generate_result *ret, struct mesh_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         const char *path = mesh_arena_printf(arena, "%s/%s", dir, entries[i].path);
@@ -209,12 +227,17 @@ static int refuse_edited(struct mesh_arena *arena, const char *dir, const struct
         if (!mesh_fs_exists(path) || mesh_fs_read(path, EMIT_FILE_BYTES_MAX, &now, NULL) != 0)
             continue;
         digest_hex((struct mesh_str){now.p, (uint32_t)now.n}, hex);
-        if (strcmp(hex, entries[i].hash) != 0)
-            return mesh_err_set(
-                err, MESH_ERR_FATAL, "emit.edited",
-                "%s is generated, but was changed by hand; nothing was written. Put the change into the declaration or a "
-                "template, or delete the file to have it made again",
-                path);
+        if (strcmp(hex, entries[i].hash) == 0)
+            continue;
+        for (size_t k = 0; k < files->list.n; k++)
+            if (strcmp(files->list.v[k].path, entries[i].path) == 0)
+                add_diff(arena, ret, mesh_arena_printf(arena, "%s (as generated)", path), files->list.v[k].text, path,
+                         (struct mesh_str){now.p, (uint32_t)now.n});
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "emit.edited",
+            "%s is generated, but was changed by hand; nothing was written. Put the change into the declaration or a "
+            "template, or delete the file to have it made again",
+            path);
     }
     return 0;
 }
@@ -226,7 +249,7 @@ static int write_domain(struct mesh_model *model, const char *domain, const stru
     const char *dir = mesh_arena_printf(arena, "%s/%s", options->out, domain);
     struct manifest_entry *old = NULL;
     size_t n_old = read_manifest(arena, dir, &old);
-    int r = refuse_edited(arena, dir, old, n_old, err);
+    int r = refuse_edited(arena, dir, old, n_old, files, ret, err);
     if (r == 0 && !options->check)
         r = mesh_fs_mkdirs(dir, err);
     if (r < 0)
@@ -242,8 +265,10 @@ static int write_domain(struct mesh_model *model, const char *domain, const stru
         if (options->check) {
             const struct manifest_entry *known = manifest_find(old, n_old, file->path);
             written = known == NULL || strcmp(known->hash, hex) != 0 || !mesh_fs_exists(path);
-            if (written)
+            if (written) {
                 *mesh_vec_push_in(arena, &ret->stale) = path;
+                add_diff(arena, ret, mesh_fs_exists(path) ? path : "/dev/null", read_now(arena, path), path, file->text);
+            }
         } else {
             r = mesh_fs_write_changed(path, file->text.p, file->text.n, &written, err);
             if (r < 0)
@@ -259,9 +284,10 @@ static int write_domain(struct mesh_model *model, const char *domain, const stru
             continue;
         const char *path = mesh_arena_printf(arena, "%s/%s", dir, old[i].path);
         ret->removed++;
-        if (options->check)
+        if (options->check) {
             *mesh_vec_push_in(arena, &ret->stale) = path;
-        else if (unlink(path) != 0 && errno != ENOENT)
+            add_diff(arena, ret, path, read_now(arena, path), "/dev/null", (struct mesh_str){0});
+        } else if (unlink(path) != 0 && errno != ENOENT)
             return mesh_err_set(err, MESH_ERR_FATAL, "emit.orphan", "cannot remove %s, which is no longer generated: %s", path,
                                 strerror(errno));
     }

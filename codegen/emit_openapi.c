@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define CONDITIONS_MAX 16 /* with all other parameters they are not more than MESH_HTTP_PARAMS_MAX */
+#define CONDITIONS_MAX 8 /* as platform/http/select.h has it */
 
 struct openapi {
     struct mesh_json_out json;

@@ -56,20 +56,26 @@ static bool begins(struct mesh_str line, const char *with)
     return line.n >= n && memcmp(line.p, with, n) == 0;
 }
 
-/* The first line behind "== CODE"; NULL: the code has no example, and a test complains. */
-static const char *example_of(const char *code)
+/* The first line behind "== CODE" of the text; NULL: it is not there. */
+static const char *example_in(const char *text, const char *code)
 {
-    const char *text = NULL;
-    for (const struct mesh_template *t = mesh_templates; t->name != NULL; t++)
-        if (strcmp(t->name, "examples") == 0)
-            text = t->text;
     size_t n = strlen(code);
-    while (text != NULL && *text != '\0') {
+    while (*text != '\0') {
         struct mesh_str line = next_line(&text);
         if (begins(line, "== ") && line.n >= n + 3 && memcmp(line.p + 3, code, n) == 0 && (line.n == n + 3 || line.p[n + 3] == ' '))
             return text;
     }
     return NULL;
+}
+
+/* NULL: the code has no example, and a test complains. */
+static const char *example_of(const char *code)
+{
+    const char *found = NULL;
+    for (const struct mesh_template *t = mesh_templates; t->name != NULL && found == NULL; t++)
+        if (strncmp(t->name, "examples", 8) == 0)
+            found = example_in(t->text, code);
+    return found;
 }
 
 /* The parts called `part`, one for each file that the example changes; the file's name in front where it is not the declaration. */

@@ -102,11 +102,21 @@ if "$meshgen" generate --mesh "$work/omni" -o "$work/b" > "$work/out" 2>&1; then
 check "an edited file is refused" test "$code" != 0
 check "and named" grep -q 'customer_views.c is generated, but was changed by hand' "$work/out"
 check "and kept" grep -q mine "$work/b/customer/customer_views.c"
+check "and its difference shown" grep -qxF '+/* mine */' "$work/out"
 
 # one line of YAML: 'amount_eur > 500.0' becomes 400.0
 sed -i 's/amount_eur > 500.0/amount_eur > 400.0/' "$work/omni/domains/sales_fraud/product.yaml"
 cp -r "$work/a" "$work/before"
+"$meshgen" generate --dry-run --mesh "$work/omni" -o "$work/a" > "$work/dry" 2> /dev/null && code=0 || code=$?
+check "--dry-run names what would be written, and is no finding" test "$code $(grep -c sales_fraud "$work/dry")" = "0 4"
+"$meshgen" generate --diff --check --mesh "$work/omni" -o "$work/a" > "$work/diff" 2> /dev/null && code=0 || code=$?
+check "--diff with --check is a finding" test "$code" = 1
+check "--diff shows the line" grep -q '^+.*40000' "$work/diff"
+check "neither writes" diff -rq "$work/before" "$work/a"
+cp -r "$work/a" "$work/patched"
+sed "s|$work/a/||; s|$work/a/||" "$work/diff" | (cd "$work/patched" && patch -s -p0)
 "$meshgen" generate --mesh "$work/omni" -o "$work/a" > /dev/null
+check "what --diff shows is what generate does" diff -rq -x manifest "$work/patched" "$work/a"
 changed=$(cd "$work" && { diff -rq before a || true; } | sed 's/^Files before\///; s/ and .*//' | sort | tr '\n' ' ')
 check "one line changes that stream, the hash of its tables, what lineage says of it, the manifest: $changed" \
     test "$changed" = "sales_fraud/manifest sales_fraud/sales_fraud.lineage.json sales_fraud/sales_fraud_documents.c \

@@ -2,7 +2,7 @@
 
     explain.py MESHGEN [CODE...]
 
-The examples are those of templates/examples.tmpl, which says what they look like. The wrong one gives exactly its code and no other; the
+The examples are those of templates/examples.tmpl and examples_2.tmpl; the first says what they look like. The wrong one gives exactly its code and no other; the
 right one gives nothing at all. A code without an example, and an example without a code, is a failure; so is a code that is left out
 of this (`shown`) without a golden that shows it.
 """
@@ -22,8 +22,11 @@ SHOWN_MAX = 16  # examples that are not compiled; none of them for want of tryin
 
 def examples():
     found, example, part = {}, None, None
-    with open(os.path.join(ROOT, "templates", "examples.tmpl"), encoding="utf-8") as f:
-        for line in f:
+    for name in ("examples.tmpl", "examples_2.tmpl"):
+        with open(os.path.join(ROOT, "templates", name), encoding="utf-8") as f:
+            lines = f.readlines()
+        example = None
+        for line in lines:
             head = re.match(r"== (\w+)(?: (\w+))?", line)
             if head:
                 example = found.setdefault(head.group(1), {"how": head.group(2) or "check", "edits": []})
