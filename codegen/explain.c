@@ -6,7 +6,8 @@
 #include <strings.h>
 
 const struct mesh_code mesh_codes[] = {
-#define MESH_CODE(code, title, why) {code, title, why},
+#define TAKE(code, title, why, ...) {code, title, why},
+#define MESH_CODE(...)              TAKE(__VA_ARGS__, NULL)
 #include "codegen/codes.def"
 #undef MESH_CODE
 };
