@@ -16,6 +16,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+BASE = os.path.join(HERE, "explain", "base")
 PRODUCT = "domains/shop/product.yaml"
 SHOWN_MAX = 16  # examples that are not compiled; none of them for want of trying
 
@@ -79,8 +80,7 @@ def codes_of(meshgen, how, example, which):
                                   text=True, check=False)
             return set(re.findall(r"\b(?:%s)\b" % "|".join(c for c, e in EXAMPLES.items() if e["how"] == "compat"), done.stdout)), done
         mesh, before = os.path.join(work, "mesh"), os.path.join(work, "before")
-        shutil.copytree(os.path.join(HERE, "diag", "base"), mesh)
-        shutil.copytree(os.path.join(HERE, "diag", "ok-everything", "in"), mesh, dirs_exist_ok=True)
+        shutil.copytree(BASE, mesh)
         shutil.copytree(mesh, before)
         for edit in example["edits"]:
             apply(mesh, edit, which)
@@ -105,8 +105,7 @@ def golden(meshgen, code, example):
                     f.write(text)
             mesh, args = work, ["schema", "compat", "new.avsc", "old.avsc"]
         else:
-            shutil.copytree(os.path.join(HERE, "diag", "base"), mesh)
-            shutil.copytree(os.path.join(HERE, "diag", "ok-everything", "in"), mesh, dirs_exist_ok=True)
+            shutil.copytree(BASE, mesh)
             shutil.copytree(mesh, before)
             for edit in example["edits"]:
                 apply(mesh, edit, "wrong")
