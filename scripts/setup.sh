@@ -2,7 +2,7 @@
 # Gets what building and testing need. Running it again costs a fraction of a second.
 #
 #   setup.sh minimal       the Debian packages for building and `make run`
-#   setup.sh full [PART..] everything `make test` needs; PART adds what is not in it: browser
+#   setup.sh full [PART..] everything `make test` needs; PART adds what is not in it
 #   setup.sh PART...       these only: packages librdkafka kafka mongo images oracles validators browser
 #
 # Installed beside libmesh it knows packages, kafka and mongo, for `meshctl up`.
@@ -11,7 +11,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/setup" && pwd)
-parts_full=(packages librdkafka kafka mongo images oracles validators)
+parts_full=(packages librdkafka kafka mongo images oracles validators browser)
 [ -f "$here/librdkafka.sh" ] || parts_full=(packages kafka mongo)
 
 usage() {
