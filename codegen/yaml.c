@@ -145,7 +145,7 @@ static bool report_cut(struct reader *in, uint32_t offset)
     char first = line.p[from];
     bool quote = (first == '"' || first == '\'') && has_between(line, from + 1, " ");
     bool special = begins_special(line, from);
-    bool colon = has_between(line, from, ": ");
+    bool colon = first != '{' && first != '[' && has_between(line, from, ": ");
     if (!ternary && !quote && !special && !colon)
         return false;
     if (in->refused_at == line.begin + from + 1) /* as an anchor or alias; that message says what to do */
