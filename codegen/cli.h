@@ -30,7 +30,9 @@ struct mesh_cli {
     const char *registry;    /* --registry */
     const char *format_name; /* --format as it was given, or NULL */
     enum mesh_diag_format format;
-    bool check, dry_run;
+    const char *from;        /* --from */
+    const char *type;        /* --type */
+    bool check, diff, dry_run;
 };
 
 /* Folder of the mesh.yaml that counts: --mesh, else the argument or the current folder and its parents. NULL after a message. */
@@ -74,7 +76,7 @@ int mesh_cli_breaking_registry(struct mesh_cli *cli, const struct mesh_model *mo
 
 /* ---- explain.c: the codes ---- */
 struct mesh_code {
-    const char *code, *title, *why, *wrong, *right;
+    const char *code, *title, *why;
 };
 extern const struct mesh_code mesh_codes[];
 extern const size_t mesh_codes_n;

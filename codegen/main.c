@@ -51,7 +51,10 @@ static void help(FILE *out)
             "  -o, --out DIR             generate, test: where to (otherwise: build/gen, build/test in the mesh)\n"
             "  --domain NAME             generate: this domain only\n"
             "  --check                   generate: write nothing; exit 1 when something would change\n"
-            "  --dry-run                 new-domain, init, schema register: show what would be written\n"
+            "  --diff                    generate: write nothing, show what would change, line by line\n"
+            "  --dry-run                 generate, new-domain, init, schema register: show what would be written\n"
+            "  --from CONTRACT.avsc      new-domain: for the records of this contract\n"
+            "  --type TYPE               new-domain: source-aligned, aggregate (the default) or consumer-aligned\n"
             "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
             "            registry        breaking: what the schema registry says of the topics\n"
             "            registry:SUBJECT  schema compat: the versions of a subject there\n"
@@ -130,7 +133,10 @@ enum cli_option {
     OPT_FORMAT,
     OPT_DOMAIN,
     OPT_CHECK,
+    OPT_DIFF,
     OPT_DRY_RUN,
+    OPT_FROM,
+    OPT_TYPE,
     OPT_VERSION,
     OPT_MODE,
     OPT_FRAMING,
@@ -152,7 +158,10 @@ int main(int argc, char **argv)
         {"out", required_argument, NULL, 'o'},
         {"domain", required_argument, NULL, OPT_DOMAIN},
         {"check", no_argument, NULL, OPT_CHECK},
+        {"diff", no_argument, NULL, OPT_DIFF},
         {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+        {"from", required_argument, NULL, OPT_FROM},
+        {"type", required_argument, NULL, OPT_TYPE},
         {"mode", required_argument, NULL, OPT_MODE},
         {"framing", required_argument, NULL, OPT_FRAMING},
         {"payload", required_argument, NULL, OPT_PAYLOAD},
@@ -190,6 +199,15 @@ int main(int argc, char **argv)
             break;
         case OPT_DRY_RUN:
             cli.dry_run = true;
+            break;
+        case OPT_DIFF:
+            cli.diff = true;
+            break;
+        case OPT_FROM:
+            cli.from = optarg;
+            break;
+        case OPT_TYPE:
+            cli.type = optarg;
             break;
         case OPT_MODE:
             cli.mode = optarg;
