@@ -123,6 +123,9 @@ static void describe(struct mesh_emitter *e, struct mesh_data *data)
     mesh_data_prose(arena, data, "sla_retention", m->sla_retention.text);
     mesh_data_prose(arena, data, "declaration", m->path);
     mesh_data_prose(arena, data, "pseudonym_key_env", m->mesh->pseudonym_key_env);
+    bool erases = m->mesh->erasure.text != NULL && m->mesh->receipts.text != NULL && mesh_emit_holds_people(e);
+    mesh_data_code(arena, data, "erasure_topic", "%s", erases ? mesh_emit_cstr(e, m->mesh->erasure.text) : "NULL");
+    mesh_data_code(arena, data, "receipts_topic", "%s", erases ? mesh_emit_cstr(e, m->mesh->receipts.text) : "NULL");
     mesh_data_code(arena, data, "abi", "%d", MESH_ABI);
     struct mesh_data *members = mesh_data_sub(arena, data, "members");
     for (size_t i = 0; i < m->members.n; i++) {

@@ -3,6 +3,7 @@
 #include "app/worker_int.h"
 
 #include "base/clock.h"
+#include "flow/erase.h"
 #include "flow/retry.h"
 
 #include <stdio.h>
@@ -65,7 +66,7 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
                     struct mesh_metrics *metrics, struct mesh_worker **ret, struct mesh_err *err)
 {
     struct mesh_worker *worker = mesh_xcalloc(1, sizeof *worker);
-    worker->product = mesh_flow_with_retry(&worker->arena, product);
+    worker->product = mesh_flow_with_erasure(&worker->arena, mesh_flow_with_retry(&worker->arena, product));
     worker->config = config;
     worker->pseudonym_key = pseudonym_key;
     worker->metrics = metrics;
