@@ -95,8 +95,6 @@ const char *mesh_emit_resolver(struct mesh_emitter *e, struct mesh_buf *out, con
                                const struct mesh_model_contract *reader, const struct mesh_model_contract *writer);
 
 /* A text as a C literal, NULL when there is none (emit_tables.c). */
-/* Whether an input of the product holds personal fields. */
-bool mesh_emit_holds_people(const struct mesh_emitter *e);
 const char *mesh_emit_cstr(struct mesh_emitter *e, const char *text);
 void mesh_emit_port_table(struct mesh_emitter *e, struct mesh_buf *out);
 /* What a port of a stream sees: the shape that the stream hands on (emit_ports.c). */

@@ -24,17 +24,6 @@ static size_t n_subjects(const struct table_emit *t, const struct mesh_plan_inpu
     return n;
 }
 
-bool mesh_emit_holds_people(const struct mesh_emitter *e)
-{
-    for (size_t i = 0; i < e->product->inputs.n; i++) {
-        const struct mesh_gen_shape *shape = e->product->inputs.v[i]->shape;
-        for (size_t k = 0; k < shape->members.n; k++)
-            if (shape->members.v[k].subject != NULL)
-                return true;
-    }
-    return false;
-}
-
 static void input_subjects(struct table_emit *t, const struct mesh_plan_input *input)
 {
     if (n_subjects(t, input) == 0)

@@ -1,6 +1,7 @@
 /* meshctl: what an operator does with a mesh. */
 #include "ctl/audit.h"
 #include "ctl/dlq.h"
+#include "ctl/erase.h"
 #include "ctl/up.h"
 
 #include "base/fs.h"
@@ -18,6 +19,7 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: meshctl up [options]      run a whole mesh on this machine until Ctrl-C\n"
     "       meshctl dlq COMMAND ...   dead letters: list, show, replay, discard (meshctl dlq --help)\n"
+    "       meshctl erase SUBJECT ID  erase a person from all products; --verify TEXT looks for bytes (meshctl erase --help)\n"
     "       meshctl audit verify DIR  whether the record of who was shown what is whole (meshctl audit --help)\n"
     "\n"
     "options of up:\n"
@@ -146,6 +148,8 @@ int main(int argc, char **argv)
         return up(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "audit") == 0)
         return mesh_ctl_audit(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "erase") == 0)
+        return mesh_erase_main(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "dlq") == 0)
         return mesh_dlq_main(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "--version") == 0)
