@@ -200,7 +200,7 @@ static int show_letters(struct mesh_trial *t, uint32_t dest, struct mesh_buf *ou
     return 0;
 }
 
-/* `port` NULL: the view as the product knows it. */
+/* `port` NULL: the view as the product knows it, also rows that ports do not show, as they have too few people in them. */
 static int show_rows(struct mesh_trial *t, uint32_t view, const struct mesh_port *port, const enum mesh_protect *protect,
                      struct mesh_buf *out, struct mesh_err *err)
 {
@@ -211,7 +211,8 @@ static int show_rows(struct mesh_trial *t, uint32_t view, const struct mesh_port
                              .port = port == NULL ? 0 : (uint32_t)(port - t->product->ports),
                              .from_us = INT64_MIN,
                              .to_us = INT64_MAX,
-                             .limit = ROWS_AT_ONCE};
+                             .limit = ROWS_AT_ONCE,
+                             .hidden = port == NULL};
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf after = MESH_BUF_NULL;
     for (bool more = true, any = false; more;) {
         mesh_cleanup(mesh_rows_deinit) struct mesh_rows rows = {0};

@@ -54,6 +54,8 @@ static uint32_t forget(struct mesh_flow_state *state, struct mesh_store_row *row
     char *data = mesh_flow_view_data(row);
     uint32_t n = 0;
     *ret_gone = false;
+    if (state->view->min_people > 0)
+        n += mesh_flow_people_forget((struct mesh_str *)(void *)(data + state->view->people), subject->pseudonym);
     for (uint32_t i = 0; i < state->decl->n_fields; i++) {
         const struct mesh_field *field = &state->decl->fields[i];
         if (!mesh_flow_is_subject(subject, field, data))
