@@ -299,6 +299,12 @@ static const struct mesh_bind_key mesh_keys[] = {
             "What a new version of a contract must be: who reads with it can read what older versions wrote (BACKWARD), who reads "
             "with an older one can read what it writes (FORWARD), or both; against the last version, or all (TRANSITIVE).",
         .example = "FULL_TRANSITIVE"),
+    KEY("erasure", MAP, .help = "Requests to erase a person, which every product that holds personal fields reads.",
+        .example = "{ topic: omnishop.privacy.erasure, receipts: omnishop.privacy.receipts }"),
+    KEY("erasure.topic", TOPIC, .flags = REQ, .help = "Where requests come from; `meshctl erase` writes them.",
+        .example = "omnishop.privacy.erasure"),
+    KEY("erasure.receipts", TOPIC, .flags = REQ, .help = "Where each product says what it has erased.",
+        .example = "omnishop.privacy.receipts"),
     KEY("pseudonym", MAP, .help = "How personal fields become pseudonyms."),
     KEY("pseudonym.keyRef", TEXT, .flags = REQ,
         .help = "Where the secret key is: env:NAME, an environment variable. Never the key itself.",

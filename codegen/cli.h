@@ -52,6 +52,7 @@ int mesh_cli_check(struct mesh_cli *cli);
 int mesh_cli_generate(struct mesh_cli *cli);
 int mesh_cli_test(struct mesh_cli *cli);
 int mesh_cli_topics(struct mesh_cli *cli);
+int mesh_cli_subjects(struct mesh_cli *cli);
 int mesh_cli_services(struct mesh_cli *cli);
 int mesh_cli_new_domain(struct mesh_cli *cli);
 int mesh_cli_contract(struct mesh_cli *cli);

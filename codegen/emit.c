@@ -71,6 +71,9 @@ static void describe(struct mesh_emitter *e, struct mesh_data *data)
     mesh_data_prose(arena, data, "sla_retention", m->sla_retention.text);
     mesh_data_prose(arena, data, "declaration", m->path);
     mesh_data_prose(arena, data, "pseudonym_key_env", m->mesh->pseudonym_key_env);
+    bool erases = mesh_product_erases(m);
+    mesh_data_code(arena, data, "erasure_topic", "%s", erases ? mesh_emit_cstr(e, m->mesh->erasure.text) : "NULL");
+    mesh_data_code(arena, data, "receipts_topic", "%s", erases ? mesh_emit_cstr(e, m->mesh->receipts.text) : "NULL");
     mesh_data_code(arena, data, "abi", "%d", MESH_ABI);
     struct mesh_data *members = mesh_data_sub(arena, data, "members");
     for (size_t i = 0; i < m->members.n; i++) {
@@ -372,6 +375,10 @@ void mesh_emit_topics_of(const struct mesh_plan *plan, struct mesh_emit_topics *
         add_topic(arena, ret,
                   (struct mesh_emit_topic){mesh_arena_printf(arena, "mesh.%s.%s", product->name.text, letters[k]), 1, false,
                                            MESH_TOPIC_LETTERS});
+    if (!mesh_product_erases(product))
+        return;
+    add_topic(arena, ret, (struct mesh_emit_topic){product->mesh->erasure.text, 1, false, MESH_TOPIC_LETTERS});
+    add_topic(arena, ret, (struct mesh_emit_topic){product->mesh->receipts.text, 1, false, MESH_TOPIC_LETTERS});
 }
 
 int mesh_emit_topics(struct mesh_model *model, struct mesh_buf *out)

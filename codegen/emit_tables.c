@@ -100,6 +100,7 @@ static void inputs(struct table_emit *t)
                 mesh_emit_line(t->out, 2, ".process = %s_input_%s,", e->p, input->cname);
                 if (input->ahead)
                     mesh_emit_line(t->out, 2, ".ahead = %s_ahead_%s,", e->p, input->cname);
+                mesh_table_input_subjects(t, input);
             }
             mesh_emit_line(t->out, 1, "},");
             continue;
@@ -136,6 +137,7 @@ static void inputs(struct table_emit *t)
             personal = personal || m->shape->members.v[k].label == MESH_PERSONAL || m->shape->members.v[k].label == MESH_SPECIAL;
         if (personal)
             mesh_emit_line(t->out, 2, ".personal = true,");
+        mesh_table_input_subjects(t, input);
         if (m->letters_stop > 0)
             mesh_emit_line(t->out, 2, ".letters_stop = %u,", (unsigned)m->letters_stop);
         mesh_emit_line(t->out, 1, "},");
@@ -337,6 +339,7 @@ void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data)
         mesh_table_row_fields(&t, e->plan->views.v[i]->model);
         mesh_table_out_fields(&t, e->plan->views.v[i]->model);
     }
+    mesh_table_subjects(&t);
     inputs(&t);
     if (e->plan->states.n > 0)
         mesh_table_states(&t);

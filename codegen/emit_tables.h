@@ -12,6 +12,13 @@ struct table_emit {
 /* ".site = {...}," */
 void mesh_table_site(struct table_emit *t, struct mesh_srcref at, const char *what);
 
+/* ---- emit_tables_subjects.c ---- */
+/* Descriptors of members by which a person is found: of the records of inputs, and of the keys of states. The tables themselves, and the
+ * lines that name them in the tables of inputs and states. */
+void mesh_table_subjects(struct table_emit *t);
+void mesh_table_input_subjects(struct table_emit *t, const struct mesh_plan_input *input);
+void mesh_table_state_key(struct table_emit *t, const struct mesh_plan_state *state);
+
 /* ---- emit_tables_states.c ---- */
 void mesh_table_states(struct table_emit *t);
 

@@ -21,6 +21,14 @@ static void plain_field(struct table_emit *t, const char *name, const char *type
                    type, owner, name, extra);
 }
 
+/* ", .subject = \"customer\"": of a value that is kept as it came. */
+static const char *whose(struct mesh_emitter *e, enum mesh_label label, const char *subject)
+{
+    if (subject == NULL || (label != MESH_PERSONAL && label != MESH_SPECIAL && label != MESH_PSEUDONYMOUS))
+        return "";
+    return mesh_arena_printf(e->arena, ", .subject = %s", mesh_emit_cstr(e, subject));
+}
+
 /* The accumulators of a view's row, as checkpoints store them. */
 void mesh_table_row_fields(struct table_emit *t, const struct mesh_model_view *m)
 {
@@ -68,9 +76,11 @@ void mesh_table_row_fields(struct table_emit *t, const struct mesh_model_view *m
                 a->arg_type.kind == MESH_GEN_DECIMAL
                     ? mesh_arena_printf(e->arena, ", .precision = %d, .scale = %d", a->arg_type.precision, a->arg_type.scale)
                     : "";
+            const char *subject = NULL;
+            enum mesh_label label = mesh_expr_label(a->arg, &subject, NULL, NULL);
             plain_field(t, a->cname, mesh_emit_field_type(&a->arg_type), owner,
-                        mesh_arena_printf(e->arena, "%s%s, .nullable = true, .present = offsetof(struct %s, %s_set)", symbols,
-                                          digits, owner, a->cname));
+                        mesh_arena_printf(e->arena, "%s%s, .nullable = true, .present = offsetof(struct %s, %s_set)%s", symbols,
+                                          digits, owner, a->cname, whose(e, label, subject)));
             break;
         }
         case MESH_AGG_FN_COUNT:
@@ -89,8 +99,9 @@ void mesh_table_row_fields(struct table_emit *t, const struct mesh_model_view *m
         const char *symbols = s->type.kind == MESH_GEN_ENUM
                                   ? mesh_arena_printf(e->arena, ", .symbols = %s", mesh_emit_symbols(e, s->type.schema))
                                   : "";
+        const struct mesh_gen_member *member = mesh_gen_shape_member(m->shape, s->name);
         plain_field(t, s->name, mesh_emit_field_type(&s->type), owner,
-                    mesh_arena_printf(e->arena, "%s%s%s", digits, symbols, there));
+                    mesh_arena_printf(e->arena, "%s%s%s%s", digits, symbols, there, whose(e, member->label, member->subject)));
     }
     if (m->min_people > 0)
         plain_field(t, "people", "MESH_BYTES", owner, "");

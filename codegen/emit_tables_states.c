@@ -151,6 +151,7 @@ void mesh_table_states(struct table_emit *t)
         } else {
             state_step(t, state);
         }
+        mesh_table_state_key(t, state);
         mesh_emit_line(t->out, 1, "},");
     }
     mesh_emit_line(t->out, 0, "};");

@@ -27,6 +27,7 @@ static const struct {
     {"breaking", "[DIR]", "what changed for the readers of the mesh, since --against", 0, 1, mesh_cli_breaking},
     {"lineage", "[DIR]", "which input fields feed which output fields, and how", 0, 1, mesh_cli_lineage},
     {"plan", "[DIR]", "what will run: tasks, keys, states and their memory, topics", 0, 1, mesh_cli_plan},
+    {"subjects", "[SUBJECT]", "where people stand in what products keep, and how they are erased there", 0, 1, mesh_cli_subjects},
     {"schema", "COMMAND FILE...", "Avro schemas: check, canonical, fingerprint, compat, decode, encode; register", 1,
      MESH_CLI_ARGS_MAX, mesh_cli_schema},
     {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
@@ -47,7 +48,8 @@ static void help(FILE *out)
             "\nOptions:\n"
             "  --mesh DIR                the folder of mesh.yaml (otherwise: this folder or one above it)\n"
             "  --format FORMAT           of messages: text, json, junit, github, sarif\n"
-            "                            lineage: text, json, openlineage, mermaid, dot; plan: text, json\n"
+            "                            lineage: text, json, openlineage, mermaid, dot; plan: text, json;\n"
+            "                            subjects: text, list\n"
             "  -o, --out DIR             generate, test: where to (otherwise: build/gen, build/test in the mesh)\n"
             "  --domain NAME             generate: this domain only\n"
             "  --check                   generate: write nothing; exit 1 when something would change\n"
@@ -92,7 +94,7 @@ static bool parse_format(const char *text, enum mesh_diag_format *ret)
 /* Whether --format is that of what the command prints, not only of its messages: then it judges cli->format_name itself. */
 static bool has_own_formats(const char *command)
 {
-    static const char *const own[] = {"lineage", "plan"};
+    static const char *const own[] = {"lineage", "plan", "subjects"};
     for (size_t i = 0; i < MESH_LEN(own); i++)
         if (strcmp(own[i], command) == 0)
             return true;

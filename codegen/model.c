@@ -66,6 +66,8 @@ static int load_mesh(struct mesh_model *model, struct mesh_err *err)
         model->compatibility_given = true;
     }
     model->pseudonym_key_env = pseudonym_env(model, root);
+    model->erasure = mesh_load_text(mesh_yaml_get(root, "erasure"), "topic");
+    model->receipts = mesh_load_text(mesh_yaml_get(root, "erasure"), "receipts");
     mesh_policy_load(model, root);
     const struct mesh_yaml *services = mesh_yaml_get(root, "services");
     for (size_t i = 0; services != NULL && i < services->entries.n; i++)

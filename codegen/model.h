@@ -298,6 +298,7 @@ struct mesh_model {
     enum mesh_compat_mode compatibility; /* of subjects whose ports say nothing */
     bool compatibility_given;
     const char *pseudonym_key_env;                    /* "MESH_PSEUDONYM_KEY" */
+    struct mesh_model_text erasure, receipts;         /* topics, or absent */
     MESH_VEC(struct mesh_policy) policies;            /* in order */
     MESH_VEC(struct mesh_model_service) services;     /* as declared; mesh_model_port() fills in the others */
     bool incomplete;                                  /* a product.yaml could not be read: names of other products are not judged */

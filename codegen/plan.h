@@ -119,6 +119,9 @@ struct mesh_plan {
 /* NULL after a diagnostic. The product was checked without errors. */
 struct mesh_plan *mesh_plan_make(struct mesh_model_product *product);
 
+/* Whether it holds people, and the mesh says how they are erased. */
+bool mesh_product_erases(const struct mesh_model_product *product);
+
 uint32_t mesh_plan_root(const struct mesh_plan *plan, uint32_t root);
 size_t mesh_plan_index_input(const struct mesh_plan *plan, const struct mesh_plan_input *input);
 size_t mesh_plan_index_state(const struct mesh_plan *plan, const struct mesh_plan_state *state);

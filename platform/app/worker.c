@@ -4,6 +4,7 @@
 
 #include "app/variant.h"
 #include "base/clock.h"
+#include "flow/erase.h"
 #include "flow/retry.h"
 
 #include <stdio.h>
@@ -79,7 +80,7 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
     mesh_wake_init(&worker->wake);
     mesh_mailbox_init(&worker->mailbox, &worker->wake);
     int role = mesh_worker_open_role(worker, err);
-    worker->product = mesh_variant_product(&worker->arena, mesh_flow_with_retry(&worker->arena, product), config->variant,
+    worker->product = mesh_variant_product(&worker->arena, mesh_flow_with_erasure(&worker->arena, mesh_flow_with_retry(&worker->arena, product)), config->variant,
                                            mesh_worker_is_muted(worker));
     worker->status.role = worker->cutover.role.word;
     worker->status.from_us = worker->cutover.role.from_us;

@@ -12,6 +12,9 @@ static struct mesh_link_topic *find(struct mesh_worker *worker, const char *topi
     return NULL;
 }
 
+/* Requests to erase name the person: they stay as long as a product may be away, and no longer. */
+#define REQUESTS_MS (INT64_C(30) * 86400 * 1000)
+
 static struct mesh_link_topic *add(struct mesh_worker *worker, const char *topic)
 {
     struct mesh_link_topic *t = find(worker, topic);
@@ -45,7 +48,7 @@ static uint32_t owner_input(const struct mesh_product *product)
 void mesh_worker_list_topics(struct mesh_worker *worker)
 {
     const struct mesh_product *product = worker->product;
-    size_t max = (size_t)product->n_inputs + product->n_ports + product->n_internals + 2;
+    size_t max = (size_t)product->n_inputs + product->n_ports + product->n_internals + 3;
     worker->topics = mesh_xcalloc(max, sizeof *worker->topics);
     worker->reads = mesh_xcalloc(max, sizeof *worker->reads);
     worker->topic_of_input = mesh_xcalloc(max, sizeof *worker->topic_of_input);
@@ -67,8 +70,11 @@ void mesh_worker_list_topics(struct mesh_worker *worker)
     for (uint32_t i = 0; i < product->n_inputs; i++)
         if (product->inputs[i].kind == MESH_INPUT_RETRY)
             add_ours(worker, product->inputs[i].topic, product->inputs[i].partitions, false, 0);
+        else if (product->inputs[i].kind == MESH_INPUT_ERASURE)
+            add_ours(worker, product->inputs[i].topic, product->inputs[i].partitions, false, REQUESTS_MS);
     add_ours(worker, product->dlq_topic, 0, false, 0);
     add_ours(worker, product->late_topic, 0, false, 0);
+    add_ours(worker, product->receipts_topic, 1, false, -1);
     for (uint32_t i = 0; i < worker->n_topics; i++)
         worker->topics[i].like = worker->topic_of_input[owner];
 }
@@ -85,6 +91,8 @@ const char *mesh_worker_dest_topic(const struct mesh_product *product, uint32_t 
     for (uint32_t i = 0; i < product->n_internals; i++)
         if (dest == mesh_engine_dest_internal(product, i))
             return product->internals[i].topic;
+    if (dest == mesh_engine_dest_receipts(product))
+        return product->receipts_topic;
     return dest == mesh_engine_dest_dlq(product) ? product->dlq_topic : product->late_topic;
 }
 

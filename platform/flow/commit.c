@@ -298,6 +298,8 @@ bool mesh_engine_commit_due(const struct mesh_engine *engine, int64_t now_us)
         return false;
     if (engine->unlogged_letters > 0 || engine->round_wanted || engine->round_hurry)
         return true;
+    if (engine->erased_waits && mesh_flow_erasures_are_out(engine))
+        return true;
     return engine->dirty_since_us != INT64_MAX &&
            (now_us - engine->dirty_since_us >= engine->conf.commit_interval_us || now_us < engine->dirty_since_us);
 }
@@ -321,6 +323,8 @@ bool mesh_engine_commit(struct mesh_engine *engine, int64_t now_us, struct mesh_
             commit_task(task, now_us, ret_frames);
     }
     engine->in_flight = true;
+    engine->erased_in_flight |= engine->erased_unlogged;
+    engine->erased_unlogged = false;
     engine->unlogged_letters = 0;
     engine->dirty_since_us = INT64_MAX;
     for (uint32_t i = 0; i < engine->n_tasks; i++)
@@ -341,10 +345,13 @@ void mesh_engine_durable(struct mesh_engine *engine)
         engine->tasks[i]->in_flight = false;
     }
     engine->in_flight = false;
+    engine->erased_waits |= engine->erased_in_flight;
+    engine->erased_in_flight = false;
     if (engine->round_swept) {
         engine->round_swept = engine->round_active = engine->round_hurry = false;
         engine->round_done = true;
         engine->log_bytes = 0;
+        mesh_flow_erasures_round(engine, true);
     }
     mesh_flow_publish(engine);
 }

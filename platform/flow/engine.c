@@ -21,9 +21,14 @@ uint32_t mesh_engine_dest_late(const struct mesh_product *product)
     return product->n_ports + product->n_internals + 1;
 }
 
-uint32_t mesh_engine_n_dests(const struct mesh_product *product)
+uint32_t mesh_engine_dest_receipts(const struct mesh_product *product)
 {
     return product->n_ports + product->n_internals + 2;
+}
+
+uint32_t mesh_engine_n_dests(const struct mesh_product *product)
+{
+    return product->n_ports + product->n_internals + (product->receipts_topic == NULL ? 2 : 3);
 }
 
 /* ---- making ---- */
@@ -98,6 +103,8 @@ static void set_metrics(struct mesh_engine *engine)
         mesh_metric_counter(m, "mesh_upstream_duplicates_total", "Messages of upstream tasks that were here before", NULL);
     engine->m_succeeded = mesh_metric_counter(m, "mesh_upstream_succeeded_total",
                                               "Upstream tasks that a new version of their product has taken over", NULL);
+    engine->m_erased = mesh_metric_counter(m, "mesh_erased_records_total",
+                                           "Records of people who were erased, which came afterwards and were dropped", NULL);
     engine->m_orphans = mesh_metric_counter(m, "mesh_orphan_messages_total",
                                             "Messages to a port that is not declared any more, found unsent at the start", NULL);
     engine->m_unsequenced =

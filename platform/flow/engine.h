@@ -74,7 +74,8 @@ struct mesh_written_hook {
 struct mesh_engine_conf {
     const struct mesh_product *product;
     const int32_t *input_partitions; /* per input of the product: what the topic has */
-    const int32_t *port_partitions;  /* per port (0 for ports that are not Kafka), then per internal topic, then DLQ, late */
+    const int32_t
+        *port_partitions; /* per port (0 for ports that are not Kafka), then per internal topic, then DLQ, late, receipts */
     struct mesh_str pseudonym_key;
     const struct mesh_seal_hook *seal;       /* letters of personal inputs (flow/sealed.h); borrowed; NULL: they stay readable */
     const uint32_t *const *wire_ids;         /* per input: per contract: the schema id on the wire (registry or local id) */
@@ -111,6 +112,7 @@ struct mesh_engine_conf {
 uint32_t mesh_engine_dest_internal(const struct mesh_product *product, uint32_t internal);
 uint32_t mesh_engine_dest_dlq(const struct mesh_product *product);
 uint32_t mesh_engine_dest_late(const struct mesh_product *product);
+uint32_t mesh_engine_dest_receipts(const struct mesh_product *product); /* only with a receipts_topic */
 uint32_t mesh_engine_n_dests(const struct mesh_product *product);
 
 /* FATAL when inputs of one topology have different numbers of partitions ("partitions.differ", naming both topics and numbers). */

@@ -7,6 +7,7 @@
 #include "flow/task_int.h"
 
 #include "base/hash.h"
+#include "base/json.h"
 
 #include <stdlib.h>
 
@@ -23,6 +24,7 @@ struct mesh_flow_ring {
     struct mesh_store_chain chain; /* serial: the sequence */
     size_t bytes;                  /* of the texts */
     struct told *unlogged, *unsent;
+    MESH_VEC(uint64_t) gone; /* forgotten since the last commit */
 };
 
 static uint64_t mix(uint64_t h, uint64_t v)
@@ -62,8 +64,10 @@ static struct mesh_flow_ring *ring_of(struct mesh_task *task, uint32_t port)
 void mesh_flow_rings_free(struct mesh_task *task)
 {
     for (uint32_t i = 0; i < task->product->n_ports; i++) {
-        if (task->rings[i] != NULL)
+        if (task->rings[i] != NULL) {
             mesh_store_chain_deinit(&task->rings[i]->chain);
+            mesh_vec_deinit(&task->rings[i]->gone);
+        }
         free(task->rings[i]);
     }
     free(task->rings);
@@ -78,16 +82,15 @@ uint64_t mesh_flow_rings_bytes(const struct mesh_task *task)
     return bytes;
 }
 
-static void drop_oldest(struct mesh_task *task, struct mesh_flow_ring *ring)
+static void drop(struct mesh_task *task, struct mesh_flow_ring *ring, struct told *told)
 {
-    struct told *told = mesh_store_chain_first(&ring->chain);
     struct told *after = mesh_store_chain_after(&ring->chain, told);
+    if (ring->unsent != NULL && mesh_store_chain_serial(told) >= mesh_store_chain_serial(ring->unsent))
+        task->engine->unsent_events--;
     if (told == ring->unlogged)
         ring->unlogged = after;
-    if (told == ring->unsent) {
+    if (told == ring->unsent)
         ring->unsent = after;
-        task->engine->unsent_events--;
-    }
     ring->bytes -= told->text_n;
     mesh_store_chain_free(&ring->chain, told);
 }
@@ -107,7 +110,35 @@ static void add(struct mesh_task *task, uint32_t port, uint64_t n, int64_t time_
     task->engine->unsent_events++;
     while (ring->chain.live > task->product->ports[port].replay ||
            (ring->bytes > MESH_FLOW_EVENTS_BYTES_MAX && ring->chain.live > 1))
-        drop_oldest(task, ring);
+        drop(task, ring, mesh_store_chain_first(&ring->chain));
+}
+
+/* ---- forgetting ---- */
+static bool shows(const struct told *told, const char *quoted)
+{
+    return told->text_n > 0 && memmem(told->text, told->text_n, quoted, strlen(quoted)) != NULL;
+}
+
+uint64_t mesh_flow_rings_forget(struct mesh_task *task, const struct mesh_flow_subject *subject)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf id = MESH_BUF_NULL; /* as it stands in JSON */
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf pseudonym = MESH_BUF_NULL;
+    uint64_t n = 0;
+    mesh_json_string(&id, subject->id);
+    mesh_json_string(&pseudonym, subject->pseudonym);
+    for (uint32_t p = 0; p < task->product->n_ports; p++) {
+        struct mesh_flow_ring *ring = task->rings[p];
+        for (struct told *told = ring == NULL ? NULL : mesh_store_chain_first(&ring->chain); told != NULL;) {
+            struct told *next = mesh_store_chain_after(&ring->chain, told);
+            if (shows(told, id.p) || shows(told, pseudonym.p)) {
+                *mesh_vec_push(&ring->gone) = mesh_store_chain_serial(told);
+                drop(task, ring, told);
+                n++;
+            }
+            told = next;
+        }
+    }
+    return n;
 }
 
 /* ---- telling ---- */
@@ -185,6 +216,14 @@ void mesh_flow_rings_write(struct mesh_flow_writer *writer)
         for (; told != NULL; told = mesh_store_chain_after(&ring->chain, told))
             write_told(writer, p, told);
         ring->unlogged = NULL;
+        for (size_t i = 0; i < ring->gone.n; i++) {
+            struct mesh_buf *ops = mesh_flow_writer_ops(writer);
+            mesh_buf_u8(ops, MESH_FLOW_OP_TOLD_GONE);
+            mesh_buf_slice(ops, mesh_str_of(task->product->ports[p].name));
+            mesh_buf_varint(ops, ring->gone.v[i]);
+            mesh_flow_writer_op(writer);
+        }
+        ring->gone.n = 0;
         if (!task->carry)
             continue;
         struct mesh_buf *ops = mesh_flow_writer_ops(writer);
@@ -236,4 +275,18 @@ bool mesh_flow_ring_restore_next(struct mesh_task *task, struct mesh_cursor *in)
     if (!in->bad && find_port(task->product, name, &port))
         mesh_store_chain_skip(&ring_of(task, port)->chain, next);
     return !in->bad;
+}
+
+bool mesh_flow_ring_restore_gone(struct mesh_task *task, struct mesh_cursor *in)
+{
+    struct mesh_str name = mesh_get_slice(in);
+    uint64_t sequence = mesh_get_varint(in);
+    uint32_t port = 0;
+    if (in->bad || !find_port(task->product, name, &port))
+        return !in->bad;
+    struct mesh_flow_ring *ring = ring_of(task, port);
+    struct told *told = mesh_store_chain_from(&ring->chain, sequence);
+    if (told != NULL && mesh_store_chain_serial(told) == sequence)
+        drop(task, ring, told);
+    return true;
 }

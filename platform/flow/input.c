@@ -132,6 +132,8 @@ static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, st
     held->version = p->by.version;
     held->datum_at = (uint32_t)(mine.p - held->value.p);
     held->datum_n = mine.n;
+    if (mesh_flow_erased(task, decl, held->record, held->time_us))
+        mesh_flow_empty_held(decl, held);
     in->held = held;
     return 0;
 }
@@ -378,6 +380,8 @@ int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_recor
         struct prepared *prepared = early ? &ring[i % MESH_LEN(ring)] : NULL;
         if (source->decl->kind == MESH_INPUT_RETRY)
             mesh_flow_feed_letter(source, &records[i]);
+        else if (source->decl->kind == MESH_INPUT_ERASURE)
+            mesh_flow_feed_erasure(source, &records[i]);
         else if ((internal ? feed_internal(source, &records[i]) : feed_external(source, &records[i], prepared)) < 0)
             break;
         source->position = records[i].offset + 1;

@@ -241,7 +241,9 @@ static void apply_row(struct mesh_task *task, const struct mesh_flow_lane *lane,
 {
     if (held->order_us < task->released_us)
         mesh_metric_add(task->engine->m_table_late, 1);
-    if (held->version == MESH_FLOW_REMOVED)
+    if (held->version == MESH_FLOW_ERASED)
+        mesh_metric_add(task->engine->m_erased, 1);
+    else if (held->version == MESH_FLOW_REMOVED)
         lane->source->decl->removed(task, event);
     else
         mesh_flow_apply(task, NULL, event, held->record, MESH_FLOW_NEVER);
@@ -274,7 +276,10 @@ static void apply(struct mesh_task *task, struct mesh_flow_lane *lane, bool forc
         task->released_us = held->order_us;
     int64_t at = lane == task->sole ? held->source_wm_us : forced && held->order_us > task->wm_us ? task->wm_us : held->order_us;
     look_ahead(task, lane);
-    mesh_flow_apply(task, lane, &event, held->record, at);
+    if (held->version == MESH_FLOW_ERASED)
+        mesh_metric_add(task->engine->m_erased, 1); /* time goes on with the next one */
+    else
+        mesh_flow_apply(task, lane, &event, held->record, at);
     mesh_flow_held_free(task, lane, held);
 }
 

@@ -278,6 +278,8 @@ const char *mesh_flow_dest_topic(const struct mesh_product *product, uint32_t de
         return product->ports[dest].topic;
     if (dest < mesh_engine_dest_dlq(product))
         return product->internals[dest - product->n_ports].topic;
+    if (dest == mesh_engine_dest_receipts(product))
+        return product->receipts_topic;
     return dest == mesh_engine_dest_dlq(product) ? product->dlq_topic : product->late_topic;
 }
 

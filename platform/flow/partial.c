@@ -56,7 +56,9 @@ bool mesh_flow_partial_apply(struct mesh_task *task, struct mesh_flow_lane *lane
     void *from = mesh_arena_alloc(&task->scratch, state->decl->row_size + 1);
     mesh_store_image_read(&in, state->decl->fields, state->decl->n_fields, from);
     bool ok = !in.bad && in.p == in.end;
-    if (ok) {
+    if (ok && mesh_flow_key_erased(state, key, time)) {
+        mesh_metric_add(task->engine->m_erased, 1);
+    } else if (ok) {
         struct mesh_event at = *event;
         at.time_us = time;
         if (state->windowed && mesh_flow_window_closed(state, window, 0, task->closed_us))

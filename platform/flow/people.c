@@ -99,3 +99,18 @@ void mesh_people_merge(struct mesh_str *into, struct mesh_str from, uint32_t min
     for (uint32_t i = 0; i < n_hashes(&from) && !mesh_flow_people_enough(into, min); i++)
         add(into, hash_at(&from, i), min);
 }
+
+bool mesh_flow_people_forget(struct mesh_str *set, struct mesh_str pseudonym)
+{
+    uint64_t hash = mesh_hash64(pseudonym.p, pseudonym.n);
+    uint32_t n = n_hashes(set);
+    for (uint32_t i = 0; i < n; i++) {
+        if (hash_at(set, i) != hash)
+            continue;
+        char *at = (char *)(uintptr_t)set->p + HEAD_BYTES + i * sizeof hash;
+        memmove(at, at + sizeof hash, (n - i - 1) * sizeof hash);
+        (void)resize(set, set->n - (uint32_t)sizeof hash);
+        return true;
+    }
+    return false;
+}

@@ -50,6 +50,12 @@ void mesh_flow_pseudonyms_free(struct mesh_flow_pseudonyms *cache)
     free(cache);
 }
 
+void mesh_flow_pseudonyms_forget(struct mesh_task *task)
+{
+    if (task->pseudonyms != NULL)
+        memset(task->pseudonyms->entries, 0, sizeof task->pseudonyms->entries);
+}
+
 static void compute(struct mesh_flow_pseudonyms *cache, const char *subject, struct mesh_str v, char ret[TEXT_BYTES])
 {
     struct mesh_buf *message = &cache->message;

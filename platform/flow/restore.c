@@ -137,8 +137,8 @@ static bool op_delta(struct mesh_task *task, struct mesh_cursor *in)
 /* The service may have been built with more versions since, in another order. */
 static bool version_of_id(const struct mesh_input *decl, uint64_t id, uint32_t *ret)
 {
-    *ret = MESH_FLOW_REMOVED;
-    if (id == MESH_FLOW_REMOVED)
+    *ret = (uint32_t)id;
+    if (id == MESH_FLOW_REMOVED || id == MESH_FLOW_ERASED)
         return true;
     for (uint32_t i = 0; i == 0 || i < decl->n_contracts; i++) {
         *ret = i;
@@ -185,6 +185,10 @@ static bool op_held(struct mesh_task *task, struct mesh_cursor *in)
         held->original_n = held->datum_at;
     if (version == MESH_FLOW_REMOVED)
         return lane->table && decl->removed != NULL;
+    if (version == MESH_FLOW_ERASED) {
+        memset(held->record, 0, decl->record_size);
+        return true;
+    }
     struct mesh_str datum = {held->value.p + datum_at, (uint32_t)datum_n};
     return mesh_flow_decode(decl, version, datum, held->record) == 0;
 }
@@ -231,6 +235,9 @@ static bool apply_ops(struct mesh_task *task, struct mesh_str ops)
             break;
         case MESH_FLOW_OP_TOLD_NEXT:
             ok = mesh_flow_ring_restore_next(task, &in);
+            break;
+        case MESH_FLOW_OP_TOLD_GONE:
+            ok = mesh_flow_ring_restore_gone(task, &in);
             break;
         default:
             break;
@@ -335,9 +342,11 @@ static bool read_marks(struct mesh_task *task, struct mesh_cursor *in)
     uint64_t lowest = mesh_get_varint(in);
     mesh_store_chain_skip(&task->outbox.chain, mesh_get_varint(in));
     task->docs_acked = mesh_get_varint(in);
-    if (mesh_get_varint(in) != task->n_sources)
+    uint64_t n_sources = mesh_get_varint(in);
+    bool begins_to_erase = n_sources + 1 == task->n_sources && mesh_flow_erases(task->product);
+    if (n_sources != task->n_sources && !begins_to_erase)
         return false;
-    for (uint32_t i = 0; i < task->n_sources; i++)
+    for (uint32_t i = 0; i < n_sources; i++)
         if (!read_source(&task->sources[i], in))
             return false;
     uint64_t used = mesh_get_varint(in);
@@ -486,6 +495,7 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
         mesh_metric_add(engine->m_orphans, task->orphans.n);
         task->orphans.n = 0;
     }
+    mesh_flow_erasures_restored(engine);
     engine->restoring = false;
     engine->restored = true;
     mesh_engine_resend(engine);

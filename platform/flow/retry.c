@@ -113,7 +113,7 @@ void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_rec
     mesh_key_str(&id, mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "stage"));
     mesh_key_long(&id, number(mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "attempt")));
     task->event = &seen;
-    bool first = mesh_dedupe(task, task->product->n_states - 1, &id, &seen);
+    bool first = mesh_dedupe(task, task->product->n_states - (mesh_flow_erases(task->product) ? 2 : 1), &id, &seen);
     task->event = NULL;
     if (!first)
         return;

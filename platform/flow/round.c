@@ -32,6 +32,10 @@ bool mesh_engine_round_begin(struct mesh_engine *engine, uint64_t log_bytes)
 {
     if (engine->round_active || engine->in_flight || engine->round_done || !engine->claimed)
         return false;
+    if (engine->erased_waits && mesh_flow_erasures_are_out(engine)) {
+        engine->erased_waits = false;
+        engine->round_wanted = true;
+    }
     uint64_t since = engine->log_bytes < log_bytes ? engine->log_bytes : log_bytes;
     uint64_t state = 2 * live_bytes(engine);
     if (!engine->round_wanted && since <= (engine->conf.round_log_bytes > state ? engine->conf.round_log_bytes : state))
@@ -41,6 +45,7 @@ bool mesh_engine_round_begin(struct mesh_engine *engine, uint64_t log_bytes)
     engine->round = engine->round == UINT8_MAX ? 1 : (uint8_t)(engine->round + 1);
     engine->round_active = engine->round_claim = true;
     engine->round_swept = false;
+    mesh_flow_erasures_round(engine, false);
     for (uint32_t i = 0; i < engine->n_tasks; i++) {
         struct mesh_task *task = engine->tasks[i];
         task->carry = true;

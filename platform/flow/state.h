@@ -19,6 +19,10 @@ struct mesh_flow_kind {
     int64_t (*newest)(const struct mesh_flow_state *state, struct mesh_store_row *row);    /* NULL: does not expire */
     void (*restored)(struct mesh_flow_state *state);                                       /* the whole log was read; NULL */
     void (*due)(struct mesh_flow_state *state, struct mesh_store_row *row, int64_t at_us); /* its timer; NULL: it sets none */
+    /* A row whose key is not the person's: let go of what is in it; what is about something else is emptied. Returns how many; *ret_gone: the
+     * row is to be removed. NULL: the key says it all. */
+    uint32_t (*forget)(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_flow_subject *subject,
+                       bool *ret_gone);
     void (*prefetch)(const struct mesh_flow_state *state,
                      struct mesh_store_row *row); /* what the payload points to; NULL: nothing */
 };

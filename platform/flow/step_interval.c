@@ -382,6 +382,40 @@ static void prefetch(const struct mesh_flow_state *state, struct mesh_store_row 
     }
 }
 
+static bool item_is(const struct mesh_flow_state *state, struct mesh_store_row *row, uint32_t place,
+                    const struct mesh_flow_subject *subject)
+{
+    if (row->window == WAITING)
+        return mesh_flow_holds_subject(subject, state->decl->waits, state->decl->n_waits,
+                                       mesh_flow_kept_room(waiting_at(state, row, place)));
+    return mesh_flow_holds_subject(subject, state->decl->fields, state->decl->n_fields, item_at(state, row, place));
+}
+
+static uint32_t forget(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_flow_subject *subject,
+                       bool *ret_gone)
+{
+    struct list *list = mesh_store_row_payload(row);
+    size_t size = item_bytes(state, row);
+    uint32_t n = 0;
+    for (uint32_t i = list->head; i < list->head + list->n;) {
+        if (!item_is(state, row, i, subject)) {
+            i++;
+            continue;
+        }
+        if (row->window == WAITING)
+            waiting_free(state, waiting_at(state, row, i));
+        else
+            mesh_store_image_free(state->decl->fields, state->decl->n_fields, item_at(state, row, i));
+        uint32_t behind = list->head + list->n - i - 1;
+        memmove(list->times + i, list->times + i + 1, behind * sizeof *list->times);
+        memmove(list->items + i * size, list->items + (i + 1) * size, behind * size);
+        list->n--;
+        n++;
+    }
+    *ret_gone = list->n == 0;
+    return n;
+}
+
 const struct mesh_flow_kind mesh_flow_kind_interval = {
     .name = "interval",
     .payload_bytes = payload_bytes,
@@ -393,4 +427,5 @@ const struct mesh_flow_kind mesh_flow_kind_interval = {
     .restored = restored,
     .due = due,
     .prefetch = prefetch,
+    .forget = forget,
 };

@@ -397,6 +397,32 @@ static void due(struct mesh_flow_state *state, struct mesh_store_row *row, int64
         settle(state, row);
 }
 
+/* The record behind which an absence begins is kept with its bytes alone, which say no labels. */
+static bool last_is(const struct run *run, const struct mesh_flow_subject *subject)
+{
+    const struct mesh_event *event = run->last == NULL ? NULL : &run->last->event;
+    return event != NULL && (mesh_str_eq(event->key, subject->id) ||
+                             (event->value.n > 0 && memmem(event->value.p, event->value.n, subject->id.p, subject->id.n) != NULL));
+}
+
+static uint32_t forget(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_flow_subject *subject,
+                       bool *ret_gone)
+{
+    struct runs *all = mesh_store_row_payload(row);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < all->n;) {
+        if (!last_is(&all->runs[i], subject) &&
+            !mesh_flow_holds_subject(subject, state->decl->fields, state->decl->n_fields, captured_at(state, all, i))) {
+            i++;
+            continue;
+        }
+        forget_at(state, all, i);
+        n++;
+    }
+    *ret_gone = all->n == 0 && n > 0;
+    return n;
+}
+
 const struct mesh_flow_kind mesh_flow_kind_pattern = {
     .name = "pattern",
     .payload_bytes = payload_bytes,
@@ -407,4 +433,5 @@ const struct mesh_flow_kind mesh_flow_kind_pattern = {
     .restored = restored,
     .due = due,
     .prefetch = prefetch,
+    .forget = forget,
 };

@@ -28,12 +28,20 @@ static bool table_read(struct mesh_flow_state *state, struct mesh_store_row *row
     return !in->bad;
 }
 
+static uint32_t table_forget(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_flow_subject *subject,
+                             bool *ret_gone)
+{
+    *ret_gone = mesh_flow_holds_subject(subject, state->decl->fields, state->decl->n_fields, mesh_store_row_payload(row));
+    return 0;
+}
+
 const struct mesh_flow_kind mesh_flow_kind_table = {
     .name = "table",
     .payload_bytes = table_payload_bytes,
     .drop = table_drop,
     .write = table_write,
     .read = table_read,
+    .forget = table_forget,
 };
 
 /* ---- VERSIONS ---- */
@@ -126,6 +134,27 @@ static bool versions_read(struct mesh_flow_state *state, struct mesh_store_row *
     return !in->bad;
 }
 
+static uint32_t versions_forget(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_flow_subject *subject,
+                                bool *ret_gone)
+{
+    struct versions *all = mesh_store_row_payload(row);
+    size_t size = state->decl->row_size;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < all->n;) {
+        if (!mesh_flow_holds_subject(subject, state->decl->fields, state->decl->n_fields, version_at(state, all, i))) {
+            i++;
+            continue;
+        }
+        mesh_store_image_free(state->decl->fields, state->decl->n_fields, version_at(state, all, i));
+        memmove(all->from + i, all->from + i + 1, (all->n - i - 1) * sizeof *all->from);
+        memmove(version_at(state, all, i), version_at(state, all, i + 1), (all->n - i - 1) * size);
+        all->n--;
+        n++;
+    }
+    *ret_gone = all->n == 0;
+    return n;
+}
+
 static bool versions_apply(struct mesh_flow_state *state, struct mesh_cursor *in)
 {
     struct mesh_str key = mesh_get_slice(in);
@@ -145,6 +174,7 @@ const struct mesh_flow_kind mesh_flow_kind_versions = {
     .write = versions_write,
     .read = versions_read,
     .apply = versions_apply,
+    .forget = versions_forget,
 };
 
 /* ---- the ABI ---- */

@@ -46,7 +46,7 @@ static void init_lanes(struct mesh_flow_source *source)
         source->n_lanes = 1;
         source->lanes[0].rank = (uint32_t)source->partition;
         source->lanes[0].table = source->decl->kind == MESH_INPUT_TABLE;
-    } else if (source->decl->kind == MESH_INPUT_RETRY) {
+    } else if (source->decl->kind == MESH_INPUT_RETRY || source->decl->kind == MESH_INPUT_ERASURE) {
         return; /* it has no say in time */
     } else {
         uint32_t internal = internal_of(product, source->input);
@@ -133,7 +133,7 @@ struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topolo
     task->topology = topology;
     task->partition = partition;
     task->wm_us = task->release_us = task->released_us = task->closed_us = task->discard_us = task->floor_us = MESH_FLOW_NEVER;
-    task->beat_wm_us = MESH_FLOW_NEVER;
+    task->beat_wm_us = task->erased_until_us = MESH_FLOW_NEVER;
     task->beat_at_us = MESH_FLOW_NEVER;
     task->next_close_us = INT64_MAX;
     task->sequences = mesh_xcalloc(engine->n_sequences + 1, sizeof *task->sequences);
@@ -206,8 +206,12 @@ void mesh_flow_apply(struct mesh_task *task, const struct mesh_flow_lane *lane, 
         if (release_us > task->closed_us)
             task->closed_us = release_us;
     }
+    const struct mesh_input *input = &task->product->inputs[event->input];
     mesh_flow_begin(task, event);
-    task->product->inputs[event->input].process(task, event, record);
+    if (mesh_flow_erased(task, input, record, event->time_us))
+        mesh_metric_add(task->engine->m_erased, 1);
+    else
+        input->process(task, event, record);
     mesh_flow_end(task);
 }
 

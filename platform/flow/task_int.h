@@ -47,7 +47,8 @@ enum mesh_flow_code {
 const char *mesh_flow_code_text(unsigned code);
 
 /* ---- sources ---- */
-#define MESH_FLOW_REMOVED UINT32_MAX /* version of a held record: a null value of a table, to remove a row */
+#define MESH_FLOW_REMOVED UINT32_MAX       /* version of a held record: a null value of a table, to remove a row */
+#define MESH_FLOW_ERASED  (UINT32_MAX - 1) /* of one whose person was erased: nothing is left of it but its turn */
 
 /* A record that waits for its turn; key, value and the decoded struct lie behind it. */
 struct mesh_flow_held {
@@ -243,6 +244,8 @@ struct mesh_task {
     uint32_t hints_at;
     uint8_t *records; /* MESH_FLOW_AHEAD + 1 of MESH_RECORD_BYTES_MAX, for decoding */
     struct mesh_flow_pseudonyms *pseudonyms;
+    uint64_t erased_serial, erased_n; /* messages below, and documents of commits up to it, may show somebody who was erased */
+    int64_t erased_until_us;          /* records of a later event time are of nobody who was erased; MESH_FLOW_NEVER: nobody was */
 };
 
 struct mesh_flow_pending_commit;
@@ -312,6 +315,8 @@ struct mesh_engine {
 
     /* rounds */
     uint8_t round; /* 0: none yet */
+    /* Requests of no commit yet, of one that is not durable, and durable ones whose round has to wait for what is on its way out. */
+    bool erased_unlogged, erased_in_flight, erased_waits;
     bool round_wanted, round_hurry, round_active, round_swept, round_done, round_claim;
     uint64_t log_bytes; /* appended since the last round */
 
@@ -328,7 +333,7 @@ struct mesh_engine {
     struct mesh_metric **m_rejected; /* per input x code */
     struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_out_bytes,
         *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced, *m_orphans,
-        *m_succeeded;
+        *m_succeeded, *m_erased;
     struct mesh_metric **m_state_rows, **m_table_bytes, **m_watermarks;
     MESH_VEC(struct mesh_metric *) m_denied; /* of each port's consents, one behind the other */
     MESH_VEC(struct mesh_flow_skip) skips;
@@ -431,7 +436,7 @@ void mesh_flow_look_ahead(struct mesh_task *task, const struct mesh_input *decl,
 /* What a held record is logged with, so that it is decoded by the contract that wrote it, whatever its index is by then; 0: internal. */
 static inline uint32_t mesh_flow_contract_id(const struct mesh_input *decl, uint32_t version)
 {
-    if (version == MESH_FLOW_REMOVED)
+    if (version >= MESH_FLOW_ERASED) /* or REMOVED */
         return version;
     return version < decl->n_contracts ? decl->contracts[version].local_id : 0;
 }
@@ -538,6 +543,25 @@ void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *
 /* A session goes into another: readers of changes and of closed windows are told. It is still there. */
 void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_event *event);
 
+/* ---- erase.c ---- */
+struct mesh_flow_subject { /* who is erased; NUL-terminated, too */
+    struct mesh_str kind, id, pseudonym;
+};
+bool mesh_flow_is_subject(const struct mesh_flow_subject *subject, const struct mesh_field *field, const void *row);
+bool mesh_flow_holds_subject(const struct mesh_flow_subject *subject, const struct mesh_field *fields, uint32_t n, const void *row);
+bool mesh_flow_erases(const struct mesh_product *product);
+void mesh_flow_feed_erasure(struct mesh_flow_source *source, const struct mesh_record *record);
+/* Whether a record of this event time is of somebody who was erased since. */
+bool mesh_flow_erased(struct mesh_task *task, const struct mesh_input *decl, const void *record, int64_t time_us);
+bool mesh_flow_key_erased(const struct mesh_flow_state *state, struct mesh_str key, int64_t time_us);
+/* The bytes of a record that waits: its turn comes, and nothing happens. */
+void mesh_flow_empty_held(const struct mesh_input *decl, struct mesh_flow_held *held);
+/* A round begins, or what lay before one is gone. */
+void mesh_flow_erasures_round(struct mesh_engine *engine, bool done);
+/* Whether everything that was on its way out when somebody was erased has arrived: a round would write it again. */
+bool mesh_flow_erasures_are_out(const struct mesh_engine *engine);
+void mesh_flow_erasures_restored(struct mesh_engine *engine);
+
 /* ---- consent.c ---- */
 void mesh_flow_consents_metrics(struct mesh_engine *engine);
 enum mesh_flow_withheld {
@@ -627,6 +651,9 @@ uint64_t mesh_flow_rings_bytes(const struct mesh_task *task); /* of texts, about
 /* A row of a view, as an out struct, at a port of kind SSE. */
 void mesh_flow_tell(struct mesh_task *task, uint32_t port, const void *out, int64_t time_us, bool removed);
 struct mesh_flow_writer;
+/* Events that show the person, or a pseudonym; how many. */
+uint64_t mesh_flow_rings_forget(struct mesh_task *task, const struct mesh_flow_subject *subject);
+bool mesh_flow_ring_restore_gone(struct mesh_task *task, struct mesh_cursor *in);
 void mesh_flow_rings_write(struct mesh_flow_writer *writer); /* with a commit */
 bool mesh_flow_ring_restore(struct mesh_task *task, struct mesh_cursor *in);
 bool mesh_flow_ring_restore_next(struct mesh_task *task, struct mesh_cursor *in);
@@ -641,12 +668,14 @@ enum mesh_flow_op {
     MESH_FLOW_OP_GONE_DOC,   /* port, window, key, n */
     MESH_FLOW_OP_TOLD = 32,  /* port, shape, sequence, event */
     MESH_FLOW_OP_TOLD_NEXT,  /* port, the sequence of its next event */
+    MESH_FLOW_OP_TOLD_GONE,  /* port, the sequence of an event that is forgotten */
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT  7
+#define MESH_FLOW_LOG_FORMAT  8
 #define MESH_FLOW_LOG_OLDEST                                                                                                       \
-    4 /* that can be read; 5: error budgets, 6: names of destinations, 7: records of schemas seen at run time */
+    4 /* that can be read; 5: error budgets, 6: names of destinations, 7: records of schemas seen at run time, 8: erased records and
+         events */
 /* Beside the contract's id of a held record: what it is decoded from was made by a plan and stands behind what came. */
 #define MESH_FLOW_TRANSLATED (UINT64_C(1) << 32)
 
@@ -677,6 +706,8 @@ void mesh_flow_pending_free(struct mesh_engine *engine);
 
 /* ---- people.c ---- */
 bool mesh_flow_people_enough(const struct mesh_str *set, uint32_t min);
+/* Who is erased is no more among those that are counted; false: was not, or they are not known any more. */
+bool mesh_flow_people_forget(struct mesh_str *set, struct mesh_str pseudonym);
 /* Too few people are in it: no border shows that it is there. */
 static inline bool mesh_flow_view_hidden(const struct mesh_view *view, const struct mesh_flow_view_row *head)
 {
@@ -685,6 +716,7 @@ static inline bool mesh_flow_view_hidden(const struct mesh_view *view, const str
 }
 
 /* ---- pseudonym.c ---- */
+void mesh_flow_pseudonyms_forget(struct mesh_task *task); /* all that is cached */
 /* Tells keys apart, and says nothing of them. */
 uint32_t mesh_flow_pseudonym_key_id(struct mesh_task *task);
 void mesh_flow_pseudonyms_free(struct mesh_flow_pseudonyms *cache);

@@ -47,6 +47,27 @@ static int64_t newest(const struct mesh_flow_state *state, struct mesh_store_row
     return ((const struct mesh_flow_view_row *)mesh_store_row_payload(row))->time_us;
 }
 
+/* A row about something else, which kept who it was last, or the like. */
+static uint32_t forget(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_flow_subject *subject,
+                       bool *ret_gone)
+{
+    char *data = mesh_flow_view_data(row);
+    uint32_t n = 0;
+    *ret_gone = false;
+    if (state->view->min_people > 0)
+        n += mesh_flow_people_forget((struct mesh_str *)(void *)(data + state->view->people), subject->pseudonym);
+    for (uint32_t i = 0; i < state->decl->n_fields; i++) {
+        const struct mesh_field *field = &state->decl->fields[i];
+        if (!mesh_flow_is_subject(subject, field, data))
+            continue;
+        mesh_row_set_str((struct mesh_str *)(void *)(data + field->offset), (struct mesh_str){0});
+        if (field->nullable)
+            *((bool *)data + field->present) = false;
+        n++;
+    }
+    return n;
+}
+
 const struct mesh_flow_kind mesh_flow_kind_view = {
     .name = "view",
     .payload_bytes = payload_bytes,
@@ -56,6 +77,7 @@ const struct mesh_flow_kind mesh_flow_kind_view = {
     .newest = newest,
     .restored = mesh_flow_view_restored,
     .due = mesh_flow_session_due,
+    .forget = forget,
 };
 
 void mesh_row_set_str(struct mesh_str *member, struct mesh_str v)

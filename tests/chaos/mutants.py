@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Proof that disk_test, protocol_test and cutover_test can fail: each defect of tests/chaos/mutants is planted into a copy of one source, which is linked into
-the three tests in place of the library's, and one of them has to notice. The sources themselves are not touched.
+"""Proof that disk_test, protocol_test, cutover_test and erase_test can fail: each defect of tests/chaos/mutants is planted into a copy of one source, which is linked into
+the tests in place of the library's, and one of them has to notice. The sources themselves are not touched.
 
     mutants.py BUILD [NAME...]     all, or those named
 
@@ -16,6 +16,7 @@ import planted  # noqa: E402
 
 FOLDER = os.path.join(planted.ROOT, "tests", "chaos", "mutants")
 TESTS = ["tests/chaos_protocol_test", "tests/flow_cutover_test", "tests/chaos_disk_test"]
+OF_ERASURE = ["tests/flow_erase_test"]  # erase-*
 TIME_MAX_S = 240
 
 
@@ -23,7 +24,7 @@ def try_one(build, commands, links, name):
     """The test that noticed, and what it said; None: nobody did."""
     with tempfile.TemporaryDirectory(prefix="mesh-mutant-") as work:
         objects = planted.compiled(commands, planted.planted(FOLDER, name), work)
-        for target in TESTS:
+        for target in OF_ERASURE if name.startswith("erase-") else TESTS:
             program = planted.linked(build, links[target], target, objects, work)
             try:
                 run = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_MAX_S, errors="replace",
@@ -40,7 +41,7 @@ def main():
     build = os.path.abspath(sys.argv[1])
     names = sys.argv[2:] or planted.names_in(FOLDER)
     commands = planted.compile_commands(build)
-    links = {target: planted.link_command(build, target) for target in TESTS}
+    links = {target: planted.link_command(build, target) for target in TESTS + OF_ERASURE}
     missed = []
 
     def one(name):

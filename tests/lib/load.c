@@ -85,7 +85,8 @@ static void cell_json(struct mesh_buf *out, const struct mesh_schema_field *fiel
         mesh_buf_puts(out, "null");
     } else if (s->kind == MESH_AVRO_LONG && s->logical != MESH_LOGICAL_NONE) {
         mesh_buf_printf(out, "\"%.10sT%.8sZ\"", cell, cell + 11);
-    } else if (s->kind == MESH_AVRO_INT || s->kind == MESH_AVRO_LONG || s->kind == MESH_AVRO_DOUBLE) {
+    } else if (s->kind == MESH_AVRO_INT || s->kind == MESH_AVRO_LONG || s->kind == MESH_AVRO_DOUBLE ||
+               s->kind == MESH_AVRO_BOOLEAN) {
         mesh_buf_puts(out, cell);
     } else if (s->logical == MESH_LOGICAL_DECIMAL) { /* 85.64999999999999 is what a double made of 85.65 */
         const char *point = strchr(cell, '.');

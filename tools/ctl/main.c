@@ -2,6 +2,7 @@
 #include "ctl/audit.h"
 #include "ctl/dlq.h"
 #include "ctl/registry.h"
+#include "ctl/erase.h"
 #include "ctl/up.h"
 #include "ctl/version.h"
 
@@ -24,6 +25,7 @@ static const char usage[] =
     "       meshctl replay PRODUCT --as v2 ...   a version beside the one that runs, from history (meshctl replay --help)\n"
     "       meshctl compare PRODUCT v2           what it shows and sends otherwise\n"
     "       meshctl cutover PRODUCT v2           it takes over, nothing lost, nothing twice; meshctl rollback takes it back\n"
+    "       meshctl erase SUBJECT ID  erase a person from all products; --verify TEXT looks for bytes (meshctl erase --help)\n"
     "       meshctl audit verify DIR  whether the record of who was shown what is whole (meshctl audit --help)\n"
     "       meshctl registry --dir DIR   a small schema registry with Confluent's API (meshctl registry --help)\n"
     "\n"
@@ -153,6 +155,8 @@ int main(int argc, char **argv)
         return up(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "audit") == 0)
         return mesh_ctl_audit(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "erase") == 0)
+        return mesh_erase_main(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "dlq") == 0)
         return mesh_dlq_main(argc - 1, argv + 1);
     static const struct {

@@ -49,6 +49,7 @@ enum mesh_input_kind {
     MESH_INPUT_RECORDS,  /* internal: records under a new key */
     MESH_INPUT_PARTIALS, /* internal: partial aggregates of views */
     MESH_INPUT_RETRY,    /* dead letters that come back; not in generated tables, every product gets it */
+    MESH_INPUT_ERASURE,  /* requests to erase a person; not in generated tables either (erasure_topic) */
 };
 
 struct mesh_input {
@@ -77,9 +78,11 @@ struct mesh_input {
     int64_t delay_us; /* watermark = newest event time - delay */
     int64_t
         idle_us; /* wall clock without records, at the log's end, after which it no longer holds the watermark back; 0 = never */
-    int64_t wait_us;  /* TABLE: that long, if longer, records wait for the first row of an empty one */
-    int64_t ahead_us; /* an event time further past the record's Kafka timestamp is rejected */
-    bool personal;    /* its records hold personal fields */
+    int64_t wait_us;                   /* TABLE: that long, if longer, records wait for the first row of an empty one */
+    int64_t ahead_us;                  /* an event time further past the record's Kafka timestamp is rejected */
+    bool personal;                     /* its records hold personal fields */
+    const struct mesh_field *subjects; /* strings of the decoded struct that are of a subject: one of them may be who is erased */
+    uint32_t n_subjects;
     /* So many dead letters among 1,000 offsets of a partition stop it (maxErrorRate); 0: none do. */
     uint32_t letters_stop;
 };
@@ -114,6 +117,8 @@ struct mesh_state {
     const struct mesh_field *fields;
     uint32_t n_fields;
     uint32_t row_size;
+    const struct mesh_field *key; /* members of its key, in order; their offsets mean nothing. VIEW: see its view */
+    uint32_t n_key;
 
     int64_t within_us; /* DEDUPE, PATTERN */
     int64_t keep_us;   /* VIEW: after the row's last event (no window) or the window's end; 0 = for ever.
@@ -272,6 +277,7 @@ struct mesh_product {
     const struct mesh_about *documents; /* the others, up to one without a path; NULL: none */
     const char *pseudonym_key_env;         /* name of the variable that holds the pseudonym key */
     const char *dlq_topic, *late_topic;
+    const char *erasure_topic, *receipts_topic; /* requests to erase a person, and what was done; NULL: there are none */
     const struct mesh_input *inputs;
     uint32_t n_inputs;
     const struct mesh_state *states;
