@@ -432,7 +432,12 @@ static void let_field(struct walk *w, const struct mesh_model_view *view, const 
         const struct mesh_model_from *from = &view->from.v[aggregate->source < view->from.n ? aggregate->source : 0];
         read_expr((struct reader){.walk = w, .view = view, .from = from, .direct = direct}, aggregate->arg);
         read_expr((struct reader){.walk = w, .view = view, .from = from, .direct = false}, aggregate->cond);
-        bool ordered = aggregate->fn == MESH_AGG_FIRST || aggregate->fn == MESH_AGG_LAST;
+        read_expr(
+            (struct reader){
+                .walk = w, .view = view, .from = from, .direct = direct && aggregate->fn == MESH_AGG_TOP && aggregate->q < 0},
+            aggregate->by);
+        bool ordered = aggregate->fn == MESH_AGG_FIRST || aggregate->fn == MESH_AGG_LAST || aggregate->fn == MESH_AGG_COLLECT ||
+                       aggregate->fn == MESH_AGG_EWMA;
         event_times(w, from, ordered ? 1 : 0, false);
     }
     struct earlier earlier = {.walk = w, .origin = mesh_arena_printf(w->arena, "views.%s.", view->name)};

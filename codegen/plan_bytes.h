@@ -21,6 +21,8 @@
 /* Sketches: of 511 different values or more; and of values that lie within two factors of two. */
 #define MESH_PLAN_DISTINCT_BYTES 4096
 #define MESH_PLAN_QUANTILE_BYTES 2048
+#define MESH_PLAN_TOP_BYTES      ((2 + MESH_PLAN_TEXT_BYTES + 16) * 256) /* of 256 different values */
+#define MESH_PLAN_COLLECT_BYTES  256
 /* What a fold, a versioned table, a pattern and a join of streams keep in their row, ... */
 #define MESH_PLAN_RING_BYTES     40
 #define MESH_PLAN_VERSIONS_BYTES 24

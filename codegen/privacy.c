@@ -3,7 +3,8 @@
  * Every member has a label, which expressions join (expr.h). At a port a personal member takes what the product's `protect` says:
  * it becomes a pseudonym, is left out, or is an error. A row that is keyed by a person is about that person as a whole; when its
  * key leaves as a pseudonym, figures that only add up what the person did (count, sum, avg, variance, distinct) leave with it, as
- * pseudonymous as the key is. Single values (first, last, min, max), and quantiles, which of few records are single values, never do.
+ * pseudonymous as the key is. Single values (first, last, min, max, minBy, maxBy, top, collect) never do, nor quantiles and ewma, which of
+ * few records are single values.
  */
 #include "codegen/check.h"
 #include "codegen/yaml.h"
@@ -66,6 +67,8 @@ static void look_at_aggregate(void *context, const struct mesh_aggregate *aggreg
     bool adds = aggregate->fn == MESH_AGG_COUNT || aggregate->fn == MESH_AGG_SUM || aggregate->fn == MESH_AGG_AVG ||
                 aggregate->fn == MESH_AGG_VARIANCE || aggregate->fn == MESH_AGG_DISTINCT;
     if (!adds && aggregate->arg != NULL && is_personal(mesh_expr_label(aggregate->arg, &subject, NULL, NULL)))
+        sums->single = true;
+    if (!adds && aggregate->by != NULL && is_personal(mesh_expr_label(aggregate->by, &subject, NULL, NULL)))
         sums->single = true;
     mesh_buf_puts(out, "0");
 }
