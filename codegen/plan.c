@@ -225,6 +225,7 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
     const char *cname = mesh_arena_printf(p->arena, "%s_%zu", flow->stream->name, index);
     switch (step->kind) {
     case MESH_STEP_WHERE:
+    case MESH_STEP_SCORE:
         break;
     case MESH_STEP_FLATTEN:
         mesh_plan_check_array(p, flow, step);

@@ -12,7 +12,7 @@ minimal=(
 )
 full=(
     clang clang-format clang-tidy libclang-rt-14-dev shellcheck valgrind gdb
-    libcmocka-dev libzstd-dev kcat curl jq sqlite3 zstd python3
+    libcmocka-dev libzstd-dev kcat curl jq sqlite3 zstd python3 python3-venv
     mmdebstrap podman buildah runc
 )
 browser=(chromium fonts-dejavu-core)
