@@ -7,7 +7,7 @@
 
 static struct mesh_diag *bad_model(struct mesh_checker *c, struct mesh_srcref at, const char *what)
 {
-    struct mesh_diag *diag = mesh_diag_add(c->diags, MESH_ERROR, "MG080", at, "%s", what);
+    struct mesh_diag *diag = mesh_diag_add(c->diags, MESH_ERROR, "MG068", at, "%s", what);
     return diag;
 }
 

@@ -20,7 +20,9 @@ static void row_struct(struct view_emit *v)
         if (m->state.v[i].type.nullable)
             mesh_emit_line(out, 1, "bool %s_set;", m->state.v[i].name);
     }
-    if (m->aggregates.list.n == 0 && m->state.n == 0)
+    if (m->min_people > 0)
+        mesh_emit_line(out, 1, "struct mesh_str people; /* who is in it, until they are %d */", (int)m->min_people);
+    if (m->aggregates.list.n == 0 && m->state.n == 0 && m->min_people == 0)
         mesh_emit_line(out, 1, "char none;");
     mesh_emit_line(out, 0, "};");
     mesh_emit_blank(out);
@@ -136,6 +138,19 @@ static void fold_update(struct view_emit *v, const struct mesh_model_update *upd
     }
 }
 
+static void fold_people(struct view_emit *v, uint32_t source, int level)
+{
+    const struct mesh_model_view *m = v->view->model;
+    const struct mesh_gen_member *who = m->who.v[source];
+    struct mesh_buf *out = v->code;
+    if (who->type.nullable)
+        mesh_emit_line(out, level++, "if (r->%s_set)", who->cname);
+    mesh_emit_line(
+        out, level, "mesh_people_add(task, &row->people, %d, %s, %s);", (int)m->min_people,
+        mesh_emit_cstr(v->e, who->subject == NULL ? "" : who->subject),
+        mesh_arena_printf(v->e->arena, who->type.kind == MESH_GEN_INT ? "mesh_text_of_long(task, r->%s)" : "r->%s", who->cname));
+}
+
 static void fold_aggregates(struct view_emit *v, uint32_t source, const char *state)
 {
     const struct mesh_model_view *m = v->view->model;
@@ -156,6 +171,8 @@ static void fold_aggregates(struct view_emit *v, uint32_t source, const char *st
     for (size_t i = 0; i < m->aggregates.list.n; i++)
         if (m->aggregates.list.v[i].source == source && !m->aggregates.list.v[i].shared)
             mesh_aggregate_fold(v, &m->aggregates.list.v[i], level);
+    if (m->min_people > 0)
+        fold_people(v, source, level);
     if (hop)
         mesh_emit_line(out, 1, "}");
 }
@@ -266,7 +283,9 @@ static void merge_function(struct view_emit *v)
     for (size_t i = 0; i < m->aggregates.list.n; i++)
         if (!m->aggregates.list.v[i].shared)
             mesh_aggregate_merge(v, &m->aggregates.list.v[i]);
-    if (m->aggregates.list.n == 0) {
+    if (m->min_people > 0)
+        mesh_emit_line(out, 1, "mesh_people_merge(&a->people, b->people, %d);", (int)m->min_people);
+    if (m->aggregates.list.n == 0 && m->min_people == 0) {
         mesh_emit_line(out, 1, "(void)a;");
         mesh_emit_line(out, 1, "(void)b;");
     }

@@ -99,6 +99,7 @@ struct mesh_model_assign {
     struct mesh_srcref at;
     struct mesh_expr *expr;
     struct mesh_gen_type type; /* (checked) */
+    bool made;                 /* by the compiler: a column of consent */
 };
 
 struct mesh_model_window {
@@ -219,8 +220,11 @@ struct mesh_model_view {
     MESH_VEC(struct mesh_model_update) updates;
     struct mesh_expr *remove; /* or NULL; a bool over one source */
     uint32_t remove_source;
-    const struct mesh_yaml *yaml; /* for messages */
-    struct mesh_gen_shape *shape; /* (checked) the out struct: by members, then let (or state) members */
+    int32_t min_people;            /* a row is hidden at every border until so many different people are in it; 0: none is */
+    struct mesh_model_text people; /* the field that says who, or absent */
+    MESH_VEC(const struct mesh_gen_member *) who; /* (checked) with min_people: that field, per source */
+    const struct mesh_yaml *yaml;                 /* for messages */
+    struct mesh_gen_shape *shape;                 /* (checked) the out struct: by members, then let (or state) members */
 };
 
 enum mesh_model_port_kind { MESH_MODEL_KAFKA, MESH_MODEL_HTTP, MESH_MODEL_MONGO, MESH_MODEL_SSE }; /* as bind_table.c lists them */
@@ -229,7 +233,16 @@ struct mesh_model_release {
     MESH_VEC(const char *) fields;
     MESH_VEC(struct mesh_srcref) fields_at;
     const char *purpose, *basis;
+    bool without_row; /* basis consent: without it the row does not leave at all */
     struct mesh_srcref at;
+};
+
+/* Where the decisions of subjects come from. */
+struct mesh_model_consent {
+    bool declared;
+    struct mesh_model_text from, subject, purpose, granted; /* the input port, and fields of its contract */
+    struct mesh_model_input *input;                         /* (checked) */
+    const char *who;                                        /* (checked) the kind of subject that decides: "customer" */
 };
 
 struct mesh_model_port {
@@ -270,7 +283,8 @@ struct mesh_model_product {
     MESH_VEC(struct mesh_model_member) members;
     struct mesh_model_text sla_latency, sla_availability, sla_retention;
     enum mesh_protect protect_personal, protect_special; /* MESH_AS_IS: `error`, nothing protects them */
-    const struct mesh_yaml *yaml;                        /* for messages */
+    struct mesh_model_consent consent;
+    const struct mesh_yaml *yaml; /* for messages */
     MESH_VEC(struct mesh_model_input *) inputs;
     MESH_VEC(struct mesh_model_stream *) streams; /* (checked) in an order where what is read stands before its readers */
     MESH_VEC(struct mesh_model_view *) views;

@@ -291,7 +291,7 @@ static int number_of(struct reader *r, const struct mesh_json *json, double *ret
 static int read_weights(struct reader *r, const char *text, size_t n, struct mesh_score_model *m)
 {
     struct mesh_diags diags = {.arena = r->arena};
-    const struct mesh_json *json = mesh_json_parse(r->arena, mesh_source_new(r->arena, "model", text, n), &diags, "MG080");
+    const struct mesh_json *json = mesh_json_parse(r->arena, mesh_source_new(r->arena, "model", text, n), &diags, "MG068");
     const struct mesh_json *kind = json == NULL ? NULL : mesh_json_get(json, "kind");
     const struct mesh_json *weights = json == NULL ? NULL : mesh_json_get(json, "weights");
     bool logistic = kind != NULL && kind->kind == MESH_JSON_STRING && strcmp(kind->text, "logistic") == 0;

@@ -76,13 +76,14 @@ static struct mini_event event_at(struct mesh_rng *rng, int64_t i)
 
 static void run(struct mesh_store_spill *spill, int64_t *to, uint64_t *ret_moved)
 {
-    struct mini m;
+    struct mini m = {0};
     struct mesh_rng events, faults;
     struct mesh_err err = {0};
     mesh_rng_seed(&events, 7);
     mesh_rng_seed(&faults, 8);
     saying = to;
-    mini_start_with(&m, &product, spill);
+    m.spill = spill;
+    mini_start_with(&m, &product);
     for (int64_t i = 0; i < N; i++) {
         struct mini_event event = event_at(&events, i);
         mini_feed(&m, 0, &event);

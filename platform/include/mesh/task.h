@@ -160,6 +160,12 @@ void mesh_collect_merge(struct mesh_str *list, int64_t *n, int64_t most, struct 
  * `of`, which is 1 for a record, and the whole weight for another average. */
 void mesh_ewma_add(double *sum, double *weight, int64_t *at_us, double v, double of, int64_t v_at_us, double halflife_us);
 
+/* Who is in a row, until they are `min`: a member of type bytes, which the row owns. They are told apart by keyed hashes, which are
+ * forgotten when there are enough. The same people give the same bytes, in any order and by any way of merging. After a change of the
+ * pseudonym key, rows that are still hidden begin to count anew. */
+void mesh_people_add(struct mesh_task *task, struct mesh_str *people, uint32_t min, const char *subject, struct mesh_str who);
+void mesh_people_merge(struct mesh_str *into, struct mesh_str from, uint32_t min);
+
 /* ---- borders ---- */
 /* Send a record to a Kafka port, or to an internal topic under a new key. `value` is what the generated encoder wrote into
  * mesh_value(task); framing is added here. The partition is murmur2(key text). */
