@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "flow/role.h"
 #include "io/border.h"
 #include "io/mongo.h"
 #include "mesh/version.h"
@@ -81,6 +82,8 @@ static const struct setting settings[] = {
     {"MESH_STATE_MB", NUMBER, AT(state_mb), "0", 0, 16 << 20, false,
      "memory for the state of each product; beyond it what is not used goes to a file in MESH_STATE_DIR. 0: half of the container's "
      "limit for all products, without one no limit"},
+    {"MESH_VARIANT", TEXT, AT(variant), "", 0, 0, false,
+     "name of a version that runs beside another, muted until it takes over (meshctl replay)"},
     {"MESH_STATE_RESET", BOOLEAN, AT(state_reset), "0", 0, 0, false,
      "set the state aside and begin anew from the earliest records"},
     {"MESH_ACCEPT_ERRORS", TEXT, AT(accept_errors), "", 0, 0, false,
@@ -411,6 +414,9 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
     read_files(&l);
     check_accepted(&l);
     ret->state_bytes = mesh_memory_budget(ret->state_mb, service->n_products, MESH_MEMORY_LIMIT_FILE);
+    if (ret->variant[0] != '\0' && !mesh_variant_is_name(ret->variant))
+        problem(&l, "MESH_VARIANT must be lower case letters, digits and dashes, at most %d, and not '%s'; it is '%s'",
+                MESH_VARIANT_MAX, MESH_VARIANT_BASE, ret->variant);
     if (l.wrong)
         return MESH_CONFIG_WRONG;
     if (print) {

@@ -34,6 +34,7 @@ struct mesh_config {
     const char *mongo_uri;                     /* "": none; also when it came from the file */
     const char *mongo_uri_file;                /* "": none */
     const char *mongo_database;
+    const char *variant; /* "": none */
     const char *http_listen;
     bool http_insecure;
     const char *http_cert_file, *http_key_file; /* "": plain HTTP */

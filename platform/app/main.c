@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define EXIT_WRONG 2
+#define BEGIN_ANEW (-1) /* of run(): the same program with the same settings, as what its state now is */
 #define STOP_US    INT64_C(9500000) /* a stop takes at most ten seconds, whatever hangs */
 #define OPEN_FILES (MESH_HTTP_CONNECTIONS_MAX + MESH_HTTP_LIVE_READERS_MAX + 1024)
 #define FREE_S     3 /* and then giving everything back at most these */
@@ -152,12 +153,33 @@ static int start(struct service *s, struct mesh_err *err)
     return 0;
 }
 
+/* For meshctl, which knows folders: where each product is served. */
+static void tell_address(const struct service *s)
+{
+    char host[64];
+    uint16_t ignored = 0;
+    if (mesh_http_parse_listen(s->config.http_listen, host, &ignored, NULL) != 0)
+        return;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    mesh_buf_printf(&text, strchr(host, ':') != NULL ? "[%s]:%u\n" : "%s:%u\n", host, mesh_http_server_port(s->server));
+    for (uint32_t i = 0; i < s->declared->n_products; i++)
+        mesh_worker_tell_address(s->workers[i], (struct mesh_str){text.p, (uint32_t)text.n});
+}
+
 static bool all_ended(const struct service *s)
 {
     for (uint32_t i = 0; i < s->declared->n_products; i++)
         if (mesh_worker_phase(s->workers[i]) < MESH_WORKER_STOPPED)
             return false;
     return true;
+}
+
+static bool any_again(const struct service *s)
+{
+    for (uint32_t i = 0; i < s->declared->n_products; i++)
+        if (mesh_worker_phase(s->workers[i]) == MESH_WORKER_STOPPED && mesh_worker_again(s->workers[i]))
+            return true;
+    return false;
 }
 
 static bool any_failed(const struct service *s)
@@ -279,10 +301,13 @@ static int run(struct service *s)
     snprintf(ms, sizeof ms, "%.1f", (double)(mesh_clock_mono_us() - begun_us) / 1000);
     mesh_log(MESH_LOG_INFO, "ready", "port", port, "listen", s->config.http_listen, "ms", ms, NULL);
 
-    while (!wait_event(s, -1) && !any_failed(s))
+    tell_address(s);
+    bool told = false;
+    while (!(told = wait_event(s, -1)) && !any_failed(s) && !any_again(s))
         ;
     bool failed = any_failed(s);
-    mesh_log(MESH_LOG_INFO, failed ? "stops" : "stops: drains and commits", NULL);
+    bool again = !told && !failed;
+    mesh_log(MESH_LOG_INFO, failed ? "stops" : again ? "begins anew, under its new role" : "stops: drains and commits", NULL);
     stop_workers(s);
     failed = failed || any_failed(s);
     if (!all_ended(s)) {
@@ -298,7 +323,7 @@ static int run(struct service *s)
     free_service(s);
     (void)alarm(0);
     mesh_log(MESH_LOG_INFO, "stopped", NULL);
-    return failed ? EXIT_WRONG : 0;
+    return failed ? EXIT_WRONG : again ? BEGIN_ANEW : 0;
 }
 
 /* ---- --health ---- */
@@ -356,5 +381,10 @@ int mesh_main(int argc, char **argv, const struct mesh_service *service)
     case MESH_CONFIG_RUN:
         break;
     }
-    return run(&s);
+    int result = run(&s);
+    if (result == BEGIN_ANEW) { /* the same process to whoever watches it; what is blocked stays so */
+        (void)execv("/proc/self/exe", argv);
+        result = EXIT_WRONG;
+    }
+    return result;
 }

@@ -2,6 +2,7 @@
  * clock brings (idle sources, a commit that falls due) is why the sleep has an end. */
 #include "app/worker_int.h"
 
+#include "app/variant.h"
 #include "base/clock.h"
 #include "flow/retry.h"
 
@@ -14,10 +15,11 @@
 #define SLEEP_US         INT64_C(20000)
 #define SLEEP_WAITING_US INT64_C(200000)
 
-static char *joined(const char *before, const char *between, const struct mesh_product *product)
+static char *joined(const char *before, const char *between, const struct mesh_product *product, const char *variant)
 {
     struct mesh_buf text = MESH_BUF_NULL;
-    mesh_buf_printf(&text, "%s%s%s%s", before, product->domain, between, product->name);
+    mesh_buf_printf(&text, "%s%s%s%s%s%s", before, product->domain, between, product->name, variant[0] == '\0' ? "" : between,
+                    variant);
     return mesh_buf_take(&text);
 }
 
@@ -65,21 +67,25 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
                     struct mesh_metrics *metrics, struct mesh_worker **ret, struct mesh_err *err)
 {
     struct mesh_worker *worker = mesh_xcalloc(1, sizeof *worker);
-    worker->product = mesh_flow_with_retry(&worker->arena, product);
     worker->config = config;
     worker->pseudonym_key = pseudonym_key;
     worker->metrics = metrics;
-    worker->name = joined("", "/", product);
-    worker->group = joined("mesh.", ".", product);
+    worker->name = joined("", "/", product, "");
+    worker->group = joined("mesh.", ".", product, config->variant);
     struct mesh_buf dir = MESH_BUF_NULL;
-    mesh_buf_printf(&dir, "%s/%s", config->state_dir, product->name);
+    mesh_buf_printf(&dir, "%s/%s%s%s", config->state_dir, product->name, config->variant[0] == '\0' ? "" : ".", config->variant);
     worker->dir = mesh_buf_take(&dir);
     mesh_assert(pthread_mutex_init(&worker->lock, NULL) == 0);
     mesh_wake_init(&worker->wake);
     mesh_mailbox_init(&worker->mailbox, &worker->wake);
+    int role = mesh_worker_open_role(worker, err);
+    worker->product = mesh_variant_product(&worker->arena, mesh_flow_with_retry(&worker->arena, product), config->variant,
+                                           mesh_worker_is_muted(worker));
+    worker->status.role = worker->cutover.role.word;
+    worker->status.from_us = worker->cutover.role.from_us;
     mesh_worker_list_topics(worker);
     register_metrics(worker);
-    if (mesh_worker_open_state(worker, err) < 0) {
+    if (role < 0 || mesh_worker_open_state(worker, err) < 0) {
         mesh_worker_free(worker);
         return -1;
     }
@@ -146,7 +152,7 @@ static int look_at_link(struct mesh_worker *worker, struct mesh_err *err)
     if (info->phase != MESH_LINK_READY || worker->link_done)
         return 0;
     worker->link_done = true;
-    if (mesh_worker_bind_state(worker, err) < 0 || open_source(worker, err) < 0)
+    if (mesh_worker_bind_state(worker, err) < 0 || mesh_worker_begin_role(worker, err) < 0 || open_source(worker, err) < 0)
         return -1;
     worker->running = true;
     mesh_worker_set_phase(worker, MESH_WORKER_RUNNING);
@@ -307,9 +313,10 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
         mesh_engine_tick(worker->engine, now_us);
     int committed = mesh_worker_commit(worker, now_us, err);
     int sent = committed < 0 ? -1 : mesh_worker_send(worker, err);
-    if (sent < 0)
+    int ordered = sent < 0 ? -1 : mesh_worker_follow_orders(worker, now_us, err);
+    if (ordered < 0)
         return -1;
-    return read > 0 || committed > 0 || sent > 0 || linked > 0 || told;
+    return read > 0 || committed > 0 || sent > 0 || linked > 0 || ordered > 0 || told;
 }
 
 static int connect_broker(struct mesh_worker *worker, struct mesh_err *err)
@@ -327,11 +334,28 @@ static int connect_broker(struct mesh_worker *worker, struct mesh_err *err)
     return wanted && conf.uri[0] != '\0' ? mesh_mongo_new(&conf, &worker->mongo, err) : 0;
 }
 
+/* It has ended, and answers readers out of what it was. */
+static int answer_only(struct mesh_worker *worker, struct mesh_err *err)
+{
+    while (!atomic_load(&worker->stop) && !worker->cutover.again) {
+        if (mesh_worker_follow_orders(worker, mesh_clock_wall_us(), err) < 0)
+            return -1;
+        mesh_mailbox_run(&worker->mailbox, worker, MESH_WORKER_QUESTIONS_US);
+        look_at_waiting(worker);
+        mesh_worker_show(worker, false);
+        if (!mesh_mailbox_any(&worker->mailbox))
+            mesh_wake_wait(&worker->wake, SLEEP_WAITING_US);
+    }
+    return 0;
+}
+
 static int work(struct mesh_worker *worker, struct mesh_err *err)
 {
+    if (mesh_worker_is_retired(worker))
+        return answer_only(worker, err);
     if (connect_broker(worker, err) < 0)
         return -1;
-    while (!atomic_load(&worker->stop)) {
+    while (!atomic_load(&worker->stop) && !worker->cutover.again) {
         int moved = run_once(worker, true, err);
         if (moved < 0)
             return -1;
@@ -432,6 +456,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     worker->log = mesh_store_log_close(worker->log);
     worker->cipher = mesh_store_cipher_free(worker->cipher);
     mesh_known_deinit(&worker->known);
+    mesh_worker_cutover_deinit(worker);
     mesh_worker_status_deinit(&worker->status);
     mesh_mailbox_deinit(&worker->mailbox);
     mesh_wake_deinit(&worker->wake);

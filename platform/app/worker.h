@@ -45,6 +45,10 @@ void mesh_worker_start(struct mesh_worker *worker, void (*ended)(void *context),
 /* Ask it to drain and stop; returns at once. */
 void mesh_worker_stop(struct mesh_worker *worker);
 enum mesh_worker_phase mesh_worker_phase(struct mesh_worker *worker);
+/* Once it has stopped: it wants the process to begin anew, under another role (flow/role.h). */
+bool mesh_worker_again(const struct mesh_worker *worker);
+/* Leave in the folder of its state where it is served. */
+void mesh_worker_tell_address(struct mesh_worker *worker, struct mesh_str address);
 /* Why it failed. */
 void mesh_worker_error(struct mesh_worker *worker, struct mesh_err *ret);
 /* Any thread: takes the question and answers it on the worker's thread, or at once when it has ended or there are too many. */

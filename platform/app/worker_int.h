@@ -6,6 +6,7 @@
  *     worker_in.c      records from the source into the engine
  *     worker_out.c     commits, messages, documents
  *     worker_live.c    server-sent events
+ *     worker_cutover.c its role among the versions of the product
  *     worker_ready.c   what /readyz shows
  *     worker_refused.c a broker that does not accept us
  */
@@ -19,6 +20,7 @@
 #include "app/worker.h"
 #include "base/check.h"
 #include "base/vec.h"
+#include "flow/role.h"
 #include "io/kafka_link.h"
 #include "io/kafka_sink.h"
 #include "io/kafka_source.h"
@@ -28,6 +30,8 @@
 /* A copy of what the thread knows, for others; under `lock`. */
 struct mesh_worker_status {
     enum mesh_worker_phase phase;
+    enum mesh_role_word role;
+    int64_t from_us; /* its history begins there; INT64_MIN: at the earliest records */
     struct mesh_err err;
     struct mesh_link_info link;
     enum mesh_kafka_source_state group;
@@ -42,6 +46,18 @@ struct mesh_worker_status {
     bool has_mongo;
     MESH_VEC(struct mesh_source_info) sources;
     MESH_VEC(char *) dest_stopped; /* per destination, NULL or text; owned */
+};
+
+/* worker_cutover.c: what it is to other versions, and how far it is with what it was told. */
+struct mesh_worker_cutover {
+    struct mesh_role role, order; /* order.order == 0: none */
+    int stage;
+    size_t next_mark;
+    bool announcing; /* the last word of its ports is on its way: nothing is read before */
+    bool again;      /* start anew, under its new role */
+    int64_t looked_us;
+    uint64_t order_inode;
+    int64_t order_s, order_ns;
 };
 
 struct mesh_worker {
@@ -99,6 +115,8 @@ struct mesh_worker {
     MESH_VEC(struct mesh_record) records;
     MESH_VEC(struct mesh_header) headers;
 
+    struct mesh_worker_cutover cutover;
+
     /* out */
     struct mesh_committer *committer;
     struct mesh_buf frames;
@@ -134,6 +152,16 @@ int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err);
 int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err);
 /* The embedded broker is another one: set the state aside. Engine and outputs are gone after it. */
 int mesh_worker_set_aside(struct mesh_worker *worker, const char *why, struct mesh_err *err);
+
+/* worker_cutover.c */
+int mesh_worker_open_role(struct mesh_worker *worker, struct mesh_err *err); /* before topics are named */
+int mesh_worker_begin_role(struct mesh_worker *worker, struct mesh_err *err); /* the engine is bound, nothing was read yet */
+bool mesh_worker_has_to_announce(const struct mesh_worker *worker); /* it has just taken over */
+bool mesh_worker_is_muted(const struct mesh_worker *worker);
+bool mesh_worker_is_retired(const struct mesh_worker *worker);
+/* Returns whether something moved; negative: fatal. */
+int mesh_worker_follow_orders(struct mesh_worker *worker, int64_t now_us, struct mesh_err *err);
+void mesh_worker_cutover_deinit(struct mesh_worker *worker);
 
 /* worker_topics.c */
 void mesh_worker_list_topics(struct mesh_worker *worker);

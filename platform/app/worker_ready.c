@@ -53,6 +53,8 @@ void mesh_worker_show(struct mesh_worker *worker, bool now)
     pthread_mutex_lock(&worker->lock);
     struct mesh_worker_status *status = &worker->status;
     status->link = worker->link_info;
+    status->role = worker->cutover.role.word;
+    status->from_us = worker->cutover.role.from_us;
     const char *refused = worker->refused[worker->refused[MESH_KAFKA_SOURCE][0] != '\0' ? MESH_KAFKA_SOURCE : MESH_KAFKA_SINK];
     snprintf(status->refused, sizeof status->refused, "%s", refused);
     status->memory = worker->memory;
@@ -183,6 +185,8 @@ static void write_sources(const struct mesh_worker *worker, struct mesh_buf *out
             mesh_buf_printf(out, ",\"lag\":%" PRId64, s->end > s->position && s->position >= 0 ? s->end - s->position : 0);
         else
             mesh_buf_puts(out, ",\"lag\":null");
+        if (worker->product->inputs[s->input].kind == MESH_INPUT_TABLE)
+            mesh_buf_puts(out, ",\"table\":true");
         time_member(out, "watermark", s->watermark_us);
         mesh_buf_printf(out, ",\"idle\":%s,\"at_end\":%s,\"trimmed\":%" PRIu64 "}", s->idle ? "true" : "false",
                         s->at_end ? "true" : "false", s->trimmed);
@@ -208,6 +212,8 @@ static void write_ports(const struct mesh_worker *worker, bool embedded, struct 
         if (is_port) {
             const struct mesh_port *port = &product->ports[d];
             member(out, "port", port->name);
+            static const char *const emits[] = {"event", "change", "close"};
+            member(out, "emit", emits[port->emit]);
             bool exactly = port->delivery == MESH_EXACTLY_ONCE;
             member(out, "delivery", !exactly ? "at_least_once" : embedded ? "at_least_once (embedded)" : "exactly_once");
             if (exactly && !embedded)
@@ -254,6 +260,11 @@ bool mesh_worker_ready(struct mesh_worker *worker, struct mesh_buf *out, bool *d
     member(out, "version", product->version);
     mesh_buf_printf(out, ",\"ready\":%s", ready ? "true" : "false");
     member(out, "phase", phase_words[status->phase]);
+    member(out, "role", mesh_role_word_text(status->role));
+    if (worker->config->variant[0] != '\0')
+        member(out, "variant", worker->config->variant);
+    if (status->from_us != INT64_MIN)
+        time_member(out, "history_from", status->from_us);
     write_broker(status, embedded, out, &bad);
     mesh_buf_printf(out, ",\"tables\":\"%s\",\"generation\":%" PRIu64 ",\"commits\":%" PRIu64,
                     status->tables_loaded ? "loaded" : "loading", status->generation, status->commits);

@@ -22,6 +22,11 @@ static struct mesh_str name_of(const struct mesh_engine *engine, uint32_t dest, 
         return (struct mesh_str){scratch->p, (uint32_t)scratch->n};
     }
     const char *topic = mesh_flow_dest_topic(product, dest);
+    if (dest < product->n_ports && engine->conf.voice != 0) { /* no topic has this name; each voice counts for itself */
+        mesh_buf_reset(scratch);
+        mesh_buf_printf(scratch, "%s@%llu", topic, (unsigned long long)engine->conf.voice);
+        return (struct mesh_str){scratch->p, (uint32_t)scratch->n};
+    }
     return mesh_str_of(topic == NULL ? "" : topic);
 }
 

@@ -191,7 +191,7 @@ static void hand_out(struct mesh_flow_docs *docs, struct mesh_store_row *row, st
         .port = docs->port,
         .id = mesh_str_of(doc->id),
         .removed = doc->removed,
-        .generation = state->task->engine->generation,
+        .generation = mesh_flow_voice(state->task->engine),
         .n = doc->n,
         .ticket = (uint64_t)(uintptr_t)row,
     };

@@ -96,6 +96,8 @@ static void set_metrics(struct mesh_engine *engine)
         mesh_metric_counter(m, "mesh_other_generation_total", "Records of another generation on internal topics, skipped", NULL);
     engine->m_upstream_duplicates =
         mesh_metric_counter(m, "mesh_upstream_duplicates_total", "Messages of upstream tasks that were here before", NULL);
+    engine->m_succeeded = mesh_metric_counter(m, "mesh_upstream_succeeded_total",
+                                              "Upstream tasks that a new version of their product has taken over", NULL);
     engine->m_orphans = mesh_metric_counter(m, "mesh_orphan_messages_total",
                                             "Messages to a port that is not declared any more, found unsent at the start", NULL);
     engine->m_unsequenced =
@@ -342,10 +344,15 @@ int64_t mesh_engine_position(const struct mesh_engine *engine, uint32_t input, i
     return position == INT64_MAX ? -1 : position;
 }
 
+static bool below_limit(const struct mesh_flow_source *source)
+{
+    return (source->position > 0 ? source->position : 0) < source->limit;
+}
+
 static bool tables_loaded(const struct mesh_task *task)
 {
     for (uint32_t i = 0; i < task->n_sources; i++)
-        if (task->sources[i].decl->kind == MESH_INPUT_TABLE && !task->sources[i].loaded)
+        if (task->sources[i].decl->kind == MESH_INPUT_TABLE && !task->sources[i].loaded && below_limit(&task->sources[i]))
             return false;
     return true;
 }
@@ -378,7 +385,7 @@ bool mesh_engine_wants(const struct mesh_engine *engine, uint32_t input, int32_t
     bool table = engine->product->inputs[input].kind == MESH_INPUT_TABLE;
     bool full = engine->held_bytes > MESH_FLOW_ORDER_BYTES_MAX; /* perhaps of rows of tables, and then they are not wanted first */
     for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;)
-        any |= !s->stopped && (full ? behind(s) : table || tables_loaded(s->task));
+        any |= !s->stopped && below_limit(s) && (full ? behind(s) : table || tables_loaded(s->task));
     return any && (table || (engine->outbox_bytes <= MESH_FLOW_OUTBOX_BYTES_MAX && engine->documents <= MESH_FLOW_DOCUMENTS_MAX));
 }
 

@@ -68,9 +68,15 @@ struct mesh_engine_conf {
      * nothing. */
     void (*event_text)(void *context, uint32_t port, const void *shown, bool removed, struct mesh_buf *out);
     void *event_context;
-    bool mongo;                 /* whether documents are wanted; false: none are queued */
-    uint64_t generation;        /* of this state (DESIGN 9, rule 1); a restored one wins */
-    const char *claim;          /* of this run, random; written with its CLAIM. NULL: none */
+    bool mongo;          /* whether documents are wanted; false: none are queued */
+    uint64_t generation; /* of this state (DESIGN 9, rule 1); a restored one wins */
+    /* The generation that messages of Kafka ports speak with, numbered from 1 on, when this version took over from others
+     * (flow/cutover.h), and the generations that spoke before. 0: that of the state. */
+    uint64_t voice;
+    const uint64_t *succeeds; /* borrowed */
+    uint32_t n_succeeds;
+    bool documents_again; /* hand out the documents of all rows of the restored state: another version wrote to the collections */
+    const char *claim;    /* of this run, random; written with its CLAIM. NULL: none */
     int64_t commit_interval_us; /* bound for state-only commits, 200 ms */
     uint64_t round_log_bytes;   /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */
     uint64_t round_sweep_bytes; /* least bytes that one commit re-emits in a round; 0 = MESH_FLOW_ROUND_SWEEP_BYTES */

@@ -3,6 +3,7 @@
 #include "flow/task_int.h"
 
 #include "contract/framing.h"
+#include "flow/cutover.h"
 
 struct admitted {
     struct mesh_flow_lane *lane;
@@ -244,6 +245,19 @@ static struct mesh_flow_upstream *upstream_of(struct mesh_flow_source *source, c
     return up;
 }
 
+/* Another generation that says it takes over from the one that is known: its numbers begin anew. */
+static void succeed(struct mesh_flow_source *source, const struct mesh_record *record, const struct mesh_flow_origin *origin,
+                    struct mesh_flow_upstream *up)
+{
+    const struct mesh_header *header =
+        up->generation == origin->generation ? NULL : find_header(record, MESH_STR(MESH_FLOW_SUCCEEDS));
+    if (header == NULL || !mesh_flow_succeeds(header->value, up->generation))
+        return;
+    up->generation = origin->generation;
+    up->sequence = 0;
+    mesh_metric_add(source->task->engine->m_succeeded, 1);
+}
+
 /* 1: new; 0: a repetition; -1: stopped. */
 static int upstream_check(struct mesh_flow_source *source, const struct mesh_record *record)
 {
@@ -256,6 +270,7 @@ static int upstream_check(struct mesh_flow_source *source, const struct mesh_rec
         mesh_metric_add(source->task->engine->m_unsequenced, 1);
         return 1;
     }
+    succeed(source, record, &origin, up);
     if (up->generation != origin.generation) {
         char what[MESH_FLOW_ORIGIN_TEXT];
         mesh_flow_origin_text(&origin, what);
@@ -365,6 +380,10 @@ int mesh_flow_feed_task(struct mesh_flow_source *source, const struct mesh_recor
         }
         if (records[i].offset < source->position)
             continue;
+        if (records[i].offset >= source->limit) {
+            source->position = source->limit; /* what lies between holds no records */
+            break;
+        }
         struct prepared *prepared = early ? &ring[i % MESH_LEN(ring)] : NULL;
         if (source->decl->kind == MESH_INPUT_RETRY)
             mesh_flow_feed_letter(source, &records[i]);

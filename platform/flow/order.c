@@ -214,7 +214,7 @@ static bool may_go(const struct mesh_task *task, const struct mesh_flow_lane *la
     int64_t order_us = head(lane)->order_us;
     if (task->sole == NULL)
         return order_us < task->wm_us;
-    return lane->table ? order_us <= mesh_flow_frontier(task->sole) : order_us < task->gate_us;
+    return lane->table ? order_us <= mesh_flow_frontier(task->sole) : order_us < task->gate_us || order_us < task->floor_us;
 }
 
 static const struct mesh_flow_held *waiting(const struct mesh_flow_lane *lane, uint32_t n)

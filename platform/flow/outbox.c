@@ -3,6 +3,7 @@
 #include "flow/task_int.h"
 
 #include "base/hash.h"
+#include "flow/cutover.h"
 
 static char *copy(char **to, struct mesh_str s)
 {
@@ -46,11 +47,12 @@ static uint64_t next_sequence(struct mesh_task *task, uint32_t dest, int32_t par
     return ++task->sequences[engine->dest_first[dest] + (uint32_t)partition];
 }
 
-static struct mesh_flow_origin origin_of(const struct mesh_task *task, uint64_t sequence)
+static struct mesh_flow_origin origin_of(const struct mesh_task *task, uint32_t dest, uint64_t sequence)
 {
+    const struct mesh_engine *engine = task->engine;
     return (struct mesh_flow_origin){
-        .product = mesh_str_of(task->engine->product_name),
-        .generation = task->engine->generation,
+        .product = mesh_str_of(engine->product_name),
+        .generation = dest < engine->product->n_ports ? mesh_flow_voice(engine) : engine->generation,
         .topology = task->topology,
         .partition = task->partition,
         .sequence = sequence,
@@ -62,9 +64,21 @@ static bool is_internal(const struct mesh_engine *engine, uint32_t dest)
     return dest >= engine->product->n_ports && dest < mesh_engine_dest_dlq(engine->product);
 }
 
+struct own { /* headers */
+    struct mesh_str mesh, succeeds;
+};
+
+/* How many of those a message has. The first one of a voice says whom it succeeds. */
+static uint32_t n_own(const struct mesh_engine *engine, uint32_t dest, uint64_t sequence)
+{
+    if (is_internal(engine, dest))
+        return 0;
+    return dest < engine->product->n_ports && engine->conf.voice != 0 && sequence == 1 ? 2 : 1;
+}
+
 /* Fill a letter from parts; `headers` without the mesh's own. */
 static void fill(struct mesh_flow_letter *letter, char *to, struct mesh_str key, struct mesh_str head, struct mesh_str body,
-                 struct mesh_str mesh_header, const struct mesh_header *headers, uint32_t n_headers)
+                 struct own own, const struct mesh_header *headers, uint32_t n_headers)
 {
     letter->key = (struct mesh_str){key.p == NULL ? NULL : to, key.n};
     copy(&to, key);
@@ -72,11 +86,11 @@ static void fill(struct mesh_flow_letter *letter, char *to, struct mesh_str key,
     copy(&to, head);
     copy(&to, body);
     uint32_t n = 0;
-    if (letter->n_headers > n_headers) {
-        letter->headers[n].name = MESH_STR(MESH_FLOW_HEADER);
-        letter->headers[n].value = (struct mesh_str){to, mesh_header.n};
-        copy(&to, mesh_header);
-        n++;
+    for (; letter->n_headers > n_headers + n; n++) { /* the mesh's own */
+        struct mesh_str value = n == 0 ? own.mesh : own.succeeds;
+        letter->headers[n].name = n == 0 ? MESH_STR(MESH_FLOW_HEADER) : MESH_STR(MESH_FLOW_SUCCEEDS);
+        letter->headers[n].value = (struct mesh_str){to, value.n};
+        copy(&to, value);
     }
     for (uint32_t i = 0; i < n_headers; i++, n++) {
         letter->headers[n].name = (struct mesh_str){to, headers[i].name.n};
@@ -98,26 +112,33 @@ static struct mesh_flow_letter *compose(struct mesh_task *task, uint32_t dest, i
                                         struct mesh_str key, struct mesh_str head, struct mesh_str body,
                                         const struct mesh_header *headers, uint32_t n_headers, int64_t time_us)
 {
-    struct mesh_buf *own = &task->engine->out;
-    mesh_buf_reset(own);
-    bool internal = is_internal(task->engine, dest);
-    if (!internal) {
+    struct mesh_engine *engine = task->engine;
+    struct mesh_buf *text = &engine->out;
+    mesh_buf_reset(text);
+    uint32_t n = n_own(engine, dest, sequence);
+    if (n > 0 && dest < engine->product->n_ports) {
         if (task->origin.n == 0) {
-            struct mesh_flow_origin origin = origin_of(task, 0);
+            struct mesh_flow_origin origin = origin_of(task, dest, 0);
             mesh_flow_origin_begin(&task->origin, &origin);
         }
-        mesh_buf_add(own, task->origin.p, task->origin.n);
-        mesh_buf_varint(own, sequence);
+        mesh_buf_add(text, task->origin.p, task->origin.n);
+        mesh_buf_varint(text, sequence);
+    } else if (n > 0) {
+        struct mesh_flow_origin origin = origin_of(task, dest, sequence);
+        mesh_flow_origin_write(text, &origin);
     }
-    struct mesh_str mesh_header = {own->p, internal ? 0 : (uint32_t)own->n};
-    size_t bytes = (size_t)key.n + head.n + body.n + mesh_header.n + headers_bytes(headers, n_headers);
+    size_t mesh_n = text->n;
+    if (n == 2)
+        mesh_flow_succeeds_write(engine, text);
+    struct own own = {{text->p, (uint32_t)mesh_n}, {text->p + mesh_n, (uint32_t)(text->n - mesh_n)}};
+    size_t bytes = (size_t)key.n + head.n + body.n + text->n + headers_bytes(headers, n_headers);
     char *to = NULL;
-    struct mesh_flow_letter *letter = new_letter(task, bytes, n_headers + (internal ? 0 : 1), &to);
+    struct mesh_flow_letter *letter = new_letter(task, bytes, n_headers + n, &to);
     letter->dest = dest;
     letter->partition = partition;
     letter->sequence = sequence;
     letter->time_us = time_us;
-    fill(letter, to, key, head, body, mesh_header, headers, n_headers);
+    fill(letter, to, key, head, body, own, headers, n_headers);
     enter(task, letter);
     return letter;
 }
@@ -136,7 +157,7 @@ void mesh_flow_outbox_internal(struct mesh_task *task, uint32_t internal, int32_
     uint64_t sequence = next_sequence(task, dest, partition);
     task->beat_undone |= task->beat_idle && kind != MESH_FLOW_HEARTBEAT; /* a letter that came back, while all inputs are idle */
     struct mesh_flow_envelope envelope = {
-        .kind = kind, .origin = origin_of(task, sequence), .watermark_us = watermark_us, .idle = idle};
+        .kind = kind, .origin = origin_of(task, dest, sequence), .watermark_us = watermark_us, .idle = idle};
     struct mesh_buf *head = &task->engine->envelope;
     mesh_buf_reset(head);
     mesh_flow_envelope_write(head, &envelope);
@@ -184,7 +205,7 @@ void mesh_send_internal(struct mesh_task *task, uint32_t internal, struct mesh_s
 /* ---- the log ---- */
 void mesh_flow_outbox_log(struct mesh_task *task, const struct mesh_flow_letter *letter, struct mesh_buf *out)
 {
-    uint32_t own = is_internal(task->engine, letter->dest) ? 0 : 1; /* the mesh's header is made again */
+    uint32_t own = n_own(task->engine, letter->dest, letter->sequence); /* the mesh's headers are made again */
     mesh_buf_varint(out, mesh_store_chain_serial(letter));
     mesh_buf_varint(out, letter->dest);
     mesh_buf_varint(out, (uint32_t)letter->partition);

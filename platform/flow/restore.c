@@ -479,6 +479,7 @@ int mesh_engine_restored(struct mesh_engine *engine, struct mesh_err *err)
         for (uint32_t s = 0; s < engine->product->n_states; s++)
             if (task->states[s] != NULL && mesh_flow_kind_of(task->states[s])->restored != NULL)
                 mesh_flow_kind_of(task->states[s])->restored(task->states[s]);
+        task->docs_acked = engine->conf.documents_again ? 0 : task->docs_acked;
         mesh_flow_docs_restored(task);
         mesh_metric_add(engine->m_orphans, task->orphans.n);
         task->orphans.n = 0;

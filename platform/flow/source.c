@@ -102,8 +102,9 @@ bool mesh_flow_source_at_end(struct mesh_flow_source *source, int64_t end, int64
         changed = true;
     }
     source->end = end;
-    if (end > source->position && end > 0) {
-        source->position = end; /* what is left holds no records: control records, compacted ones */
+    int64_t fed = end < source->limit ? end : source->limit;
+    if (fed > source->position && fed > 0) {
+        source->position = fed; /* what is left holds no records: control records, compacted ones */
         changed = true;
     }
     if (!source->at_end) {
@@ -121,6 +122,8 @@ bool mesh_flow_source_tick(struct mesh_flow_source *source, int64_t now_us)
         return false;
     if (source->decl->kind != MESH_INPUT_STREAM && source->decl->kind != MESH_INPUT_TABLE)
         return false; /* behind an internal topic, the upstream says when it is idle */
+    if (source->limit != INT64_MAX)
+        return false; /* silent because it is told to be */
     struct mesh_flow_lane *lane = &source->lanes[0];
     int64_t idle_us = source->decl->idle_us;
     if (lane->table && !lane->heard) { /* perhaps its first rows are on their way: time runs from when somebody waits for them */

@@ -13,6 +13,7 @@ static void init_source(struct mesh_task *task, struct mesh_flow_source *source,
         .partition = partition,
         .position = -1,
         .end = -1,
+        .limit = INT64_MAX,
         .quiet_since_us = MESH_FLOW_NEVER,
     };
 }
@@ -131,7 +132,7 @@ struct mesh_task *mesh_flow_task_new(struct mesh_engine *engine, uint32_t topolo
     task->index = index;
     task->topology = topology;
     task->partition = partition;
-    task->wm_us = task->release_us = task->released_us = task->closed_us = task->discard_us = MESH_FLOW_NEVER;
+    task->wm_us = task->release_us = task->released_us = task->closed_us = task->discard_us = task->floor_us = MESH_FLOW_NEVER;
     task->beat_wm_us = MESH_FLOW_NEVER;
     task->beat_at_us = MESH_FLOW_NEVER;
     task->next_close_us = INT64_MAX;

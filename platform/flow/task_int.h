@@ -104,6 +104,7 @@ struct mesh_flow_source {
     int32_t partition;
     int64_t position; /* next offset; -1: from the earliest */
     int64_t end;      /* -1: unknown */
+    int64_t limit;    /* read up to here; INT64_MAX: as far as there is (cutover.h) */
     bool at_end;
     bool loaded; /* table: was once read to its end */
     bool stopped;
@@ -208,6 +209,7 @@ struct mesh_task {
     struct mesh_flow_lane *sole; /* the only stream beside tables; NULL: there are more, or no tables */
     int64_t gate_us;             /* sole: the minimum over tables that are not idle: records from there on wait for them */
     int64_t direct_us;           /* sole: below it nothing waits and no table is awaited: no need for the buffer */
+    int64_t floor_us;            /* sole: below it records wait for no table: another version let them go (cutover.h) */
     bool dirty;
     bool committing; /* commit n is being written: it holds everything that was processed */
     bool carry;      /* a round began: write all that waits, again */
@@ -217,7 +219,7 @@ struct mesh_task {
     uint64_t n, durable_n; /* commits */
     bool in_flight;        /* n is not durable */
     struct mesh_flow_outbox outbox;
-    struct mesh_buf origin;        /* everything of the mesh header but the sequence; empty: to be made */
+    struct mesh_buf origin;        /* everything of the mesh header of a port but the sequence; empty: to be made */
     uint64_t *sequences;           /* per engine->dest_first[dest] + partition */
     MESH_VEC(uint64_t) orphans;    /* while restoring: serials of unacknowledged messages whose destination is gone */
     struct mesh_flow_docs **docs;  /* per port; NULL: none */
@@ -318,7 +320,8 @@ struct mesh_engine {
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
     struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_out_bytes,
-        *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced, *m_orphans;
+        *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced, *m_orphans,
+        *m_succeeded;
     struct mesh_metric **m_state_rows, **m_table_bytes, **m_watermarks;
     MESH_VEC(struct mesh_metric *) m_denied; /* of each port's consents, one behind the other */
     MESH_VEC(struct mesh_flow_skip) skips;
@@ -452,6 +455,16 @@ void mesh_flow_outbox_log(struct mesh_task *task, const struct mesh_flow_letter 
 bool mesh_flow_outbox_restore(struct mesh_task *task, struct mesh_cursor *in);
 uint64_t mesh_flow_outbox_lowest(const struct mesh_task *task); /* serial of the first unacknowledged */
 
+/* ---- cutover.c ---- */
+/* The generation that ports speak with. */
+static inline uint64_t mesh_flow_voice(const struct mesh_engine *engine)
+{
+    return engine->conf.voice != 0 ? engine->conf.voice : engine->generation;
+}
+/* The value of MESH_FLOW_SUCCEEDS; and whether one names this generation. */
+void mesh_flow_succeeds_write(const struct mesh_engine *engine, struct mesh_buf *out);
+bool mesh_flow_succeeds(struct mesh_str header, uint64_t generation);
+
 /* ---- letter.c ---- */
 /* `headers` are the original ones of the record, or NULL. */
 void mesh_flow_reject(struct mesh_task *task, const struct mesh_event *event, const struct mesh_site *site, unsigned code,
@@ -511,6 +524,11 @@ enum mesh_flow_withheld {
 };
 /* Make null what this port must not show of a view's row for want of consent, counted. `out` is the caller's own. */
 enum mesh_flow_withheld mesh_flow_withhold(const struct mesh_engine *engine, uint32_t port, void *out);
+/* For the row as it is now: key (in task->key) and value of its message at this port; false: this port does not show it. And send it, if it
+ * is shown. `out` is room for an out struct. */
+bool mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
+                            struct mesh_str *ret_key, struct mesh_buf *ret_value);
+void mesh_flow_view_send(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out);
 
 /* ---- zone.c ---- */
 /* The zone's day that holds this time. */

@@ -50,13 +50,20 @@ static struct mesh_str out_str(const struct mesh_out *out)
     return (struct mesh_str){out->p == NULL ? empty : (const char *)out->p, (uint32_t)out->n};
 }
 
+static void port_head(const struct mesh_engine *engine, uint32_t port, char ret[5])
+{
+    uint32_t id = engine->conf.port_ids[port];
+    const char head[5] = {0, (char)(uint8_t)(id >> 24), (char)(uint8_t)(id >> 16), (char)(uint8_t)(id >> 8), (char)(uint8_t)id};
+    memcpy(ret, head, sizeof head);
+}
+
 static void send_row(struct mesh_flow_state *state, uint32_t port_index, const void *out, int64_t time_us, bool removed)
 {
     struct mesh_task *task = state->task;
     struct mesh_engine *engine = task->engine;
     const struct mesh_port *port = &engine->product->ports[port_index];
-    uint32_t id = engine->conf.port_ids[port_index];
-    char head[5] = {0, (char)(uint8_t)(id >> 24), (char)(uint8_t)(id >> 16), (char)(uint8_t)(id >> 8), (char)(uint8_t)id};
+    char head[5];
+    port_head(engine, port_index, head);
     task->value.n = task->key.n = 0;
     port->encode(task, out, &task->value, &task->key);
     struct mesh_str key = out_str(&task->key);
@@ -97,6 +104,42 @@ static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, co
         else if (port->kind == MESH_PORT_SSE)
             mesh_flow_tell(state->task, i, out, time_us, removed);
     }
+}
+
+/* The row as it is now and as this port shows it; NULL: it does not. */
+static const void *row_at(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out)
+{
+    bool removed = false;
+    if (mesh_flow_view_hidden(state->view, mesh_store_row_payload(row)))
+        return NULL;
+    row_out(state, row, out);
+    const void *shown = shown_at(state, port, out, &removed);
+    return removed ? NULL : shown;
+}
+
+bool mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
+                            struct mesh_str *ret_key, struct mesh_buf *ret_value)
+{
+    struct mesh_task *task = state->task;
+    const void *shown = row_at(state, port, row, out);
+    if (shown == NULL)
+        return false;
+    char head[5];
+    port_head(task->engine, port, head);
+    task->value.n = task->key.n = 0;
+    task->product->ports[port].encode(task, shown, &task->value, &task->key);
+    mesh_buf_reset(ret_value);
+    mesh_buf_add(ret_value, head, sizeof head);
+    mesh_buf_add(ret_value, task->value.p, task->value.n);
+    *ret_key = out_str(&task->key);
+    return true;
+}
+
+void mesh_flow_view_send(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out)
+{
+    const void *shown = row_at(state, port, row, out);
+    if (shown != NULL)
+        send_row(state, port, shown, ((const struct mesh_flow_view_row *)mesh_store_row_payload(row))->time_us, false);
 }
 
 /* ---- documents ---- */

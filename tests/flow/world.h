@@ -53,6 +53,8 @@ struct world {
     bool mongo;
     bool (*accepts)(void *context, const char *input); /* too many letters of it; NULL: no input */
     const struct mesh_seal_hook *seal;                 /* NULL: letters stay readable */
+    uint64_t generation, voice, succeeds;              /* of the engine; 0: 1, none, none */
+    bool documents_again;
     bool unfolds; /* input topics fill up step by step, each at its own pace; otherwise everything is there from the start */
     void (*between)(void *context); /* for the engine; NULL: none */
     void *between_context;

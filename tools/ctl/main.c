@@ -2,7 +2,9 @@
 #include "ctl/audit.h"
 #include "ctl/dlq.h"
 #include "ctl/up.h"
+#include "ctl/version.h"
 
+#include "base/check.h"
 #include "base/fs.h"
 #include "mesh/version.h"
 
@@ -18,6 +20,9 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: meshctl up [options]      run a whole mesh on this machine until Ctrl-C\n"
     "       meshctl dlq COMMAND ...   dead letters: list, show, replay, discard (meshctl dlq --help)\n"
+    "       meshctl replay PRODUCT --as v2 ...   a version beside the one that runs, from history (meshctl replay --help)\n"
+    "       meshctl compare PRODUCT v2           what it shows and sends otherwise\n"
+    "       meshctl cutover PRODUCT v2           it takes over, nothing lost, nothing twice; meshctl rollback takes it back\n"
     "       meshctl audit verify DIR  whether the record of who was shown what is whole (meshctl audit --help)\n"
     "\n"
     "options of up:\n"
@@ -148,6 +153,13 @@ int main(int argc, char **argv)
         return mesh_ctl_audit(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "dlq") == 0)
         return mesh_dlq_main(argc - 1, argv + 1);
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } versions[] = {{"replay", mesh_ctl_replay}, {"compare", mesh_ctl_compare}, {"cutover", mesh_ctl_cutover}, {"rollback", mesh_ctl_rollback}};
+    for (size_t i = 0; argc >= 2 && i < MESH_LEN(versions); i++)
+        if (strcmp(argv[1], versions[i].name) == 0)
+            return versions[i].run(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "--version") == 0)
         return puts("meshctl " MESH_VERSION) < 0 ? 1 : 0;
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
