@@ -4,7 +4,7 @@
  *   names.c         names that C, CEL or the generated code cannot take; names that become the same
  *   check_shape.c   shapes and scopes
  *   check_input.c   input ports: contract, key, event time, tables, ports of other products
- *   check_stream.c  steps; check_flatten.c flatten; check_pattern.c patterns
+ *   check_stream.c  steps; check_flatten.c, check_score.c; check_pattern.c patterns
  *   check_view.c    views; check_people.c rows that are hidden until enough people are in them
  *   check_port.c    output ports; check_contract.c their contracts
  *   privacy.c       labels, protection, release; consent.c releases that need consent
@@ -82,6 +82,9 @@ void mesh_check_stream(struct mesh_checker *c, struct mesh_model_stream *stream)
 /* The item's shape and its name in the scope; false: it could not be checked (reported). */
 bool mesh_check_flatten(struct mesh_checker *c, struct mesh_model_stream *stream, struct mesh_model_step *step,
                         const struct mesh_gen_shape *record, struct mesh_scope *scope);
+/* `after`, with the score and its model; NULL: it could not be checked (reported). */
+struct mesh_gen_shape *mesh_check_score(struct mesh_checker *c, struct mesh_model_stream *stream, struct mesh_model_step *step,
+                                        struct mesh_gen_shape *after, const struct mesh_scope *scope, const char *place);
 void mesh_check_pattern(struct mesh_checker *c, struct mesh_model_stream *stream, const struct mesh_scope *scope);
 void mesh_check_view(struct mesh_checker *c, struct mesh_model_view *view);
 void mesh_check_people(struct mesh_checker *c, struct mesh_model_view *view, const struct mesh_gen_shape *row); /* fills who */

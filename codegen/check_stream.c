@@ -356,6 +356,26 @@ static void step_rises(struct flow *f, struct mesh_model_step *step, size_t i)
         mesh_check_expr(f->c, step->rearm, &f->scope, MESH_GEN_BOOL, place(f, i, "rises.rearm"));
 }
 
+static void step_score(struct flow *f, struct mesh_model_step *step, size_t i)
+{
+    const char *names[] = {step->alias, step->alias == NULL ? NULL : mesh_arena_printf(f->c->arena, "%s_model", step->alias)};
+    for (size_t k = 0; k < MESH_LEN(names); k++) {
+        const struct mesh_gen_member *taken = names[k] == NULL ? NULL : mesh_gen_shape_member(f->shape, names[k]);
+        if (taken == NULL)
+            continue;
+        struct mesh_diag *diag =
+            mesh_diag_add(f->c->diags, MESH_ERROR, "MG009", step->alias_at, "the record has a member '%s' already", names[k]);
+        mesh_diag_why(f->c->diags, diag, "the score is '%s', and its model '%s_model'", step->alias, step->alias);
+        mesh_diag_fix(f->c->diags, diag, "give the score another name");
+        mesh_diag_note(f->c->diags, diag, taken->at, "'%s' comes from here", names[k]);
+    }
+    struct mesh_gen_shape *shape = mesh_check_score(f->c, f->stream, step, changed(f, f->shape), &f->scope, place(f, i, "score"));
+    if (shape == NULL)
+        f->shape = NULL;
+    else
+        goes_on(f, step, shape);
+}
+
 static void check_step(struct flow *f, struct mesh_model_step *step, size_t i)
 {
     step->shape_after = f->shape;
@@ -378,6 +398,9 @@ static void check_step(struct flow *f, struct mesh_model_step *step, size_t i)
         break;
     case MESH_STEP_RISES:
         step_rises(f, step, i);
+        break;
+    case MESH_STEP_SCORE:
+        step_score(f, step, i);
         break;
     case MESH_STEP_FLATTEN:
         if (!mesh_check_flatten(f->c, f->stream, step, f->shape, &f->scope))

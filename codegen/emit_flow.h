@@ -34,6 +34,10 @@ void mesh_flow_join_keeps(struct flow_emit *f, const struct mesh_plan_flow *flow
 void mesh_flow_item_reader(struct flow_emit *f, const struct mesh_plan_step *step);
 void mesh_flow_step_flatten(struct flow_emit *f, const struct mesh_plan_step *step, const char *next);
 
+/* emit_score.c: the models, and the step. */
+void mesh_flow_score_models(struct flow_emit *f, const struct mesh_plan_step *step);
+void mesh_flow_step_score(struct flow_emit *f, const struct mesh_plan_step *step);
+
 /* emit_fold.c */
 void mesh_flow_step_fold(struct flow_emit *f, const struct mesh_plan_step *step);
 

@@ -102,6 +102,8 @@ bool mesh_flow_any_faulty(const struct mesh_plan_step *step)
         mesh_emit_faulty(step->model->where) || mesh_emit_faulty(step->model->rearm) || mesh_emit_faulty(step->model->as_of);
     for (size_t i = 0; i < step->model->assigns.n; i++)
         faulty = faulty || mesh_emit_faulty(step->model->assigns.v[i].expr);
+    for (size_t i = 0; i < step->model->features.n; i++)
+        faulty = faulty || mesh_emit_faulty(step->model->features.v[i].expr);
     for (size_t i = 0; i < step->model->by.n; i++)
         faulty = faulty || mesh_emit_faulty(step->model->by.v[i]);
     for (size_t i = 0; i < step->model->aggregates.list.n; i++)
@@ -336,7 +338,7 @@ static void unused(struct flow_emit *f, size_t part, const char *body)
 static bool ends_part(const struct mesh_plan_step *step)
 {
     return step->model->kind == MESH_STEP_SET || step->model->kind == MESH_STEP_SELECT || step->model->kind == MESH_STEP_FOLD ||
-           step->model->kind == MESH_STEP_FLATTEN || mesh_model_joins_stream(step->model);
+           step->model->kind == MESH_STEP_FLATTEN || step->model->kind == MESH_STEP_SCORE || mesh_model_joins_stream(step->model);
 }
 
 /* Steps from..to-1 are one function; does it need the fault variable? */
@@ -390,6 +392,9 @@ static void emit_step(struct flow_emit *f, size_t index)
     case MESH_STEP_RISES:
         step_rises(f, step);
         break;
+    case MESH_STEP_SCORE:
+        mesh_flow_step_score(f, step);
+        break;
     case MESH_STEP_FLATTEN: /* the last one of its part, which calls the next */
         break;
     }
@@ -425,6 +430,9 @@ static void emit_part(struct flow_emit *f, size_t part, size_t from, const struc
     }
     if (!more && flow->pattern)
         emit_complete(f, to > from ? flow->steps.v[to - 1].after : shape);
+    for (size_t i = from; i < to; i++)
+        if (flow->steps.v[i].model->kind == MESH_STEP_SCORE)
+            mesh_flow_score_models(f, &flow->steps.v[i]);
     struct mesh_buf *out = f->code;
     if (part == 0) {
         mesh_emit_line(out, 0, "/* streams.%s, line %d%s%s */", flow->stream->name, mesh_emit_line_of(flow->stream->at),

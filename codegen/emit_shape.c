@@ -29,6 +29,10 @@ static void shape_view(struct mesh_buf *out, const struct mesh_model_view *m)
         mesh_buf_printf(out, " fn:%d:%u", (int)a->fn, a->source);
         if (a->arg != NULL)
             shape_type(out, a->cname, &a->arg_type);
+        if (a->by != NULL)
+            shape_type(out, "by", &a->by_type);
+        if (a->fn == MESH_AGG_COLLECT || a->fn == MESH_AGG_EWMA)
+            mesh_buf_printf(out, " of:%.17g", a->q);
     }
     for (size_t i = 0; i < m->state.n; i++)
         shape_type(out, m->state.v[i].name, &m->state.v[i].type);

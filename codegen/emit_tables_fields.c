@@ -43,8 +43,18 @@ void mesh_table_row_fields(struct table_emit *t, const struct mesh_model_view *m
         if (a->shared)
             continue;
         switch (a->fn) {
+        case MESH_AGG_COLLECT:
+            plain_field(t, extra_n, "MESH_LONG", owner, "");
+            plain_field(t, a->cname, "MESH_STRING", owner, "");
+            break;
+        case MESH_AGG_EWMA:
+            plain_field(t, a->cname, "MESH_DOUBLE", owner, "");
+            plain_field(t, mesh_arena_printf(e->arena, "%s_w", a->cname), "MESH_DOUBLE", owner, "");
+            plain_field(t, mesh_arena_printf(e->arena, "%s_at", a->cname), "MESH_LONG", owner, "");
+            break;
         case MESH_AGG_DISTINCT:
         case MESH_AGG_QUANTILE:
+        case MESH_AGG_TOP:
             plain_field(t, a->cname, "MESH_BYTES", owner, "");
             break;
         case MESH_AGG_COUNT:
@@ -65,6 +75,13 @@ void mesh_table_row_fields(struct table_emit *t, const struct mesh_model_view *m
             plain_field(t, mesh_arena_printf(e->arena, "%s_m2", a->cname), "MESH_DOUBLE", owner, "");
             plain_field(t, extra_n, "MESH_LONG", owner, "");
             break;
+        case MESH_AGG_MIN_BY:
+        case MESH_AGG_MAX_BY:
+            plain_field(t, mesh_arena_printf(e->arena, "%s_by", a->cname), mesh_emit_field_type(&a->by_type), owner,
+                        a->by_type.kind == MESH_GEN_DECIMAL
+                            ? mesh_arena_printf(e->arena, ", .precision = MESH_DEC_DIGITS_MAX, .scale = %d", a->by_type.scale)
+                            : "");
+            __attribute__((fallthrough));
         case MESH_AGG_MIN:
         case MESH_AGG_MAX:
         case MESH_AGG_FIRST:

@@ -44,6 +44,17 @@ static void row_struct(struct view_emit *v)
 
 /* ---- folding one record ---- */
 
+static void fold_local(struct view_emit *v, const struct mesh_aggregate *a, const char *prefix, const struct mesh_expr *expr,
+                       const struct mesh_gen_type *type)
+{
+    const char *value = mesh_view_text_of(v->e, expr, false);
+    if (mesh_emit_faulty(expr) && a->cond != NULL)
+        mesh_emit_line(v->code, 1, "const %s%s_%s = if_%s ? %s : (%s){0};", mesh_emit_c_type(type), prefix, a->cname, a->cname,
+                       value, mesh_view_is_text(type) ? "struct mesh_str" : mesh_emit_c_type(type));
+    else
+        mesh_emit_line(v->code, 1, "const %s%s_%s = %s;", mesh_emit_c_type(type), prefix, a->cname, value);
+}
+
 /* Locals for what the aggregates of this source read, so that a fault is seen before the row is touched. */
 static bool fold_locals(struct view_emit *v, uint32_t source)
 {
@@ -56,15 +67,11 @@ static bool fold_locals(struct view_emit *v, uint32_t source)
             continue;
         if (a->cond != NULL)
             mesh_emit_line(out, 1, "const bool if_%s = %s;", a->cname, mesh_view_text_of(v->e, a->cond, false));
-        if (a->arg != NULL) {
-            const char *value = mesh_view_text_of(v->e, a->arg, false);
-            if (mesh_emit_faulty(a->arg) && a->cond != NULL)
-                mesh_emit_line(out, 1, "const %sof_%s = if_%s ? %s : (%s){0};", mesh_emit_c_type(&a->arg_type), a->cname, a->cname,
-                               value, mesh_view_is_text(&a->arg_type) ? "struct mesh_str" : mesh_emit_c_type(&a->arg_type));
-            else
-                mesh_emit_line(out, 1, "const %sof_%s = %s;", mesh_emit_c_type(&a->arg_type), a->cname, value);
-        }
-        faulty = faulty || mesh_emit_faulty(a->arg) || mesh_emit_faulty(a->cond);
+        if (a->by != NULL)
+            fold_local(v, a, "by", a->by, &a->by_type);
+        if (a->arg != NULL)
+            fold_local(v, a, "of", a->arg, &a->arg_type);
+        faulty = faulty || mesh_emit_faulty(a->arg) || mesh_emit_faulty(a->by) || mesh_emit_faulty(a->cond);
     }
     return faulty;
 }
@@ -202,7 +209,8 @@ static void fold_function(struct view_emit *v, uint32_t source)
     bool faulty = update_faulty(update) || (remove && mesh_emit_faulty(m->remove));
     for (size_t i = 0; i < m->aggregates.list.n; i++)
         if (m->aggregates.list.v[i].source == source)
-            faulty = faulty || mesh_emit_faulty(m->aggregates.list.v[i].arg) || mesh_emit_faulty(m->aggregates.list.v[i].cond);
+            faulty = faulty || mesh_emit_faulty(m->aggregates.list.v[i].arg) || mesh_emit_faulty(m->aggregates.list.v[i].by) ||
+                     mesh_emit_faulty(m->aggregates.list.v[i].cond);
     if (faulty)
         mesh_emit_line(out, 1, "enum mesh_fault fault = MESH_FAULT_NONE;");
     const char *state = v->view->partial != NULL ? mesh_arena_printf(e->arena, "%s_STATE_%s", e->p, v->view->partial->cname)

@@ -62,21 +62,30 @@ enum mesh_aggregate_fn {
     MESH_AGG_VARIANCE,
     MESH_AGG_DISTINCT,
     MESH_AGG_QUANTILE,
+    MESH_AGG_TOP, /* also topWeight */
+    MESH_AGG_COLLECT,
+    MESH_AGG_EWMA,
+    MESH_AGG_MIN_BY,
+    MESH_AGG_MAX_BY,
     MESH_AGG_FN_COUNT
 };
 
 /* One aggregate call inside a `let`, found while checking. Equal calls are one. */
 struct mesh_aggregate {
     enum mesh_aggregate_fn fn;
-    uint32_t source;               /* of the view (0 when there is one) */
-    const struct mesh_expr *arg;   /* NULL for count */
-    const struct mesh_expr *cond;  /* or NULL */
-    double q;                      /* QUANTILE: 0 to 1 */
+    uint32_t source;              /* of the view (0 when there is one) */
+    const struct mesh_expr *arg;  /* NULL for count */
+    const struct mesh_expr *cond; /* or NULL */
+    const struct mesh_expr *by;   /* TOP: weight, or NULL; MIN_BY, MAX_BY: what decides; otherwise NULL */
+    /* QUANTILE: 0 to 1. VARIANCE: 1: its root is asked for. TOP: rank, from 1; negative: that of which the weight is asked for. COLLECT:
+     * how many at most. EWMA: half-life in microseconds. */
+    double q;
     struct mesh_gen_type arg_type; /* not nullable: a null argument is skipped */
-    /* of the result: count, distinct INT; sum as arg (decimal: precision 38), avg, variance, quantile DOUBLE or null; min, max, first,
-     * last as arg or null */
+    struct mesh_gen_type by_type;  /* likewise */
+    /* of the result: count, distinct INT; sum as arg (decimal: precision 38), avg, variance, quantile, ewma DOUBLE or null; min, max,
+     * first, last, top, minBy, maxBy as arg or null; topWeight as a sum of by, or null; collect STRING or null */
     struct mesh_gen_type type;
-    const char *cname; /* "sum_amount_eur", "count", unique in the list, also with _n, _set or _m2 behind it */
+    const char *cname; /* "sum_amount_eur", "count", unique in the list, also with _n, _set, _m2, _w, _at or _by behind it */
     /* What the row keeps under this name serves an earlier one as well: another quantile of the same values. */
     bool shared;
     struct mesh_srcref at;

@@ -122,8 +122,19 @@ static struct mesh_gen_type result_of(enum mesh_aggregate_fn fn, const struct me
         return has_order(arg->kind) ? type : none;
     case MESH_AGG_FIRST:
     case MESH_AGG_LAST:
+    case MESH_AGG_MIN_BY:
+    case MESH_AGG_MAX_BY:
         type.nullable = true;
         return is_single(arg->kind) ? type : none;
+    case MESH_AGG_TOP:
+        type.nullable = true;
+        return is_single(arg->kind) && arg->kind != MESH_GEN_DOUBLE && arg->kind != MESH_GEN_DECIMAL ? type : none;
+    case MESH_AGG_COLLECT:
+        return is_number(arg->kind) || arg->kind == MESH_GEN_STRING || arg->kind == MESH_GEN_BOOL
+                   ? (struct mesh_gen_type){.kind = MESH_GEN_STRING, .nullable = true}
+                   : none;
+    case MESH_AGG_EWMA:
+        return is_number(arg->kind) ? (struct mesh_gen_type){.kind = MESH_GEN_DOUBLE, .nullable = true} : none;
     case MESH_AGG_FN_COUNT:
         break;
     }
@@ -143,7 +154,8 @@ static struct mesh_ex_core *wrong_value(struct mesh_ex_checker *checker, struct 
     else
         mesh_diag_why(
             checker->diags, diag,
-            "sum, avg, variance and quantile take numbers, min and max what has an order, first, last and distinct any value");
+            "sum, avg, variance, quantile and ewma take numbers, min and max what has an order, top anything but doubles and decimals, "
+            "collect numbers, texts and bools, first, last, minBy, maxBy and distinct any value");
     return mesh_ex_check_error(checker, expr);
 }
 
@@ -152,9 +164,12 @@ static struct mesh_ex_core *wrong_value(struct mesh_ex_checker *checker, struct 
 /* A row keeps more beside an aggregate: "avg_x_n", "last_x_set", "variance_x_m2". */
 static bool is_beside(const char *cname, const char *of)
 {
+    static const char *const suffixes[] = {"_n", "_set", "_m2", "_w", "_at", "_by"};
     size_t n = strlen(of);
-    return strncmp(cname, of, n) == 0 &&
-           (strcmp(cname + n, "_n") == 0 || strcmp(cname + n, "_set") == 0 || strcmp(cname + n, "_m2") == 0);
+    for (size_t i = 0; strncmp(cname, of, n) == 0 && i < MESH_LEN(suffixes); i++)
+        if (strcmp(cname + n, suffixes[i]) == 0)
+            return true;
+    return false;
 }
 
 static bool is_taken(const struct mesh_aggregates *all, const char *cname)
@@ -202,10 +217,12 @@ static size_t collect(struct mesh_ex_checker *checker, const struct mesh_expr *e
     for (size_t i = 0; i < all->list.n; i++) {
         const struct mesh_aggregate *old = &all->list.v[i];
         if (old->fn != found.fn || old->source != found.source || !same_expr(old->arg, found.arg) ||
-            !same_expr(old->cond, found.cond))
+            !same_expr(old->cond, found.cond) || !same_expr(old->by, found.by))
             continue;
         if (old->q <= found.q && old->q >= found.q)
             return i;
+        if (found.fn == MESH_AGG_COLLECT || found.fn == MESH_AGG_EWMA)
+            continue; /* what is kept is another thing */
         found.shared = true;
         found.cname = old->cname;
     }
@@ -245,13 +262,129 @@ static bool quantile_argument(struct mesh_ex_checker *checker, struct mesh_expr 
     return !mesh_ex_check_is_error(core) && *ret >= 0.0 && *ret <= 1.0;
 }
 
+/* ---- aggregates with a second argument ---- */
+
+static bool whole_argument(struct mesh_ex_checker *checker, struct mesh_expr *arg, int64_t max, double *ret)
+{
+    if (arg->kind != MESH_EX_INT)
+        return false;
+    const struct mesh_ex_core *core = mesh_ex_check_node(checker, arg);
+    *ret = (double)core->k.i;
+    return !mesh_ex_check_is_error(core) && core->k.i >= 1 && core->k.i <= max;
+}
+
+static bool halflife_argument(struct mesh_ex_checker *checker, struct mesh_expr *arg, double *ret)
+{
+    const struct mesh_ex_core *core = mesh_ex_check_node(checker, arg);
+    if (mesh_ex_check_is_error(core) || !mesh_ex_core_is_const(core) || core->type.kind != MESH_GEN_DURATION)
+        return false;
+    *ret = (double)core->k.i;
+    return core->k.i > 0;
+}
+
+static const char *usage_of(enum mesh_aggregate_fn fn)
+{
+    static const char *const usages[MESH_AGG_FN_COUNT] = {
+        [MESH_AGG_QUANTILE] = "quantile(amount, 0.95)",
+        [MESH_AGG_TOP] = "top(product, 1), or top(product, 1, amount) by the sum of amounts",
+        [MESH_AGG_COLLECT] = "collect(product, 10)",
+        [MESH_AGG_EWMA] = "ewma(amount, duration(\"1h\"))",
+        [MESH_AGG_MIN_BY] = "minBy(product, amount)",
+        [MESH_AGG_MAX_BY] = "maxBy(product, amount)",
+    };
+    return usages[fn];
+}
+
+static bool has_second(enum mesh_aggregate_fn fn)
+{
+    return fn == MESH_AGG_QUANTILE || fn >= MESH_AGG_TOP;
+}
+
+/* What stands behind the value: *ret_q, or *ret_by; and the condition. False: reported. */
+static bool second_arguments(struct mesh_ex_checker *checker, struct mesh_expr *expr, struct mesh_aggregate *found)
+{
+    size_t n = expr->args.n;
+    const char *usage = mesh_arena_printf(checker->arena, "for example %s", usage_of(found->fn));
+    size_t most = found->fn == MESH_AGG_TOP ? 4 : 3;
+    if (n < 2 || n > most) {
+        wrong(checker, expr, expr->at,
+              mesh_arena_printf(checker->arena, "%s() takes %s, and perhaps a condition", expr->name,
+                                found->fn == MESH_AGG_QUANTILE  ? "a value and which quantile"
+                                : found->fn == MESH_AGG_TOP     ? "a value, which rank, perhaps a weight"
+                                : found->fn == MESH_AGG_COLLECT ? "a value and how many of them"
+                                : found->fn == MESH_AGG_EWMA    ? "a value and a half-life"
+                                                                : "a value and what decides"),
+              usage);
+        return false;
+    }
+    struct mesh_expr *second = expr->args.v[1];
+    bool fine = true;
+    const char *what = "";
+    if (found->fn == MESH_AGG_QUANTILE) {
+        fine = quantile_argument(checker, second, &found->q);
+        what = "which quantile is a number from 0.0 to 1.0, written there";
+    } else if (found->fn == MESH_AGG_TOP) {
+        fine = whole_argument(checker, second, 100, &found->q);
+        what = "which rank is a whole number from 1 to 100, written there";
+    } else if (found->fn == MESH_AGG_COLLECT) {
+        fine = whole_argument(checker, second, 1000, &found->q);
+        what = "how many is a whole number from 1 to 1000, written there";
+    } else if (found->fn == MESH_AGG_EWMA) {
+        fine = halflife_argument(checker, second, &found->q);
+        what = "a half-life is a duration, written there";
+    } else {
+        found->by = second;
+    }
+    if (!fine) {
+        wrong(checker, expr, second->at, what, usage);
+        return false;
+    }
+    size_t next = 2;
+    if (found->fn == MESH_AGG_TOP && n > 2) {
+        const struct mesh_ex_core *third = mesh_ex_check_node(checker, expr->args.v[2]);
+        if (n == 4 || third->type.kind != MESH_GEN_BOOL)
+            found->by = expr->args.v[next++];
+    }
+    if (found->fn == MESH_AGG_TOP && strcmp(expr->name, "topWeight") == 0)
+        found->q = -found->q;
+    found->cond = n > next ? expr->args.v[next] : NULL;
+    return true;
+}
+
+/* What decides, or weighs. */
+static bool check_by(struct mesh_ex_checker *checker, struct mesh_expr *expr, struct mesh_aggregate *found)
+{
+    const struct mesh_ex_core *by = mesh_ex_check_node(checker, (struct mesh_expr *)(uintptr_t)found->by);
+    if (mesh_ex_check_is_error(by))
+        return false;
+    found->by_type = by->type;
+    found->by_type.nullable = false;
+    bool fine =
+        found->fn == MESH_AGG_TOP ? by->type.kind == MESH_GEN_INT || by->type.kind == MESH_GEN_DECIMAL : has_order(by->type.kind);
+    if (!fine)
+        wrong(checker, expr, found->by->at,
+              found->fn == MESH_AGG_TOP ? "a weight is an int or a decimal, so that sums are exact"
+                                        : "what decides must have an order",
+              mesh_arena_printf(checker->arena, "for example %s", usage_of(found->fn)));
+    return fine;
+}
+
+static struct mesh_gen_type weight_type(const struct mesh_aggregate *found)
+{
+    struct mesh_gen_type type = {.kind = MESH_GEN_INT, .nullable = true};
+    if (found->by != NULL && found->by_type.kind == MESH_GEN_DECIMAL)
+        type = (struct mesh_gen_type){
+            .kind = MESH_GEN_DECIMAL, .precision = MESH_DEC_DIGITS_MAX, .scale = found->by_type.scale, .nullable = true};
+    return type;
+}
+
 /* Takes the aggregate apart, inside the scope of a record. */
 static struct mesh_ex_core *fold_records(struct mesh_ex_checker *checker, struct mesh_expr *expr, enum mesh_aggregate_fn fn)
 {
     size_t n = expr->args.n;
     struct mesh_expr *arg = NULL;
     struct mesh_expr *cond = NULL;
-    double q = 0;
+    struct mesh_aggregate found = {.fn = fn, .at = expr->at};
     if (fn == MESH_AGG_COUNT) {
         const struct mesh_scope_entry *source = n > 0 ? source_argument(checker, expr->args.v[0]) : NULL;
         if (source != NULL) {
@@ -265,19 +398,16 @@ static struct mesh_ex_core *fold_records(struct mesh_ex_checker *checker, struct
                          "write count(), count(condition), count(source) or count(source, condition)");
         cond = n > (source != NULL) ? expr->args.v[n - 1] : NULL;
     } else {
-        size_t n_fixed = fn == MESH_AGG_QUANTILE ? 2 : 1;
-        if (fn == MESH_AGG_QUANTILE && (n < n_fixed || n > n_fixed + 1))
-            return wrong(checker, expr, expr->at, "quantile() takes a value and which quantile, and perhaps a condition",
-                         "for example quantile(amount, 0.95)");
-        if (n < n_fixed || n > n_fixed + 1)
+        if (has_second(fn) && !second_arguments(checker, expr, &found))
+            return mesh_ex_check_error(checker, expr);
+        if (!has_second(fn) && (n < 1 || n > 2))
             return wrong(checker, expr, expr->at,
                          mesh_arena_printf(checker->arena, "%s() takes a value, and perhaps a condition", expr->name),
                          mesh_arena_printf(checker->arena, "write %s(value) or %s(value, condition)", expr->name, expr->name));
         arg = expr->args.v[0];
-        cond = n > n_fixed ? expr->args.v[n_fixed] : NULL;
-        if (fn == MESH_AGG_QUANTILE && !quantile_argument(checker, expr->args.v[1], &q))
-            return wrong(checker, expr, expr->args.v[1]->at, "which quantile is a number from 0.0 to 1.0, written there",
-                         "for example quantile(amount, 0.95)");
+        cond = has_second(fn) ? (struct mesh_expr *)(uintptr_t)found.cond : n > 1 ? expr->args.v[1] : NULL;
+        if (fn == MESH_AGG_VARIANCE && strcmp(expr->name, "stddev") == 0)
+            found.q = 1;
         const struct mesh_scope_entry *source = source_argument(checker, arg);
         if (source != NULL) {
             const char *name = source->shape != NULL && source->shape->members.n > 0 ? source->shape->members.v[0].name : "name";
@@ -291,10 +421,14 @@ static struct mesh_ex_core *fold_records(struct mesh_ex_checker *checker, struct
     if (test != NULL && !mesh_ex_check_is_error(test))
         checker->facts = mesh_ex_facts_of(test, true, outer, checker->arena);
     struct mesh_ex_core *value = arg == NULL ? NULL : mesh_ex_check_node(checker, arg);
+    bool by_fine = found.by == NULL || check_by(checker, expr, &found);
     checker->facts = outer;
+    if (!by_fine)
+        return mesh_ex_check_error(checker, expr);
     if ((test != NULL && mesh_ex_check_is_error(test)) || (value != NULL && mesh_ex_check_is_error(value)))
         return mesh_ex_check_error(checker, expr);
-    struct mesh_aggregate found = {.fn = fn, .arg = arg, .cond = cond, .q = q, .at = expr->at};
+    found.arg = arg;
+    found.cond = cond;
     if (!find_source(checker, expr, &found.source))
         return mesh_ex_check_error(checker, expr);
     if (value != NULL) {
@@ -304,6 +438,8 @@ static struct mesh_ex_core *fold_records(struct mesh_ex_checker *checker, struct
     found.type = result_of(fn, &found.arg_type);
     if (found.type.kind == MESH_GEN_ERROR)
         return wrong_value(checker, expr, value);
+    if (fn == MESH_AGG_TOP && found.q < 0)
+        found.type = weight_type(&found);
     struct mesh_ex_core *core = mesh_ex_core_new(checker, MESH_CORE_AGGREGATE, found.type, expr, NULL, NULL, NULL);
     core->aggregates = checker->aggregates;
     core->aggregate = collect(checker, expr, found);

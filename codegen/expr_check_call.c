@@ -358,10 +358,18 @@ static const struct {
 };
 
 static const char *const aggregate_names[MESH_AGG_FN_COUNT] = {
-    [MESH_AGG_COUNT] = "count",       [MESH_AGG_SUM] = "sum",           [MESH_AGG_AVG] = "avg",   [MESH_AGG_MIN] = "min",
-    [MESH_AGG_MAX] = "max",           [MESH_AGG_FIRST] = "first",       [MESH_AGG_LAST] = "last", [MESH_AGG_VARIANCE] = "variance",
-    [MESH_AGG_DISTINCT] = "distinct", [MESH_AGG_QUANTILE] = "quantile",
+    [MESH_AGG_COUNT] = "count",       [MESH_AGG_SUM] = "sum",           [MESH_AGG_AVG] = "avg",
+    [MESH_AGG_MIN] = "min",           [MESH_AGG_MAX] = "max",           [MESH_AGG_FIRST] = "first",
+    [MESH_AGG_LAST] = "last",         [MESH_AGG_VARIANCE] = "variance", [MESH_AGG_DISTINCT] = "distinct",
+    [MESH_AGG_QUANTILE] = "quantile", [MESH_AGG_TOP] = "top",           [MESH_AGG_COLLECT] = "collect",
+    [MESH_AGG_EWMA] = "ewma",         [MESH_AGG_MIN_BY] = "minBy",      [MESH_AGG_MAX_BY] = "maxBy",
 };
+
+/* Another question about what an aggregate keeps. */
+static const struct {
+    const char *name;
+    enum mesh_aggregate_fn fn;
+} aggregate_questions[] = {{"stddev", MESH_AGG_VARIANCE}, {"topWeight", MESH_AGG_TOP}};
 
 const char *mesh_expr_aggregate_name(enum mesh_aggregate_fn fn)
 {
@@ -373,6 +381,12 @@ bool mesh_ex_is_aggregate_name(const char *name, enum mesh_aggregate_fn *ret)
     for (int i = 0; i < MESH_AGG_FN_COUNT; i++) {
         if (strcmp(aggregate_names[i], name) == 0) {
             *ret = (enum mesh_aggregate_fn)i;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < MESH_LEN(aggregate_questions); i++) {
+        if (strcmp(aggregate_questions[i].name, name) == 0) {
+            *ret = aggregate_questions[i].fn;
             return true;
         }
     }
@@ -419,15 +433,18 @@ static struct mesh_ex_core *unknown(struct mesh_ex_checker *checker, struct mesh
             mesh_diag_fix(diags, diag, "it stands behind a value: %s.%s(...)",
                           expr->args.n > 0 ? mesh_ex_text(checker, expr->args.v[0]) : "x", expr->name);
     }
-    const char *names[MESH_LEN(functions) + MESH_AGG_FN_COUNT];
+    const char *names[MESH_LEN(functions) + MESH_AGG_FN_COUNT + MESH_LEN(aggregate_questions)];
     size_t n = 0;
     for (; n < MESH_LEN(functions); n++)
         names[n] = functions[n].name;
     for (size_t i = 0; i < MESH_AGG_FN_COUNT; i++)
         names[n++] = aggregate_names[i];
-    static const char *const synonyms[][2] = {{"average", "avg"}, {"mean", "avg"},    {"total", "sum"},   {"length", "size"},
-                                              {"len", "size"},    {"maximum", "max"}, {"minimum", "min"}, {"latest", "last"},
-                                              {"exists", "has"},  {"var", "variance"}};
+    for (size_t i = 0; i < MESH_LEN(aggregate_questions); i++)
+        names[n++] = aggregate_questions[i].name;
+    static const char *const synonyms[][2] = {{"average", "avg"},  {"mean", "avg"},     {"total", "sum"},    {"length", "size"},
+                                              {"len", "size"},     {"maximum", "max"},  {"minimum", "min"},  {"latest", "last"},
+                                              {"exists", "has"},   {"var", "variance"}, {"argmin", "minBy"}, {"argmax", "maxBy"},
+                                              {"stdev", "stddev"}, {"mode", "top"}};
     const char *meant = mesh_did_you_mean(expr->name, names, n);
     for (size_t i = 0; i < MESH_LEN(synonyms); i++) {
         if (strcmp(synonyms[i][0], expr->name) == 0)
@@ -437,7 +454,7 @@ static struct mesh_ex_core *unknown(struct mesh_ex_checker *checker, struct mesh
         mesh_diag_hint(diags, diag, "did you mean '%s'?", meant);
     mesh_diag_why(diags, diag, "%s",
                   "functions are has size timestamp duration int double string decimal ratio, and in 'let' count sum avg min "
-                  "max first last variance");
+                  "max first last minBy maxBy variance stddev distinct quantile top topWeight collect ewma");
     return mesh_ex_check_error(checker, expr);
 }
 

@@ -80,6 +80,7 @@ static void walk(struct labels *labels, const struct mesh_ex_core *core)
     if (core->op == MESH_CORE_AGGREGATE) {
         const struct mesh_aggregate *aggregate = mesh_ex_aggregate(core);
         walk(labels, aggregate->arg == NULL ? NULL : aggregate->arg->core);
+        walk(labels, aggregate->by == NULL ? NULL : aggregate->by->core);
         walk(labels, aggregate->cond == NULL ? NULL : aggregate->cond->core);
         return;
     }

@@ -293,9 +293,25 @@ static void fold_field(struct walk *w, const struct mesh_model_stream *stream, s
  * the record. */
 struct origin {
     const struct mesh_model_assign *assign;
+    const struct mesh_model_step *score; /* or the step whose score, or model, it is */
     size_t step;
     bool fold, emit;
 };
+
+static bool is_of_score(struct walk *w, const struct mesh_model_step *step, const char *name)
+{
+    return strcmp(name, step->alias) == 0 || strcmp(name, mesh_arena_printf(w->arena, "%s_model", step->alias)) == 0;
+}
+
+/* A score is made of all its features; which model it was, of the event's time. */
+static void score_field(struct walk *w, const struct mesh_model_stream *stream, const struct origin *origin, const char *name,
+                        bool direct)
+{
+    bool is_score = strcmp(name, origin->score->alias) == 0;
+    for (size_t i = 0; i < origin->score->features.n && is_score; i++)
+        read_stream_expr(w, stream, origin->step, origin->score->features.v[i].expr, direct);
+    event_times(w, stream->from.v, stream->from.n, false);
+}
 
 static bool computed(struct walk *w, const struct mesh_model_stream *stream, size_t step, const char *name, struct origin *ret)
 {
@@ -312,6 +328,10 @@ static bool computed(struct walk *w, const struct mesh_model_stream *stream, siz
         else if (one->kind == MESH_STEP_FOLD)
             ret->assign = fold_assign_of(w, one, name);
         ret->fold = one->kind == MESH_STEP_FOLD;
+        if (one->kind == MESH_STEP_SCORE && is_of_score(w, one, name)) {
+            ret->score = one;
+            return true;
+        }
         if (ret->assign != NULL || one->kind == MESH_STEP_SELECT)
             return true;
     }
@@ -327,7 +347,14 @@ static void stream_field(struct walk *w, const struct mesh_model_stream *stream,
                                        .at = stream->at,
                                        .owner = stream,
                                        .direct = direct};
-    if (computed(w, stream, step, name, &origin)) {
+    bool is_made = computed(w, stream, step, name, &origin);
+    if (is_made && origin.score != NULL) {
+        place.text = mesh_arena_printf(w->arena, "score by %s", origin.score->models.v[0].file.text);
+        place.at = origin.score->at;
+        place.owner = origin.score;
+        if (enter(w, &place, &w->at))
+            score_field(w, stream, &origin, name, direct);
+    } else if (is_made) {
         if (origin.assign == NULL)
             return; /* `select` and `emit` name all that there is */
         place.text = printed(w, origin.assign->expr);
@@ -361,9 +388,9 @@ static bool decides(struct walk *w, const void *owner, struct mesh_srcref at, co
 
 static const char *step_word(enum mesh_step_kind kind)
 {
-    static const char *const words[] = {
-        [MESH_STEP_WHERE] = "where",   [MESH_STEP_DEDUPE] = "dedupe", [MESH_STEP_JOIN] = "join",   [MESH_STEP_SET] = "set",
-        [MESH_STEP_SELECT] = "select", [MESH_STEP_FOLD] = "fold",     [MESH_STEP_RISES] = "rises", [MESH_STEP_FLATTEN] = "flatten"};
+    static const char *const words[] = {[MESH_STEP_WHERE] = "where", [MESH_STEP_DEDUPE] = "dedupe",   [MESH_STEP_JOIN] = "join",
+                                        [MESH_STEP_SET] = "set",     [MESH_STEP_SELECT] = "select",   [MESH_STEP_FOLD] = "fold",
+                                        [MESH_STEP_RISES] = "rises", [MESH_STEP_FLATTEN] = "flatten", [MESH_STEP_SCORE] = "score"};
     return words[kind];
 }
 
@@ -371,7 +398,8 @@ static void step_decides(struct walk *w, const struct mesh_model_stream *stream,
 {
     const struct mesh_model_step *step = &stream->steps.v[i];
     size_t reader = w->at;
-    bool sets = step->kind == MESH_STEP_SET || step->kind == MESH_STEP_SELECT || step->kind == MESH_STEP_FOLD;
+    bool sets = step->kind == MESH_STEP_SCORE || step->kind == MESH_STEP_SET || step->kind == MESH_STEP_SELECT ||
+                step->kind == MESH_STEP_FOLD;
     const char *word = step_word(step->kind);
     const char *name = step->kind == MESH_STEP_JOIN ? mesh_arena_printf(w->arena, "streams.%s join %s", stream->name, step->alias)
                                                     : mesh_arena_printf(w->arena, "streams.%s %s", stream->name, word);
@@ -432,7 +460,12 @@ static void let_field(struct walk *w, const struct mesh_model_view *view, const 
         const struct mesh_model_from *from = &view->from.v[aggregate->source < view->from.n ? aggregate->source : 0];
         read_expr((struct reader){.walk = w, .view = view, .from = from, .direct = direct}, aggregate->arg);
         read_expr((struct reader){.walk = w, .view = view, .from = from, .direct = false}, aggregate->cond);
-        bool ordered = aggregate->fn == MESH_AGG_FIRST || aggregate->fn == MESH_AGG_LAST;
+        read_expr(
+            (struct reader){
+                .walk = w, .view = view, .from = from, .direct = direct && aggregate->fn == MESH_AGG_TOP && aggregate->q < 0},
+            aggregate->by);
+        bool ordered = aggregate->fn == MESH_AGG_FIRST || aggregate->fn == MESH_AGG_LAST || aggregate->fn == MESH_AGG_COLLECT ||
+                       aggregate->fn == MESH_AGG_EWMA;
         event_times(w, from, ordered ? 1 : 0, false);
     }
     struct earlier earlier = {.walk = w, .origin = mesh_arena_printf(w->arena, "views.%s.", view->name)};

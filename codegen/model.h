@@ -8,6 +8,7 @@
 #define MESH_CODEGEN_MODEL_H
 
 #include "codegen/expr.h"
+#include "codegen/score_file.h"
 #include "codegen/type.h"
 #include "codegen/zone.h"
 #include "contract/compat.h"
@@ -87,7 +88,8 @@ enum mesh_step_kind {
     MESH_STEP_SELECT,
     MESH_STEP_FOLD,
     MESH_STEP_RISES,
-    MESH_STEP_FLATTEN
+    MESH_STEP_FLATTEN,
+    MESH_STEP_SCORE
 };
 
 enum mesh_missing { MESH_MISSING_DLQ, MESH_MISSING_SKIP, MESH_MISSING_KEEP };
@@ -104,6 +106,11 @@ struct mesh_model_window {
     const char *name; /* "d7" */
     struct mesh_srcref at;
     int64_t size_us, delay_us;
+};
+
+struct mesh_model_score {
+    struct mesh_model_text file, version, from; /* the first one has no `from` */
+    struct mesh_score_file read;                /* (checked) */
 };
 
 struct mesh_model_step {
@@ -127,9 +134,11 @@ struct mesh_model_step {
     struct mesh_gen_shape
         *shape_joined; /* (checked) JOIN: the row as it is read: the table's shape; of a stream: a copy, which is what is kept.
                           missing: keep -> every member nullable. FLATTEN: the item, likewise */
-    MESH_VEC(struct mesh_model_assign) assigns; /* SET, SELECT; FOLD: the let */
-    MESH_VEC(struct mesh_model_window) windows; /* FOLD */
-    struct mesh_aggregates aggregates;          /* FOLD (checked) */
+    MESH_VEC(struct mesh_model_assign) assigns;  /* SET, SELECT; FOLD: the let */
+    MESH_VEC(struct mesh_model_window) windows;  /* FOLD */
+    MESH_VEC(struct mesh_model_assign) features; /* SCORE */
+    MESH_VEC(struct mesh_model_score) models;    /* SCORE: in the order of their times; `alias` is the score's name */
+    struct mesh_aggregates aggregates;           /* FOLD (checked) */
     /* (checked) FOLD: members added to the shape, window-major: for window w and let l the member let[l].name + "_" + window[w].name */
     struct mesh_gen_shape *shape_after; /* (checked) what flows on; the same pointer as before when unchanged */
     const struct mesh_yaml *yaml;       /* JOIN: for messages */

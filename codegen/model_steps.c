@@ -68,6 +68,22 @@ static void load_fold(struct mesh_model *model, struct mesh_model_step *step, co
     mesh_load_assigns(model, mesh_yaml_get(map, "let"), &step->assigns.v, &step->assigns.n);
 }
 
+static void load_score(struct mesh_model *model, struct mesh_model_step *step, const struct mesh_yaml *map)
+{
+    struct mesh_model_text as = mesh_load_text(map, "as");
+    const struct mesh_yaml *models = mesh_yaml_get(map, "models");
+    step->alias = as.text;
+    step->alias_at = as.at;
+    mesh_load_assigns(model, mesh_yaml_get(map, "features"), &step->features.v, &step->features.n);
+    for (size_t i = 0; models != NULL && !models->bad && i < models->items.n; i++) {
+        const struct mesh_yaml *item = models->items.v[i];
+        if (is_map(item))
+            *mesh_vec_push_in(model->arena, &step->models) = (struct mesh_model_score){.file = mesh_load_text(item, "file"),
+                                                                                       .version = mesh_load_text(item, "version"),
+                                                                                       .from = mesh_load_text(item, "from")};
+    }
+}
+
 static void load_step(struct mesh_model *model, struct mesh_model_stream *stream, const struct mesh_yaml_entry *entry)
 {
     struct mesh_model_step step = {.at = entry->key_at};
@@ -90,6 +106,9 @@ static void load_step(struct mesh_model *model, struct mesh_model_stream *stream
     } else if (strcmp(entry->key, "fold") == 0) {
         step.kind = MESH_STEP_FOLD;
         load_fold(model, &step, value);
+    } else if (strcmp(entry->key, "score") == 0) {
+        step.kind = MESH_STEP_SCORE;
+        load_score(model, &step, value);
     } else if (strcmp(entry->key, "flatten") == 0) {
         struct mesh_model_text as = mesh_load_text(value, "as");
         step.kind = MESH_STEP_FLATTEN;

@@ -120,6 +120,10 @@ static void check_stream_names(struct mesh_checker *c, const struct mesh_model_s
         const struct mesh_model_step *step = &stream->steps.v[s];
         if (mesh_model_joins_stream(step) && is_local(step->alias))
             reserved(c, step->alias, step->alias_at, "generated code has a variable of this name where the stream is joined");
+        for (size_t i = 0; i < step->features.n; i++)
+            check_word(c, step->features.v[i].name, step->features.v[i].at);
+        if (step->kind == MESH_STEP_SCORE && step->alias != NULL)
+            check_word(c, step->alias, step->alias_at);
         if (step->kind == MESH_STEP_FLATTEN && step->alias != NULL) {
             check_word(c, step->alias, step->alias_at);
             if (is_local(step->alias))

@@ -225,6 +225,7 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
     const char *cname = mesh_arena_printf(p->arena, "%s_%zu", flow->stream->name, index);
     switch (step->kind) {
     case MESH_STEP_WHERE:
+    case MESH_STEP_SCORE:
         break;
     case MESH_STEP_FLATTEN:
         mesh_plan_check_array(p, flow, step);
@@ -346,7 +347,7 @@ static bool mergeable(const struct mesh_model_view *view)
         return false;
     for (size_t i = 0; i < view->aggregates.list.n; i++) {
         const struct mesh_aggregate *a = &view->aggregates.list.v[i];
-        if (a->fn == MESH_AGG_FIRST || a->fn == MESH_AGG_LAST)
+        if (a->fn == MESH_AGG_FIRST || a->fn == MESH_AGG_LAST || a->fn >= MESH_AGG_TOP)
             return false;
         /* sums of doubles depend on their order */
         bool adds = a->fn == MESH_AGG_SUM || a->fn == MESH_AGG_AVG || a->fn == MESH_AGG_VARIANCE;

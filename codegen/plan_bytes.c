@@ -58,6 +58,16 @@ static size_t size_of(const struct layout *layout)
     return layout->bytes == 0 ? 1 : (layout->bytes + layout->align - 1) / layout->align * layout->align;
 }
 
+/* What a row owns for it; 0: it is no sketch. */
+static size_t sketch_bytes(const struct mesh_aggregate *a)
+{
+    return a->fn == MESH_AGG_DISTINCT   ? MESH_PLAN_DISTINCT_BYTES
+           : a->fn == MESH_AGG_QUANTILE ? MESH_PLAN_QUANTILE_BYTES
+           : a->fn == MESH_AGG_TOP      ? MESH_PLAN_TOP_BYTES
+           : a->fn == MESH_AGG_COLLECT  ? MESH_PLAN_COLLECT_BYTES
+                                        : 0;
+}
+
 /* As row_struct() of emit_views.c. */
 static struct layout view_row(const struct mesh_model_view *view)
 {
@@ -66,10 +76,24 @@ static struct layout view_row(const struct mesh_model_view *view)
         const struct mesh_aggregate *a = &view->aggregates.list.v[i];
         if (a->shared)
             continue;
-        if (a->fn == MESH_AGG_DISTINCT || a->fn == MESH_AGG_QUANTILE) {
+        size_t sketch = sketch_bytes(a);
+        if (sketch > 0) {
             add_type(&layout, "struct mesh_str ");
             layout.texts--; /* it is no text, and longer */
-            layout.sketches += a->fn == MESH_AGG_DISTINCT ? MESH_PLAN_DISTINCT_BYTES : MESH_PLAN_QUANTILE_BYTES;
+            layout.sketches += sketch;
+            if (a->fn == MESH_AGG_COLLECT)
+                add_type(&layout, "int64_t ");
+            continue;
+        }
+        if (a->fn == MESH_AGG_MIN_BY || a->fn == MESH_AGG_MAX_BY) {
+            add_member(&layout, &a->arg_type, true);
+            add_member(&layout, &a->by_type, false);
+            continue;
+        }
+        if (a->fn == MESH_AGG_EWMA) {
+            add_type(&layout, "double ");
+            add_type(&layout, "double ");
+            add_type(&layout, "int64_t ");
             continue;
         }
         bool one = a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX || a->fn == MESH_AGG_FIRST || a->fn == MESH_AGG_LAST;

@@ -23,6 +23,8 @@
 #define MESH_PLAN_PEOPLE_HEAD    8 /* and so much for all but one of min_people, as long as a row is hidden */
 #define MESH_PLAN_PERSON_BYTES   8
 #define MESH_PLAN_QUANTILE_BYTES 2048
+#define MESH_PLAN_TOP_BYTES      ((2 + MESH_PLAN_TEXT_BYTES + 16) * 256) /* of 256 different values */
+#define MESH_PLAN_COLLECT_BYTES  256
 /* What a fold, a versioned table, a pattern and a join of streams keep in their row, ... */
 #define MESH_PLAN_RING_BYTES     40
 #define MESH_PLAN_VERSIONS_BYTES 24

@@ -141,6 +141,8 @@ void mesh_plan_check_step_lost(struct planner *p, const struct mesh_model_step *
         mesh_plan_check_lost(p, step->by.v[i]);
     for (size_t i = 0; i < step->assigns.n && step->kind != MESH_STEP_FOLD; i++)
         mesh_plan_check_lost(p, step->assigns.v[i].expr);
+    for (size_t i = 0; i < step->features.n; i++)
+        mesh_plan_check_lost(p, step->features.v[i].expr);
     for (size_t i = 0; i < step->aggregates.list.n; i++) {
         mesh_plan_check_lost(p, step->aggregates.list.v[i].arg);
         mesh_plan_check_lost(p, step->aggregates.list.v[i].cond);

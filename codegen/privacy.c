@@ -3,7 +3,8 @@
  * Every member has a label, which expressions join (expr.h). At a port a personal member takes what the product's `protect` says:
  * it becomes a pseudonym, is left out, or is an error. A row that is keyed by a person is about that person as a whole; when its
  * key leaves as a pseudonym, figures that only add up what the person did (count, sum, avg, variance, distinct) leave with it, as
- * pseudonymous as the key is. Single values (first, last, min, max), and quantiles, which of few records are single values, never do.
+ * pseudonymous as the key is. Single values (first, last, min, max, minBy, maxBy, top, collect) never do, nor quantiles and ewma, which of
+ * few records are single values.
  *
  * A row of a view with `min_people` is hidden until so many people are in it. What adds up then says nothing of one of them, also a
  * quantile, and leaves; single values still do not, nor what is special.
@@ -73,6 +74,8 @@ static void look_at_aggregate(void *context, const struct mesh_aggregate *aggreg
     bool about = (aggregate->arg != NULL && is_personal(mesh_expr_label(aggregate->arg, &subject, NULL, NULL))) ||
                  (aggregate->cond != NULL && is_personal(mesh_expr_label(aggregate->cond, &subject, NULL, NULL)));
     if (!adds && about)
+        sums->single = true;
+    if (!adds && aggregate->by != NULL && is_personal(mesh_expr_label(aggregate->by, &subject, NULL, NULL)))
         sums->single = true;
     mesh_buf_puts(out, "0");
 }

@@ -244,7 +244,7 @@ void mesh_flow_empty_held(const struct mesh_input *decl, struct mesh_flow_held *
     memset((char *)(uintptr_t)held->value.p, 0, held->value.n);
     memset(held->record, 0, decl->record_size);
     held->key.n = held->value.n = 0;
-    held->datum_at = held->datum_n = 0;
+    held->datum_at = held->datum_n = held->original_n = 0;
     held->version = MESH_FLOW_ERASED;
 }
 

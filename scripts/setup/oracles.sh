@@ -1,6 +1,6 @@
 #!/bin/bash
 # Other people's programs that say what is right, for the tests that ask them: cel-go about expressions, Java Avro about
-# contracts. Into .cache/oracles; their code is
+# contracts, LightGBM about scores. Into .cache/oracles; their code is
 # fetched through their own package managers and no part of it is in this repository. What cannot be had is named, and the tests that
 # would ask it are skipped.
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -57,6 +57,18 @@ POM
     fi
 else
     missing+=("Java Avro (no javac or no mvn on PATH)")
+fi
+
+lightgbm=4.6.0
+if command -v python3 > /dev/null; then
+    setup_say "fetching LightGBM $lightgbm"
+    rm -rf "$home/lightgbm"
+    if ! { python3 -m venv "$home/lightgbm" && "$home/lightgbm/bin/pip" install -q --disable-pip-version-check "lightgbm==$lightgbm"; } >> "$setup_log" 2>&1 9>&-; then
+        missing+=("LightGBM $lightgbm ($(tail -n 1 "$setup_log" | cut -c 1-120))")
+        rm -rf "$home/lightgbm"
+    fi
+else
+    missing+=("LightGBM (no python3 on PATH)")
 fi
 
 ((${#missing[@]} == 0)) || setup_cannot "fetch" "$(IFS=,; echo "${missing[*]}")"

@@ -80,10 +80,23 @@ def random_call(rng, sources, features):
         "min": rng.choice(NUMBERS + ["s", "at"]),
         "max": rng.choice(NUMBERS + ["s", "at"]),
         "quantile": "small",  # whole and below 128: exact
+        "stddev": rng.choice(["small", "d"]),
+        "top": rng.choice(["id", "k2", "kind", "small", "big", "s", "flag", "at"]),
+        "topWeight": rng.choice(["id", "kind", "s"]),
+        "collect": rng.choice(["id", "small", "big", "money", "s", "flag"]),
+        "ewma": rng.choice(["small", "d"]),
         "distinct": rng.choice(["id", "k1", "k2", "kind", "small", "big", "money", "d", "s", "flag", "at"]),
     }.get(fn, rng.choice(["id", "kind", "small", "big", "money", "d", "s", "flag", "at"]))
     cond = rng.choice([None, None, random_cond(rng)])
     call = {"fn": fn, "field": field, "cond": cond, "source": rng.choice(sources) if len(sources) > 1 else None}
+    if fn in ("top", "topWeight"):
+        call["rank"], call["by"] = rng.randrange(1, 4), rng.choice([None, "small", "money"])
+    if fn == "collect":
+        call["most"] = rng.choice([1, 3, 1000])
+    if fn == "ewma":
+        call["halflife"] = rng.choice([SECOND, MINUTE, HOUR])
+    if fn in ("minBy", "maxBy"):
+        call["by"] = rng.choice(NUMBERS + ["s", "at"])
     if fn == "quantile":
         call["q"] = rng.choice(["0.0", "0.25", "0.5", "0.95", "1.0"])
     return call
@@ -157,6 +170,14 @@ def cond_text(cond, at):
 def call_text(call):
     at = call["source"] + "." if call["source"] else ""
     args = [at + call["field"]] if call["field"] else [call["source"]] if call["source"] else []
+    if call["fn"] in ("top", "topWeight"):
+        args.append(str(call["rank"]))
+    if call["fn"] == "collect":
+        args.append(str(call["most"]))
+    if call["fn"] == "ewma":
+        args.append('duration("%dms")' % call["halflife"])
+    if call.get("by"):
+        args.append(at + call["by"])
     if call["fn"] == "quantile":
         args.append(call["q"])
     if call["cond"]:
@@ -300,11 +321,14 @@ def record_text(record):
     return "{ %s }" % ", ".join("%s: %s" % (k, value_text(v, k == "at")) for k, v in record.items())
 
 
+TIMES_OF = ("min", "max", "first", "last", "top", "minBy", "maxBy")
+
+
 def is_time(view, name):
     if name in ("window_start", "window_end"):
         return True
     return any(
-        c["name"] == name and c["call"]["field"] == "at" and c["call"]["fn"] in ("min", "max", "first", "last") for c in view["let"]
+        c["name"] == name and c["call"]["field"] == "at" and c["call"]["fn"] in TIMES_OF for c in view["let"]
     )
 
 

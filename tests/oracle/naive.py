@@ -6,6 +6,8 @@ found by looking at all of them, a session by looking at all sessions. docs/ARCH
 computed here; where they are silent this file decides.
 """
 
+import json
+import math
 from decimal import Decimal
 
 NEVER = -(10**18)
@@ -84,7 +86,7 @@ def order_counts(view):
         return True
     for call in aggregates_of(view):
         field, fn = call["field"], call["fn"]
-        if fn in ("first", "last", "variance"):
+        if fn in ("first", "last", "variance", "stddev", "top", "topWeight", "collect", "ewma", "minBy", "maxBy"):
             return True
         if fn in ("sum", "avg") and field == "d":
             return True
@@ -147,6 +149,37 @@ def holds(cond, record):
     return value == cond["value"] if cond["op"] == "==" else value > cond["value"]
 
 
+def in_order(value):
+    return value.encode() if isinstance(value, str) else value
+
+
+def top(call, records):
+    """The value of that rank by the sum of its weights, smaller values first among equals; or the sum."""
+    weights = {}
+    for r in records:
+        weight = 1 if call["by"] is None else r[call["by"]]
+        if r[call["field"]] is not None and weight is not None:
+            weights[r[call["field"]]] = weights.get(r[call["field"]], 0) + weight
+    ranked = sorted(weights.items(), key=lambda pair: (-pair[1], in_order(pair[0])))
+    if len(ranked) < call["rank"]:
+        return None
+    return ranked[call["rank"] - 1][0 if call["fn"] == "top" else 1]
+
+
+def by_another(call, records):
+    """The value of the record with the smallest or largest other value; of several the first."""
+    taken = [r for r in records if r[call["field"]] is not None and r[call["by"]] is not None]
+    if not taken:
+        return None
+    pick = min if call["fn"] == "minBy" else max
+    return pick(taken, key=lambda r: in_order(r[call["by"]]))[call["field"]]
+
+
+def json_array(values):
+    shown = ["%.2f" % v if isinstance(v, Decimal) else v for v in values]
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+
+
 def aggregate(call, records, source_of):
     """Of the records of a row, in the order in which they were folded."""
     taken = [r for r in records if call["source"] is None or source_of[id(r)] == call["source"]]
@@ -163,13 +196,24 @@ def aggregate(call, records, source_of):
         return min(max(sum(values), INT_MIN), INT_MAX)
     if fn == "distinct":
         return len(set(values))
+    if fn in ("top", "topWeight"):
+        return top(call, taken)
+    if fn in ("minBy", "maxBy"):
+        return by_another(call, taken)
     if not values:
         return None
     if fn == "avg":
         return float(sum(values)) / len(values)
-    if fn == "variance":
+    if fn in ("variance", "stddev"):
         mean = float(sum(values)) / len(values)
-        return sum((float(v) - mean) ** 2 for v in values) / len(values)
+        variance = sum((float(v) - mean) ** 2 for v in values) / len(values)
+        return variance if fn == "variance" else math.sqrt(variance)
+    if fn == "collect":
+        return json_array(values[: call["most"]])
+    if fn == "ewma":
+        newest = max(r["at"] for r in taken)
+        weights = [2.0 ** (-(newest - r["at"]) / call["halflife"]) for r in taken]
+        return sum(float(v) * w for v, w in zip(values, weights)) / sum(weights)
     if fn == "quantile":
         return sorted(float(v) for v in values)[int(float(call["q"]) * (len(values) - 1))]
     if fn in ("min", "max"):

@@ -21,7 +21,7 @@ import generate  # noqa: E402
 import naive  # noqa: E402
 import zones  # noqa: E402
 
-FEATURES = ["distinct", "quantile", "day", "flatten"]
+FEATURES = ["distinct", "quantile", "day", "flatten", "stddev", "top", "topWeight", "collect", "ewma", "minBy", "maxBy"]
 ZONES = zones.Zones()
 LINES_MAX = 60
 VALUES_MAX = 17000  # of expected rows, in one file: a test has at most 20,000 values

@@ -124,6 +124,9 @@ static const char *compiled(const char *text, const struct mesh_scope *records)
     return mesh_arena_strdup(&arena, out.p);
 }
 
+#define WHY                                                                                                                        \
+    "{sum, avg, variance, quantile and ewma take numbers, min and max what has an order, top anything but doubles and decimals, collect numbers, texts and bools, first, last, minBy, maxBy and distinct any value}"
+
 CASE(one_source)
 {
     static const char *const table[][2] = {
@@ -151,6 +154,14 @@ CASE(one_source)
         {"sum(gift + 1, has(gift))", "int: row->sum; sum = sum of 0: mesh_add(&fault, r->gift, 1) if r->gift_set"},
         {"distinct(email)", "int: row->distinct_email; distinct_email = distinct of 0: r->email"},
         {"distinct(channel, web)", "int: row->distinct_channel; distinct_channel = distinct of 0: r->channel if r->web"},
+        {"top(channel, 2, qty, web)",
+         "enum Channel or null: row->top_channel | row->top_channel_set; top_channel = top of 0: r->channel if r->web"},
+        {"topWeight(channel, 2)",
+         "int or null: row->topWeight_channel | row->topWeight_channel_set; topWeight_channel = top of 0: r->channel"},
+        {"collect(email, 3)",
+         "string or null: row->collect_email | row->collect_email_set; collect_email = collect of 0: r->email"},
+        {"minBy(email, qty)", "string or null: row->minBy_email | row->minBy_email_set; minBy_email = minBy of 0: r->email"},
+        {"stddev(qty)", "double or null: row->stddev_qty | row->stddev_qty_set; stddev_qty = variance of 0: r->qty"},
         {"quantile(gift, 1.0)",
          "double or null: row->quantile_gift | row->quantile_gift_set; quantile_gift = quantile of 0: r->gift"},
         {"quantile(amount, 0.5, web)",
@@ -242,21 +253,29 @@ CASE(mistakes)
         {"count(qty)", "ME005 6-9 the condition of count() is a bool, and qty is int <write count() for all records, or a "
                        "condition: count(has(x))>"},
         {"max(qty, big)", "ME005 9-12 the condition of max() is a bool, and big is int <write max(value, condition)>"},
-        {"sum(email)",
-         "ME005 4-9 sum() does not take email, which is string {sum, avg, variance and quantile take numbers, min and max what has "
-         "an order, first, last and distinct any value}"},
+        {"sum(email)", "ME005 4-9 sum() does not take email, which is string " WHY},
         {"sum(web)", "ME005 4-7 sum() does not take web, which is bool <to count how often it is true write count(web)>"},
         {"max(channel)",
          "ME005 4-11 max() does not take channel, which is enum Channel <write max(string(channel)) for the order of the names, or "
          "last(channel)>"},
-        {"avg(at)", "ME005 4-6 avg() does not take at, which is timestamp {sum, avg, variance and quantile take numbers, min and "
-                    "max what has an order, first, last and distinct any value}"},
-        {"last(null)",
-         "ME005 5-9 last() does not take null, which is null {sum, avg, variance and quantile take numbers, min and max what has "
-         "an order, first, last and distinct any value}"},
-        {"distinct(null)",
-         "ME005 9-13 distinct() does not take null, which is null {sum, avg, variance and quantile take numbers, min and max what "
-         "has an order, first, last and distinct any value}"},
+        {"avg(at)", "ME005 4-6 avg() does not take at, which is timestamp " WHY},
+        {"last(null)", "ME005 5-9 last() does not take null, which is null " WHY},
+        {"distinct(null)", "ME005 9-13 distinct() does not take null, which is null " WHY},
+        {"top(amount, 1)", "ME005 4-10 top() does not take amount, which is decimal(12,2) " WHY},
+        {"top(email, 0)", "ME005 11-12 which rank is a whole number from 1 to 100, written there <for example top(product, 1), or "
+                          "top(product, 1, amount) by the sum of amounts>"},
+        {"top(email, qty)",
+         "ME005 11-14 which rank is a whole number from 1 to 100, written there <for example top(product, 1), or "
+         "top(product, 1, amount) by the sum of amounts>"},
+        {"top(email, 1, email)",
+         "ME005 14-19 a weight is an int or a decimal, so that sums are exact <for example top(product, 1), or "
+         "top(product, 1, amount) by the sum of amounts>"},
+        {"collect(email, 1001)",
+         "ME005 15-19 how many is a whole number from 1 to 1000, written there <for example collect(product, 10)>"},
+        {"ewma(qty, qty)", "ME005 10-13 a half-life is a duration, written there <for example ewma(amount, duration(\"1h\"))>"},
+        {"maxBy(qty)",
+         "ME005 0-10 maxBy() takes a value and what decides, and perhaps a condition <for example maxBy(product, amount)>"},
+        {"maxBy(qty, web)", "ME005 11-14 what decides must have an order <for example maxBy(product, amount)>"},
         {"quantile(qty)", "ME005 0-13 quantile() takes a value and which quantile, and perhaps a condition <for example "
                           "quantile(amount, 0.95)>"},
         {"quantile(qty, 95)",

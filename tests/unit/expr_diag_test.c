@@ -165,7 +165,7 @@ CASE(ME004_functions)
 {
 #define FUNCTIONS                                                                                                                  \
     "{functions are has size timestamp duration int double string decimal ratio, and in 'let' count sum avg min max first last "   \
-    "variance}"
+    "minBy maxBy variance stddev distinct quantile top topWeight collect ewma}"
     GOLDENS({"foo(1)", "ME004 0-3 there is no function 'foo' " FUNCTIONS},
             {"decimals(1)", "ME004 0-8 there is no function 'decimals' [did you mean 'decimal'?] " FUNCTIONS},
             {"length(country)", "ME004 0-6 there is no function 'length' [did you mean 'size'?] " FUNCTIONS},

@@ -6,6 +6,7 @@
 #include "mesh/err.h"
 #include "mesh/expr.h"
 #include "mesh/product.h"
+#include "mesh/score.h"
 #include "mesh/task.h"
 #include "mesh/value.h"
 #include "mesh/version.h"

@@ -134,6 +134,32 @@ void mesh_quantile_add(struct mesh_str *sketch, double v);
 void mesh_quantile_merge(struct mesh_str *into, struct mesh_str from);
 double mesh_quantile_of(struct mesh_str sketch, double q, bool whole);
 
+/* The heaviest values, each with the sum of its weights; among equal weights the smaller value. Exact up to MESH_TOP_VALUES different
+ * ones; with more no weight is too small, and none too large by more than the sum of all / MESH_TOP_VALUES. Of a longer value its first
+ * MESH_TOP_VALUE_BYTES count. `rank` is from 1. */
+#define MESH_TOP_VALUES      256
+#define MESH_TOP_VALUE_BYTES 256
+void mesh_top_add(struct mesh_str *sketch, struct mesh_str value, mesh_dec weight);
+void mesh_top_add_long(struct mesh_str *sketch, int64_t value, mesh_dec weight);
+void mesh_top_merge(struct mesh_str *into, struct mesh_str from);
+bool mesh_top_has(struct mesh_str sketch, uint32_t rank);
+bool mesh_top_at(struct mesh_str sketch, uint32_t rank, struct mesh_str *ret_value, mesh_dec *ret_weight);
+struct mesh_str mesh_top_str(struct mesh_str sketch, uint32_t rank);
+int64_t mesh_top_long(struct mesh_str sketch, uint32_t rank);
+mesh_dec mesh_top_weight(struct mesh_str sketch, uint32_t rank);
+
+/* The first `most` values as the text of a JSON array, of 4 KB at most: what does not fit is left out. */
+void mesh_collect_str(struct mesh_str *list, int64_t *n, int64_t most, struct mesh_str v);
+void mesh_collect_long(struct mesh_str *list, int64_t *n, int64_t most, int64_t v);
+void mesh_collect_double(struct mesh_str *list, int64_t *n, int64_t most, double v);
+void mesh_collect_bool(struct mesh_str *list, int64_t *n, int64_t most, bool v);
+void mesh_collect_dec(struct mesh_str *list, int64_t *n, int64_t most, mesh_dec v, int scale);
+void mesh_collect_merge(struct mesh_str *list, int64_t *n, int64_t most, struct mesh_str from);
+
+/* An average in which a value counts half as much after each half-life of event time: sum / weight, as of *at_us. `v` is the value times
+ * `of`, which is 1 for a record, and the whole weight for another average. */
+void mesh_ewma_add(double *sum, double *weight, int64_t *at_us, double v, double of, int64_t v_at_us, double halflife_us);
+
 /* Who is in a row, until they are `min`: a member of type bytes, which the row owns. They are told apart by keyed hashes, which are
  * forgotten when there are enough. The same people give the same bytes, in any order and by any way of merging. After a change of the
  * pseudonym key, rows that are still hidden begin to count anew. */
