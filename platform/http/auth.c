@@ -86,6 +86,14 @@ static bool has_word(const struct mesh_http_words *words, const char *word)
     return false;
 }
 
+bool mesh_http_words_any(const struct mesh_http_words *words, const char *const *of, uint32_t n_of)
+{
+    for (uint32_t i = 0; i < n_of; i++)
+        if (has_word(words, of[i]))
+            return true;
+    return false;
+}
+
 /* ---- loading ---- */
 static bool read_hash(const struct mesh_json *json, uint8_t ret[HASH_BYTES])
 {
@@ -284,10 +292,7 @@ const char *mesh_http_auth_check(struct mesh_http_auth *auth, const char *author
 
 const char *mesh_http_auth_may(const struct mesh_http_caller *caller, const struct mesh_port *port)
 {
-    bool has_role = port->n_roles == 0;
-    for (uint32_t i = 0; i < port->n_roles && !has_role; i++)
-        has_role = has_word(&caller->roles, port->roles[i]);
-    if (!has_role)
+    if (port->n_roles > 0 && !mesh_http_words_any(&caller->roles, port->roles, port->n_roles))
         return "role";
     for (uint32_t i = 0; i < port->n_purposes; i++)
         if (!has_word(&caller->purposes, port->purposes[i]))

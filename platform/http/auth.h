@@ -44,6 +44,8 @@ struct mesh_http_words {
     uint32_t n; /* further ones are not there */
 };
 
+bool mesh_http_words_any(const struct mesh_http_words *words, const char *const *of, uint32_t n_of);
+
 struct mesh_http_caller {
     bool known;
     const char *name; /* of the key, or the subject of the token; "" when not known */
