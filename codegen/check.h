@@ -4,7 +4,7 @@
  *   names.c         names that C, CEL or the generated code cannot take; names that become the same
  *   check_shape.c   shapes and scopes
  *   check_input.c   input ports: contract, key, event time, tables, ports of other products
- *   check_stream.c  steps; check_pattern.c patterns
+ *   check_stream.c  steps; check_flatten.c flatten; check_pattern.c patterns
  *   check_view.c    views; check_people.c rows that are hidden until enough people are in them
  *   check_port.c    output ports; check_contract.c their contracts; check_mask.c what only some see
  *   privacy.c       labels, protection, release
@@ -79,6 +79,9 @@ void mesh_check_assigns(struct mesh_checker *c, struct mesh_model_assign *assign
 void mesh_check_input_product(struct mesh_checker *c, struct mesh_model_input *input); /* topic, contract, key of `product:` */
 void mesh_check_input(struct mesh_checker *c, struct mesh_model_input *input);
 void mesh_check_stream(struct mesh_checker *c, struct mesh_model_stream *stream);
+/* The item's shape and its name in the scope; false: it could not be checked (reported). */
+bool mesh_check_flatten(struct mesh_checker *c, struct mesh_model_stream *stream, struct mesh_model_step *step,
+                        const struct mesh_gen_shape *record, struct mesh_scope *scope);
 void mesh_check_pattern(struct mesh_checker *c, struct mesh_model_stream *stream, const struct mesh_scope *scope);
 void mesh_check_view(struct mesh_checker *c, struct mesh_model_view *view);
 void mesh_check_people(struct mesh_checker *c, struct mesh_model_view *view, const struct mesh_gen_shape *row); /* fills who */

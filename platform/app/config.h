@@ -40,6 +40,8 @@ struct mesh_config {
     int64_t http_client_rate;               /* 0: no limit */
     const char *audit_dir, *audit_key_file; /* "": no audit */
     const char *state_dir;
+    int64_t state_mb;
+    uint64_t state_bytes;      /* what it means for each product; 0: no limit */
     const char *accept_errors; /* inputs that go on although too many of their records became dead letters; "": none */
     bool state_reset;
     bool state_fsync;

@@ -100,6 +100,7 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .port_ids = port_ids,
         .event_text = mesh_worker_event_text,
         .event_context = worker,
+        .spill = worker->memory.spill,
         .mongo = worker->config->mongo_uri[0] != '\0',
         .generation = (uint64_t)(mesh_clock_wall_us() / 1000000),
         .commit_interval_us = worker->config->commit_interval_ms * 1000,
@@ -117,6 +118,7 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
 static int restore_frame(void *context, struct mesh_str frame, struct mesh_err *err)
 {
     struct mesh_worker *worker = context;
+    mesh_memory_loading(&worker->memory, worker->engine, worker->name);
     return mesh_engine_restore(worker->engine, frame, err);
 }
 
@@ -142,7 +144,7 @@ int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err)
 {
     if (worker->config->state_reset && reset_state(worker, err) < 0)
         return -1;
-    if (make_writable(worker, err) < 0)
+    if (make_writable(worker, err) < 0 || mesh_memory_init(&worker->memory, worker->config->state_bytes, worker->dir, err) < 0)
         return -1;
     if (!has_state(worker) || mesh_known_read(worker->dir, &worker->known) != 0)
         return 0;

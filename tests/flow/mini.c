@@ -46,16 +46,22 @@ static void make_engine(struct mini *m)
                                     .mongo = true,
                                     .generation = 1,
                                     .commit_interval_us = 1,
-                                    .metrics = m->metrics};
+                                    .metrics = m->metrics,
+                                    .spill = m->spill};
     struct mesh_err err = {0};
     mesh_assert(mesh_engine_new(&conf, &m->engine, &err) == 0);
 }
 
-void mini_start(struct mini *m, const struct mesh_product *product)
+void mini_start_with(struct mini *m, const struct mesh_product *product, struct mesh_store_spill *spill)
 {
-    *m = (struct mini){.product = product, .event_text = m->event_text};
+    *m = (struct mini){.product = product, .event_text = m->event_text, .spill = spill};
     make_engine(m);
     mesh_engine_claim(m->engine, &m->log);
+}
+
+void mini_start(struct mini *m, const struct mesh_product *product)
+{
+    mini_start_with(m, product, NULL);
 }
 
 void mini_stop(struct mini *m)
