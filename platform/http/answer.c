@@ -343,8 +343,8 @@ static bool knows_caller(struct mesh_http_exchange *x)
     struct mesh_http_auth *auth = x->site->backend.auth;
     if (auth == NULL)
         return true;
-    const char *why =
-        mesh_http_auth_check(auth, x->request->authorization, x->request->api_key, mesh_clock_wall_us(), &x->arena, &x->caller);
+    const char *why = mesh_http_auth_check_peer(auth, x->request->peer, x->request->authorization, x->request->api_key,
+                                                mesh_clock_wall_us(), &x->arena, &x->caller);
     if (x->caller.known || is_health(x))
         return true;
     mesh_http_deny(x, 401, why == NULL ? "missing" : why);
