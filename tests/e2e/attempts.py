@@ -21,7 +21,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from meshtest import Checks, Mesh, load, pseudonym, wait_until  # noqa: E402
+from meshtest import Checks, Mesh, free_port, load, pseudonym, wait_until  # noqa: E402
 
 DOMAIN = "customer"
 DAY = (datetime.now(timezone.utc) - timedelta(days=10)).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -376,18 +376,26 @@ def slow(world, checks):
 
 def tls(world, checks):
     """What the handshake takes: by openssl, which can do what Python cannot."""
-    def client(*args, text="GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
-        out = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % world.service.port, "-CAfile", world.cert, *args],
-                             input=text.encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False).stdout.decode(errors="replace")
-        return "HTTP/1.1 200" in out, out
+    def client(*args, port=world.service.port, text="GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
+        out = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, "-CAfile", world.cert, *args], input=text.encode(),
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False).stdout.decode(errors="replace")
+        return re.search(r"HTTP/1\.[01] 200", out) is not None, out
 
     weak = "DEFAULT:@SECLEVEL=0"
     refused = {"TLS 1.0": ["-tls1", "-cipher", weak], "TLS 1.1": ["-tls1_1", "-cipher", weak], "no encryption": ["-tls1_2", "-cipher", "eNULL:@SECLEVEL=0"],
-               "no authentication": ["-tls1_2", "-cipher", "aNULL:@SECLEVEL=0"], "SHA-1 and 3DES": ["-tls1_2", "-cipher", "3DES:@SECLEVEL=0"],
-               "RC4": ["-tls1_2", "-cipher", "RC4:@SECLEVEL=0"], "a small group": ["-tls1_2", "-cipher", weak, "-groups", "secp192r1"],
+               "no authentication": ["-tls1_2", "-cipher", "aNULL:@SECLEVEL=0"], "CBC with SHA-1": ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"],
                "SHA-1 signatures": ["-tls1_2", "-cipher", weak, "-sigalgs", "ECDSA+SHA1"]}
-    for what, args in refused.items():
-        checks.equal("refused: " + what, client(*args)[0], False)
+    control = free_port()  # a server that takes everything: what it refuses, the client cannot do, and shows nothing
+    lax = subprocess.Popen(["openssl", "s_server", "-accept", "127.0.0.1:%d" % control, "-cert", world.cert, "-key", world.key, "-www", "-no_tls1_3",
+                            "-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until("a server that takes everything", lambda: client("-ign_eof", port=control)[0], 20)
+        for what, args in refused.items():
+            checks.equal("the client can: " + what, client(*args, "-ign_eof", port=control)[0], True)
+            checks.equal("refused: " + what, client(*args, "-ign_eof")[0], False)
+    finally:
+        lax.terminate()
+        lax.wait()
     taken = {"TLS 1.3": ["-tls1_3"], "TLS 1.2, GCM": ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"],
              "TLS 1.2, ChaCha": ["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"]}
     for what, args in taken.items():
