@@ -136,7 +136,8 @@ static void compare_protection(struct mesh_breaking *b, const struct mesh_model_
             mesh_buf_printf(&list, " (%s, was %s)", mesh_port_label_word(is->label), mesh_port_label_word(was->label));
         else
             mesh_buf_printf(&list, " (masked: %s; was: %s)", masks == NULL ? "never" : masks, masked == NULL ? "never" : masked);
-        weaker = weaker || (is->mask == NULL && was->mask != NULL) || (is->protect == MESH_AS_IS && was->protect != MESH_AS_IS);
+        weaker = weaker || (is->mask == NULL && was->mask != NULL) || (is->protect == MESH_AS_IS && was->protect != MESH_AS_IS) ||
+                 is->protect == MESH_ON_CONSENT;
     }
     if (list.n == 0)
         return;

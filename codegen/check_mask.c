@@ -27,6 +27,7 @@ static const char *misfit(enum mesh_protect rule, const struct mesh_gen_type *ty
     case MESH_YEAR:
         return type->kind == MESH_GEN_TIMESTAMP || type->kind == MESH_GEN_DATE ? NULL : "a time or a date";
     case MESH_AS_IS:
+    case MESH_ON_CONSENT:
     case MESH_DROP:
     case MESH_PROTECT_COUNT:
         break;
@@ -55,7 +56,7 @@ static bool check_shown(struct mesh_checker *c, const struct mesh_model_port *po
     if (key)
         diag =
             mesh_diag_add(c->diags, MESH_ERROR, "MG056", mask->at, "'%s' is part of the key, which cannot be masked", mask->member);
-    else if (port->protect.v[index] != MESH_AS_IS)
+    else if (port->protect.v[index] != MESH_AS_IS && (port->protect.v[index] != MESH_ON_CONSENT || mask->unless.n == 0))
         diag = mesh_diag_add(c->diags, MESH_ERROR, "MG056", mask->at, "'%s' is protected here already", mask->member);
     if (diag == NULL)
         return true;
@@ -66,7 +67,9 @@ static bool check_shown(struct mesh_checker *c, const struct mesh_model_port *po
                       "label it in its contract, so that it leaves as a pseudonym, or make a port for some roles only");
     } else {
         mesh_diag_why(c->diags, diag, "it is %s for everybody, so there is nothing that a role could see",
-                      port->protect.v[index] == MESH_DROP ? "left out" : "a pseudonym");
+                      port->protect.v[index] == MESH_DROP         ? "left out"
+                      : port->protect.v[index] == MESH_ON_CONSENT ? "masked, beside consent,"
+                                                                  : "a pseudonym");
         mesh_diag_fix(c->diags, diag, "remove the mask, or release the field: release: { fields: [%s], purpose: ..., basis: ... }",
                       mask->member);
     }

@@ -17,7 +17,7 @@ const char *mesh_port_protect_word(enum mesh_protect protect)
     static const char *const words[MESH_PROTECT_COUNT] = {
         [MESH_AS_IS] = "none",      [MESH_PSEUDONYM] = "pseudonym",   [MESH_DROP] = "drop",
         [MESH_REDACT] = "redact",   [MESH_FIRST4] = "partial_first4", [MESH_LAST4] = "partial_last4",
-        [MESH_NULLIFY] = "nullify", [MESH_YEAR] = "date_year"};
+        [MESH_NULLIFY] = "nullify", [MESH_YEAR] = "date_year",        [MESH_ON_CONSENT] = "consent"};
     return words[protect];
 }
 
@@ -32,7 +32,8 @@ const char *mesh_port_mask_text(struct mesh_arena *arena, const struct mesh_port
         [MESH_NULLIFY] = "null",
         [MESH_YEAR] = "the year alone",
     };
-    bool always = field->protect != MESH_AS_IS && field->protect != MESH_PSEUDONYM && field->protect != MESH_DROP;
+    bool always = field->protect != MESH_AS_IS && field->protect != MESH_PSEUDONYM && field->protect != MESH_DROP &&
+                  field->protect != MESH_ON_CONSENT;
     if (field->mask == NULL)
         return always ? shown[field->protect] : NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;

@@ -5,8 +5,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "flow/sequence.h"
-#include "http/mask.h"
 #include "http/live.h"
+#include "http/mask.h"
 #include "mesh/trial.h"
 
 #include <stdlib.h>
@@ -201,12 +201,18 @@ static int show_letters(struct mesh_trial *t, uint32_t dest, struct mesh_buf *ou
     return 0;
 }
 
-/* hidden: also rows that ports do not show, as they have too few people in them. */
-static int show_rows(struct mesh_trial *t, uint32_t view, struct mesh_http_shape shape, bool hidden, struct mesh_buf *out,
-                     struct mesh_err *err)
+/* `port` NULL: the view as the product knows it, also rows that ports do not show, as they have too few people in them. */
+static int show_rows(struct mesh_trial *t, uint32_t view, const struct mesh_port *port, struct mesh_http_shape shape,
+                     struct mesh_buf *out, struct mesh_err *err)
 {
     const struct mesh_view *decl = &t->product->views[view];
-    struct mesh_read read = {.view = view, .from_us = INT64_MIN, .to_us = INT64_MAX, .limit = ROWS_AT_ONCE, .hidden = hidden};
+    struct mesh_read read = {.view = view,
+                             .withhold = port != NULL && port->n_consents > 0,
+                             .port = port == NULL ? 0 : (uint32_t)(port - t->product->ports),
+                             .from_us = INT64_MIN,
+                             .to_us = INT64_MAX,
+                             .limit = ROWS_AT_ONCE,
+                             .hidden = port == NULL};
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf after = MESH_BUF_NULL;
     for (bool more = true, any = false; more;) {
         mesh_cleanup(mesh_rows_deinit) struct mesh_rows rows = {0};
@@ -298,7 +304,7 @@ static int show_port(struct mesh_trial *t, uint32_t i, struct mesh_buf *out, str
     case MESH_PORT_KAFKA:
         return show_messages(t, i, out, err);
     case MESH_PORT_HTTP:
-        return show_rows(t, port->view, port_shape(t, port), false, out, err);
+        return show_rows(t, port->view, port, port_shape(t, port), out, err);
     case MESH_PORT_MONGO:
         show_documents(t, i, out);
         return 0;
@@ -322,7 +328,7 @@ int mesh_trial_show(struct mesh_trial *t, const char *error, struct mesh_buf *ou
     for (uint32_t v = 0; v < p->n_views; v++) {
         enum mesh_protect *bare = mesh_arena_alloc(t->arena, (p->views[v].n_out + 1) * sizeof *bare); /* MESH_AS_IS */
         mesh_buf_printf(out, "%s\"%s\":[", v == 0 ? "" : ",", p->views[v].name);
-        if (show_rows(t, v, mesh_http_shape_of(&p->views[v], bare, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY)), true, out, err) < 0)
+        if (show_rows(t, v, NULL, mesh_http_shape_of(&p->views[v], bare, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY)), out, err) < 0)
             return -1;
         mesh_buf_putc(out, ']');
     }

@@ -430,6 +430,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     worker->engine = mesh_engine_free(worker->engine);
     mesh_memory_deinit(&worker->memory);
     worker->log = mesh_store_log_close(worker->log);
+    worker->cipher = mesh_store_cipher_free(worker->cipher);
     mesh_known_deinit(&worker->known);
     mesh_worker_status_deinit(&worker->status);
     mesh_mailbox_deinit(&worker->mailbox);

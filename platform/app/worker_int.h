@@ -72,6 +72,7 @@ struct mesh_worker {
     /* state */
     struct mesh_known known;
     struct mesh_store_log *log;
+    struct mesh_store_cipher *cipher; /* of what the log holds */
     struct mesh_engine *engine;
     struct mesh_memory memory;
     bool reset; /* MESH_STATE_RESET set something aside, or asks to start anew */

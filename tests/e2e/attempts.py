@@ -28,7 +28,7 @@ DAY = (datetime.now(timezone.utc) - timedelta(days=10)).replace(hour=12, minute=
 CARE, DESK, GUEST, NOPURPOSE = "c" * 40, "d" * 40, "g" * 40, "n" * 40
 MAIL, WHO, SUM = "zora.vault@secret.example", "cus-raw-4711", "777.77"
 OTHER_MAIL = "mila.other@secret.example"
-CONTACTS, DAYS, CUSTOMERS, VISITS = "/contacts", "/orders/days", "/customers", "/visits"
+CONTACTS, DAYS, CUSTOMERS, VISITS = "/reach", "/orders/days", "/customers", "/visits"
 OURS = CONTACTS + "?country=QX"  # the simulated customers live elsewhere
 SPAN = "window=all&from=%s&to=%s" % ((DAY - timedelta(days=1)).strftime("%Y-%m-%d"), (DAY + timedelta(days=2)).strftime("%Y-%m-%d"))
 PROBLEM = {400, 401, 403, 404, 405, 406, 409, 413, 414, 429, 503}  # answers of ours that say what is wrong
@@ -220,10 +220,10 @@ def unknown_callers(world):
 def known_callers():
     """What those who are known may not."""
     table = [("guest", request(CONTACTS, key(GUEST)), {403}, None), ("the role without the purpose", request(CONTACTS, key(NOPURPOSE)), {403}, None),
-             ("guest, by a twisted path", request("//contacts", key(GUEST)), {403}, None),
-             ("guest, by an escaped path", request("/%63ontacts", key(GUEST)), {403}, None),
+             ("guest, by a twisted path", request("//reach", key(GUEST)), {403}, None),
+             ("guest, by an escaped path", request("/%72each", key(GUEST)), {403}, None),
              ("guest, with a parameter", request(CONTACTS + "?limit=1", key(GUEST)), {403}, None),
-             ("guest, by a path without its slash", request("contacts", key(GUEST)), {400, 403, 404}, None),
+             ("guest, by a path without its slash", request("reach", key(GUEST)), {400, 403, 404}, None),
              ("guest, HEAD", request(CONTACTS, key(GUEST), method="HEAD"), {403}, None),
              ("guest, below", request(CONTACTS + "/x", key(GUEST)), {403}, None),
              ("a certificate of a machine without the purpose of another port", request(CONTACTS + "/lookup", method="POST", body='{"key":"%s"}' % WHO), {403}, "desk")]
@@ -249,11 +249,11 @@ def known_callers():
         table.append(("masked: ?" + q[:50], request(CONTACTS + "?" + q, key(DESK)), {400, 414}, None))
     for verb in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "GETT", "X" * 300):
         table.append(("method " + verb[:20], request(CONTACTS, key(CARE), method=verb), {405, 400, 0, 501}, None))
-    for p in ("/contacts/../customers", "/contacts/%2e%2e/metrics", "/contacts/..%2f..%2fetc%2fpasswd", "/contacts/%c0%ae%c0%ae/", "/contacts;x=1", "/contacts%00",
-              "/contacts/%s%s%s%n", "/contacts/$(id)", "/contacts/{{7*7}}", "/contacts/'--", "/contacts/%0d%0aSet-Cookie:%20a=b", "/Contacts", "/contacts%20",
-              "http://evil.example/contacts", "*", "/" + "a" * 9000, "/contacts?" + "a=b&" * 3000):
+    for p in ("/reach/../customers", "/reach/%2e%2e/metrics", "/reach/..%2f..%2fetc%2fpasswd", "/reach/%c0%ae%c0%ae/", "/reach;x=1", "/reach%00",
+              "/reach/%s%s%s%n", "/reach/$(id)", "/reach/{{7*7}}", "/reach/'--", "/reach/%0d%0aSet-Cookie:%20a=b", "/Reach", "/reach%20",
+              "http://evil.example/reach", "*", "/" + "a" * 9000, "/reach?" + "a=b&" * 3000):
         table.append(("path " + p[:40], request(p, key(CARE)), {400, 403, 404, 414, 431, 0}, None))
-    for h in ("X-Original-URL: /contacts", "X-Rewrite-URL: /contacts", "X-HTTP-Method-Override: POST", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https",
+    for h in ("X-Original-URL: /reach", "X-Rewrite-URL: /reach", "X-HTTP-Method-Override: POST", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https",
               "Forwarded: for=127.0.0.1", "X-Mesh-Role: care", "Mesh-Role: care", "X-Roles: care", "Origin: https://evil.example", "Referer: https://127.0.0.1/"):
         table.append(("header " + h.split(":")[0], request(CONTACTS, key(GUEST), h), {403}, None))
     table += [("accept " + a, request(CONTACTS, key(DESK), "Accept: " + a), {406}, None) for a in ("text/html", "application/xml", "x/y;q=1", "image/*")]
@@ -264,7 +264,7 @@ def known_callers():
 
 def smuggled():
     """Two requests where one is said to be, by somebody who may not ask the second."""
-    inner = "GET /contacts HTTP/1.1\r\nHost: x\r\n\r\n"
+    inner = "GET /reach HTTP/1.1\r\nHost: x\r\n\r\n"
     heads = {"both lengths": ["Content-Length: 6", "Transfer-Encoding: chunked"], "two lengths": ["Content-Length: 0", "Content-Length: %d" % len(inner)],
              "length with a sign": ["Content-Length: +5"], "negative length": ["Content-Length: -1"], "huge length": ["Content-Length: 99999999999999999999"],
              "hexadecimal length": ["Content-Length: 0x5"], "unknown coding": ["Transfer-Encoding: xchunked"], "coding twice": ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
@@ -356,7 +356,7 @@ def slow(world, checks):
     idle = []
     for i in range(60):
         s = world.connect()
-        s.sendall(b"GET /contacts HTTP/1.1\r\nHost: x\r\nX-A: " + b"b" * i)
+        s.sendall(b"GET /reach HTTP/1.1\r\nHost: x\r\nX-A: " + b"b" * i)
         idle.append(s)
     began = time.monotonic()
     checks.equal("others are answered meanwhile", world.send(request(CONTACTS, key(DESK)))[0], 200)

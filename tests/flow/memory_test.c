@@ -82,7 +82,8 @@ static void run(struct mesh_store_spill *spill, int64_t *to, uint64_t *ret_moved
     mesh_rng_seed(&events, 7);
     mesh_rng_seed(&faults, 8);
     saying = to;
-    mini_start_with(&m, &product, spill);
+    m.spill = spill;
+    mini_start_with(&m, &product);
     for (int64_t i = 0; i < N; i++) {
         struct mini_event event = event_at(&events, i);
         mini_feed(&m, 0, &event);

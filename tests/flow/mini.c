@@ -52,16 +52,17 @@ static void make_engine(struct mini *m)
     mesh_assert(mesh_engine_new(&conf, &m->engine, &err) == 0);
 }
 
-void mini_start_with(struct mini *m, const struct mesh_product *product, struct mesh_store_spill *spill)
+void mini_start_with(struct mini *m, const struct mesh_product *product)
 {
-    *m = (struct mini){.product = product, .event_text = m->event_text, .spill = spill};
+    *m = (struct mini){.product = product, .spill = m->spill, .event_text = m->event_text};
     make_engine(m);
     mesh_engine_claim(m->engine, &m->log);
 }
 
 void mini_start(struct mini *m, const struct mesh_product *product)
 {
-    mini_start_with(m, product, NULL);
+    *m = (struct mini){0};
+    mini_start_with(m, product);
 }
 
 void mini_stop(struct mini *m)

@@ -304,7 +304,7 @@ static void run(uint64_t seed, int crash)
     struct mesh_rng rng;
     struct truth *t = calloc(1, sizeof *t);
     mesh_rng_seed(&rng, seed);
-    mini_start(&m, &product);
+    mini_start_with(&m, &product);
     now = t;
     for (int i = 0; i < EVENTS; i++) {
         int64_t at = MINI_START_US + (int64_t)i * (WINDOWS * SIZE_US - 1) / EVENTS;

@@ -195,6 +195,16 @@ struct mesh_mask {
     uint32_t n_unless;
 };
 
+/* What a port shows of a row only with consent to a purpose. Numbers are places in the view's out. */
+struct mesh_port_consent {
+    const char *purpose;
+    uint32_t granted; /* a bool: whether it is given */
+    uint32_t given;   /* a time that may be null: when it was given last */
+    const uint32_t *members;
+    uint32_t n_members;
+    bool row; /* without consent not the members are null: the row does not leave, and one that may have left is taken back */
+};
+
 struct mesh_port {
     const char *name;
     const char *doc;
@@ -226,6 +236,8 @@ struct mesh_port {
     const char *const
         *lookup; /* HTTP: who may ask for a row by a key that is protected: one of these roles (none: whoever may ask) */
     uint32_t n_lookup;
+    const struct mesh_port_consent *consents;
+    uint32_t n_consents;
 };
 
 /* An internal topic of the product. */

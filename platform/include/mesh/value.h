@@ -86,11 +86,12 @@ enum mesh_protect {
     MESH_AS_IS,
     MESH_PSEUDONYM, /* 32 hex digits */
     MESH_DROP,      /* not there */
-    MESH_REDACT,    /* text: "***" */
-    MESH_FIRST4,    /* text: its first four characters and "***"; of less than eight, none */
-    MESH_LAST4,     /* text: "***" and its last four characters; likewise */
-    MESH_NULLIFY,   /* null */
-    MESH_YEAR,      /* timestamp, date: the year it is in */
+    MESH_ON_CONSENT, /* as it is, when the subject has given consent to what the port releases it for (struct mesh_port_consent); else null */
+    MESH_REDACT,  /* text: "***" */
+    MESH_FIRST4,  /* text: its first four characters and "***"; of less than eight, none */
+    MESH_LAST4,   /* text: "***" and its last four characters; likewise */
+    MESH_NULLIFY, /* null */
+    MESH_YEAR,    /* timestamp, date: the year it is in */
     MESH_PROTECT_COUNT
 };
 
