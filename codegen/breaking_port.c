@@ -124,14 +124,20 @@ static void compare_protection(struct mesh_breaking *b, const struct mesh_model_
     for (size_t i = 0; i < before.list.n; i++) {
         const struct mesh_port_field *was = &before.list.v[i];
         const struct mesh_port_field *is = field_of(&now, was->name);
-        if (is == NULL || (is->protect == was->protect && is->label == was->label))
+        const char *masked = mesh_port_mask_text(b->arena, was);
+        const char *masks = is == NULL ? NULL : mesh_port_mask_text(b->arena, is);
+        bool mask = is != NULL && ((masked == NULL) != (masks == NULL) || differ(masked, masks));
+        if (is == NULL || (is->protect == was->protect && is->label == was->label && !mask))
             continue;
         mesh_buf_printf(&list, "%s%s", list.n == 0 ? "" : ", ", was->name);
         if (is->protect != was->protect)
             mesh_buf_printf(&list, " (%s, was %s)", mesh_port_protect_word(is->protect), mesh_port_protect_word(was->protect));
-        else
+        else if (is->label != was->label)
             mesh_buf_printf(&list, " (%s, was %s)", mesh_port_label_word(is->label), mesh_port_label_word(was->label));
-        weaker = weaker || (is->protect == MESH_AS_IS && was->protect != MESH_AS_IS) || is->protect == MESH_ON_CONSENT;
+        else
+            mesh_buf_printf(&list, " (masked: %s; was: %s)", masks == NULL ? "never" : masks, masked == NULL ? "never" : masked);
+        weaker = weaker || (is->mask == NULL && was->mask != NULL) || (is->protect == MESH_AS_IS && was->protect != MESH_AS_IS) ||
+                 is->protect == MESH_ON_CONSENT;
     }
     if (list.n == 0)
         return;

@@ -6,7 +6,7 @@
  *   check_input.c   input ports: contract, key, event time, tables, ports of other products
  *   check_stream.c  steps; check_flatten.c, check_score.c; check_pattern.c patterns
  *   check_view.c    views; check_people.c rows that are hidden until enough people are in them
- *   check_port.c    output ports; check_contract.c their contracts
+ *   check_port.c    output ports; check_contract.c their contracts; check_mask.c what only some see
  *   privacy.c       labels, protection, release; consent.c releases that need consent
  *   check_govern.c  owner, labels, retention
  *   check_versions.c  the versions of a contract among each other
@@ -94,6 +94,8 @@ void mesh_check_borders(struct mesh_checker *c); /* topics, paths and collection
 void mesh_check_govern(struct mesh_checker *c);
 void mesh_check_versions(struct mesh_checker *c); /* fills subject->mode and contract->reads */
 void mesh_check_readable(struct mesh_checker *c); /* versions that an input port will refuse */
+/* Behind mesh_privacy_port(): masks without roles become the port's own protection. */
+void mesh_check_masks(struct mesh_checker *c, struct mesh_model_port *port, const struct mesh_gen_shape *shape);
 /* Fills port->protect; reports what would leave unprotected. */
 void mesh_privacy_port(struct mesh_checker *c, struct mesh_model_port *port, const struct mesh_gen_shape *shape);
 /* What many people's rows add up to: personal inside, and free to leave. */

@@ -192,6 +192,8 @@ static void write_fields(struct mesh_emitter *e, struct mesh_json_out *json, con
         mesh_json_out_text(json, "protection", mesh_port_protect_word(field->protect));
         mesh_json_out_text(json, "subject", field->subject);
         mesh_json_out_text(json, "doc", field->doc);
+        if (field->mask != NULL)
+            mesh_json_out_text(json, "masked", mesh_port_mask_text(e->arena, field));
         if (field->release != NULL) {
             mesh_json_out_object_line(json, "release");
             mesh_json_out_text(json, "purpose", field->release->purpose);

@@ -35,9 +35,14 @@ static struct rows rows_of(struct mesh_arena *arena, const struct mesh_model_por
     return rows;
 }
 
-static void description(struct mesh_json_out *json, const struct mesh_port_field *field)
+static void description(struct openapi *o, const struct mesh_port_field *field)
 {
-    if (field->protect != MESH_PSEUDONYM)
+    struct mesh_json_out *json = &o->json;
+    const char *mask = mesh_port_mask_text(o->arena, field);
+    if (mask != NULL)
+        mesh_json_out_format(json, "description", "%s%s(%s%s)", field->doc == NULL ? "" : field->doc, field->doc == NULL ? "" : " ",
+                             mask, field->mask == NULL ? "" : "; they may not filter or sort by it");
+    else if (field->protect != MESH_PSEUDONYM)
         mesh_json_out_text(json, "description", field->doc);
     else if (field->doc == NULL)
         mesh_json_out_text(json, "description", "A pseudonym.");
@@ -50,11 +55,20 @@ static void property(struct openapi *o, const struct rows *rows, const struct me
     struct mesh_json_out *json = &o->json;
     mesh_json_out_object(json, field->name);
     mesh_openapi_type(json, field);
-    description(json, field);
+    description(o, field);
     mesh_json_out_array_line(json, "examples");
     mesh_openapi_example(&o->json, o->arena, NULL, rows->view, field);
     mesh_json_out_end(json);
     mesh_json_out_text(json, "x-mesh-classification", mesh_port_label_word(field->label));
+    if (field->mask != NULL) {
+        mesh_json_out_object(json, "x-mesh-mask");
+        mesh_json_out_text(json, "mask", field->mask->rule == MESH_PSEUDONYM ? "hash" : mesh_port_protect_word(field->mask->rule));
+        mesh_json_out_array_line(json, "unless");
+        for (size_t i = 0; i < field->mask->unless.n; i++)
+            mesh_json_out_text(json, NULL, field->mask->unless.v[i]);
+        mesh_json_out_end(json);
+        mesh_json_out_end(json);
+    }
     mesh_json_out_end(json);
 }
 

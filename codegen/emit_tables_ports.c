@@ -105,14 +105,48 @@ static void who_may_ask(struct mesh_emitter *e, struct mesh_buf *out, const stru
         *mesh_vec_push_in(e->arena, &purposes) = port->releases.v[i].purpose;
     word_list(e, out, "roles", port->roles.v, port->roles.n);
     word_list(e, out, "purposes", purposes.v, purposes.n);
+    word_list(e, out, "lookup", port->lookup.v, port->lookup.n);
+}
+
+static bool has_masks(const struct mesh_model_port *port)
+{
+    for (size_t i = 0; i < port->masks.n; i++)
+        if (port->masks.v[i].unless.n > 0)
+            return true;
+    return false;
+}
+
+/* What only some see; masks that hold for everybody are in the port's protection. */
+static void port_masks(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_model_port *port)
+{
+    if (!has_masks(port))
+        return;
+    const struct mesh_model_view *m = port->view;
+    size_t extra = m->window != MESH_WINDOW_NONE ? 4 : 1; /* masked members stand behind the key and these */
+    mesh_emit_line(out, 0, "static const struct mesh_mask masks_of_%s[] = {", port->name);
+    for (size_t i = 0; i < port->masks.n; i++) {
+        const struct mesh_model_mask *mask = &port->masks.v[i];
+        if (mask->unless.n == 0)
+            continue;
+        const struct mesh_gen_member *member = mesh_gen_shape_member(m->shape, mask->member);
+        mesh_emit_line(out, 1, "{");
+        mesh_emit_line(out, 2, ".member = %zu, /* %s */", (size_t)(member - m->shape->members.v) + extra, mask->member);
+        mesh_emit_line(out, 2, ".rule = %s,", mesh_emit_protect(mask->rule));
+        word_list(e, out, "unless", mask->unless.v, mask->unless.n);
+        mesh_emit_line(out, 1, "},");
+    }
+    mesh_emit_line(out, 0, "};");
+    mesh_emit_blank(out);
 }
 
 void mesh_emit_port_table(struct mesh_emitter *e, struct mesh_buf *out)
 {
     static const char *const emits[] = {
         [MESH_EMIT_EVENT] = "MESH_EMIT_EVENT", [MESH_EMIT_CHANGE] = "MESH_EMIT_CHANGE", [MESH_EMIT_CLOSE] = "MESH_EMIT_CLOSE"};
-    for (size_t i = 0; i < e->product->ports.n; i++)
+    for (size_t i = 0; i < e->product->ports.n; i++) {
         port_protect(e, out, e->product->ports.v[i]);
+        port_masks(e, out, e->product->ports.v[i]);
+    }
     mesh_emit_line(out, 0, "static const struct mesh_port ports[] = {");
     for (size_t i = 0; i < e->product->ports.n; i++) {
         const struct mesh_model_port *port = e->product->ports.v[i];
@@ -158,6 +192,10 @@ void mesh_emit_port_table(struct mesh_emitter *e, struct mesh_buf *out)
             mesh_emit_line(out, 2, ".protect = protect_of_%s,", port->name);
         if (port->kind == MESH_MODEL_HTTP || port->kind == MESH_MODEL_SSE)
             who_may_ask(e, out, port);
+        if (has_masks(port)) {
+            mesh_emit_line(out, 2, ".masks = masks_of_%s,", port->name);
+            mesh_emit_line(out, 2, ".n_masks = sizeof masks_of_%s / sizeof masks_of_%s[0],", port->name, port->name);
+        }
         consents(e, out, port);
         mesh_emit_line(out, 1, "},");
     }

@@ -237,6 +237,15 @@ struct mesh_model_release {
     struct mesh_srcref at;
 };
 
+typedef MESH_VEC(const char *) mesh_model_words;
+
+struct mesh_model_mask {
+    const char *member;
+    enum mesh_protect rule;
+    mesh_model_words unless; /* roles that see it as the port shows it; none: nobody does */
+    struct mesh_srcref at;
+};
+
 /* Where the decisions of subjects come from. */
 struct mesh_model_consent {
     bool declared;
@@ -260,10 +269,12 @@ struct mesh_model_port {
     bool compact;
     enum mesh_emit emit; /* KAFKA, SSE. stream: EVENT; view: CHANGE unless declared */
     enum mesh_delivery delivery;
-    struct mesh_model_text path;       /* HTTP, SSE */
-    int32_t replay;                    /* SSE: events that each task keeps */
-    MESH_VEC(const char *) roles;      /* HTTP, SSE: who may ask; none: everybody who is known */
-    struct mesh_model_text collection; /* MONGO */
+    struct mesh_model_text path;            /* HTTP, SSE */
+    int32_t replay;                         /* SSE: events that each task keeps */
+    mesh_model_words roles;                 /* HTTP, SSE: who may ask; none: everybody who is known */
+    MESH_VEC(struct mesh_model_mask) masks; /* HTTP, SSE */
+    mesh_model_words lookup;                /* HTTP: who may look rows up by a protected key; none: whoever may ask */
+    struct mesh_model_text collection;      /* MONGO */
     MESH_VEC(struct mesh_model_release) releases;
     const struct mesh_yaml *yaml; /* for messages */
     /* (checked) per member of the shape it sends: what happens to it here */

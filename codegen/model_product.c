@@ -298,15 +298,30 @@ static void load_release(struct mesh_model *model, struct mesh_model_port *port,
     }
 }
 
-static void load_roles(struct mesh_model *model, struct mesh_model_port *port, const struct mesh_yaml *roles)
+static void load_roles(struct mesh_model *model, mesh_model_words *ret, const struct mesh_yaml *roles)
 {
     if (roles == NULL || roles->bad)
         return;
     if (roles->kind == MESH_YAML_SCALAR)
-        *mesh_vec_push_in(model->arena, &port->roles) = roles->text;
+        *mesh_vec_push_in(model->arena, ret) = roles->text;
     for (size_t i = 0; roles->kind == MESH_YAML_LIST && i < roles->items.n; i++)
         if (!roles->items.v[i]->bad && roles->items.v[i]->kind == MESH_YAML_SCALAR)
-            *mesh_vec_push_in(model->arena, &port->roles) = roles->items.v[i]->text;
+            *mesh_vec_push_in(model->arena, ret) = roles->items.v[i]->text;
+}
+
+static void load_masks(struct mesh_model *model, struct mesh_model_port *port, const struct mesh_yaml *masks)
+{
+    static const enum mesh_protect rules[] = {MESH_REDACT,  MESH_FIRST4, MESH_LAST4, MESH_PSEUDONYM,
+                                              MESH_NULLIFY, MESH_DROP,   MESH_YEAR}; /* as bind_table.c lists them */
+    for (size_t i = 0; is_map(masks) && i < masks->entries.n; i++) {
+        const struct mesh_yaml_entry *entry = &masks->entries.v[i];
+        int word = is_map(entry->value) ? mesh_bind_enum(P, entry->value, "outputPorts.*.masks.*.mask") : -1;
+        if (word < 0)
+            continue;
+        struct mesh_model_mask *mask = mesh_vec_push_in(model->arena, &port->masks);
+        *mask = (struct mesh_model_mask){.member = entry->key, .rule = rules[word], .at = entry->key_at};
+        load_roles(model, &mask->unless, mesh_yaml_get(entry->value, "unless"));
+    }
 }
 
 static struct mesh_model_port *load_port(struct mesh_model *model, const struct mesh_yaml_entry *entry)
@@ -333,7 +348,9 @@ static struct mesh_model_port *load_port(struct mesh_model *model, const struct 
     port->path = mesh_load_text(map, "path");
     port->replay = (int32_t)mesh_bind_integer(P, map, "outputPorts.*.replay");
     port->collection = mesh_load_text(map, "collection");
-    load_roles(model, port, mesh_yaml_get(map, "roles"));
+    load_roles(model, &port->roles, mesh_yaml_get(map, "roles"));
+    load_roles(model, &port->lookup, mesh_yaml_get(map, "lookup"));
+    load_masks(model, port, mesh_yaml_get(map, "masks"));
     const struct mesh_yaml_entry *release = mesh_yaml_entry(map, "release");
     if (release != NULL && !release->value->bad && release->value->kind == MESH_YAML_LIST) {
         for (size_t i = 0; i < release->value->items.n; i++)

@@ -15,8 +15,32 @@ const char *mesh_port_label_word(enum mesh_label label)
 const char *mesh_port_protect_word(enum mesh_protect protect)
 {
     static const char *const words[MESH_PROTECT_COUNT] = {
-        [MESH_AS_IS] = "none", [MESH_PSEUDONYM] = "pseudonym", [MESH_DROP] = "drop", [MESH_ON_CONSENT] = "consent"};
+        [MESH_AS_IS] = "none",      [MESH_PSEUDONYM] = "pseudonym",   [MESH_DROP] = "drop",
+        [MESH_REDACT] = "redact",   [MESH_FIRST4] = "partial_first4", [MESH_LAST4] = "partial_last4",
+        [MESH_NULLIFY] = "nullify", [MESH_YEAR] = "date_year",        [MESH_ON_CONSENT] = "consent"};
     return words[protect];
+}
+
+const char *mesh_port_mask_text(struct mesh_arena *arena, const struct mesh_port_field *field)
+{
+    static const char *const shown[MESH_PROTECT_COUNT] = {
+        [MESH_PSEUDONYM] = "a pseudonym",
+        [MESH_DROP] = "not there",
+        [MESH_REDACT] = "***",
+        [MESH_FIRST4] = "its first four characters and ***",
+        [MESH_LAST4] = "*** and its last four characters",
+        [MESH_NULLIFY] = "null",
+        [MESH_YEAR] = "the year alone",
+    };
+    bool always = field->protect != MESH_AS_IS && field->protect != MESH_PSEUDONYM && field->protect != MESH_DROP &&
+                  field->protect != MESH_ON_CONSENT;
+    if (field->mask == NULL)
+        return always ? shown[field->protect] : NULL;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+    mesh_buf_printf(&text, "%s for callers without the role ", shown[field->mask->rule]);
+    for (size_t i = 0; i < field->mask->unless.n; i++)
+        mesh_buf_printf(&text, "%s%s", i == 0 ? "" : " or ", field->mask->unless.v[i]);
+    return mesh_arena_strdup(arena, text.p);
 }
 
 const char *mesh_port_doc(const struct mesh_model_port *port)
@@ -39,6 +63,14 @@ static const struct mesh_model_release *release_of(const struct mesh_model_port 
         for (size_t k = 0; k < port->releases.v[i].fields.n; k++)
             if (strcmp(port->releases.v[i].fields.v[k], name) == 0)
                 return &port->releases.v[i];
+    return NULL;
+}
+
+static const struct mesh_model_mask *mask_of(const struct mesh_model_port *port, const char *name)
+{
+    for (size_t i = 0; i < port->masks.n; i++)
+        if (strcmp(port->masks.v[i].member, name) == 0 && port->masks.v[i].unless.n > 0)
+            return &port->masks.v[i];
     return NULL;
 }
 
@@ -67,6 +99,7 @@ static struct mesh_port_field member_field(struct mesh_arena *arena, const struc
         .protect = i < port->protect.n ? port->protect.v[i] : MESH_AS_IS,
         .key = port->view != NULL && i < port->view->by.n,
         .release = release_of(port, member->name),
+        .mask = mask_of(port, member->name),
     };
     /* What is personal and leaves as it is without a release only adds up what a pseudonym did (privacy.c). */
     bool adds_up = field.protect == MESH_AS_IS && field.release == NULL && field.label == MESH_PERSONAL;

@@ -18,6 +18,7 @@ struct mesh_port_field {
     enum mesh_protect protect;
     bool key;                                 /* a row's key */
     const struct mesh_model_release *release; /* why it leaves as it is, or NULL */
+    const struct mesh_model_mask *mask;       /* what holds for who has none of its roles, or NULL */
 };
 
 struct mesh_port_fields {
@@ -27,7 +28,9 @@ struct mesh_port_fields {
 void mesh_port_fields_of(struct mesh_arena *arena, const struct mesh_model_port *port, struct mesh_port_fields *ret);
 
 const char *mesh_port_label_word(enum mesh_label label);       /* "pseudonymous" */
-const char *mesh_port_protect_word(enum mesh_protect protect); /* "none", "pseudonym", "drop" */
+const char *mesh_port_protect_word(enum mesh_protect protect); /* "none", "pseudonym", "drop", "redact", ... */
+/* "*** for callers without the role care"; NULL: it is not masked. */
+const char *mesh_port_mask_text(struct mesh_arena *arena, const struct mesh_port_field *field);
 /* What the port is for: its own text, else that of its view or contract, or NULL. */
 const char *mesh_port_doc(const struct mesh_model_port *port);
 

@@ -84,6 +84,10 @@ static const struct setting settings[] = {
     {"MESH_HTTP_CERT_FILE", TEXT, AT(http_cert_file), "", 0, 0, false,
      "PEM file of the certificate, its chain behind it; none: plain HTTP"},
     {"MESH_HTTP_KEY_FILE", TEXT, AT(http_key_file), "", 0, 0, false, "PEM file of its private key"},
+    {"MESH_HTTP_CLIENT_CA_FILE", TEXT, AT(http_client_ca_file), "", 0, 0, false,
+     "PEM file of authorities: clients may show certificates of theirs, which the file of keys names"},
+    {"MESH_HTTP_CLIENT_CERT_REQUIRED", BOOLEAN, AT(http_client_cert_required), "0", 0, 0, false,
+     "whoever asks for more than health must show a certificate, also beside other credentials"},
     {"MESH_HTTP_API_KEYS_FILE", TEXT, AT(http_keys_file), "", 0, 0, false,
      "JSON file of the callers' keys, hashed; with it, or with the next, callers must say who they are"},
     {"MESH_HTTP_JWKS_FILE", TEXT, AT(http_jwks_file), "", 0, 0, false, "JSON file of the public keys that sign bearer tokens"},
@@ -392,7 +396,7 @@ static void read_files(struct loading *l)
         problem(l, "%s", err.text);
     if (load_state_keys(config, &err) < 0)
         problem(l, "%s", err.text);
-    if (mesh_http_tls_load(config->http_cert_file, config->http_key_file, &config->http_tls, &err) < 0)
+    if (mesh_http_tls_load(config->http_cert_file, config->http_key_file, config->http_client_ca_file, &config->http_tls, &err) < 0)
         problem(l, "%s", err.text);
     if (config->mongo_uri_file[0] == '\0')
         return;

@@ -42,6 +42,8 @@ struct mesh_config {
     const char *http_listen;
     bool http_insecure;
     const char *http_cert_file, *http_key_file; /* "": plain HTTP */
+    const char *http_client_ca_file;            /* "": clients show no certificates */
+    bool http_client_cert_required;
     const char *http_keys_file, *http_jwks_file, *http_issuer, *http_audience;
     struct mesh_http_tls http_tls;          /* of the two files */
     int64_t http_client_rate;               /* 0: no limit */

@@ -131,7 +131,13 @@ static int start(struct service *s, struct mesh_err *err)
     s->live = mesh_http_live_new(declared, s->metrics, MESH_HTTP_LIVE_BEAT_US);
     const struct mesh_config *config = &s->config;
     const struct mesh_http_auth_conf callers = {config->http_keys_file, config->http_jwks_file, config->http_issuer,
-                                                config->http_audience};
+                                                config->http_audience, config->http_client_cert_required};
+    if (config->http_tls.client_ca != NULL && config->http_keys_file[0] == '\0')
+        return mesh_err_set(err, MESH_ERR_FATAL, "http.auth",
+                            "MESH_HTTP_CLIENT_CA_FILE needs MESH_HTTP_API_KEYS_FILE, which says who each certificate is");
+    if (config->http_tls.client_ca == NULL && config->http_client_cert_required)
+        return mesh_err_set(err, MESH_ERR_FATAL, "http.auth",
+                            "MESH_HTTP_CLIENT_CERT_REQUIRED needs MESH_HTTP_CLIENT_CA_FILE: without it no certificate is accepted");
     if (mesh_http_auth_new(&callers, &s->auth, err) < 0)
         return -1;
     if (mesh_trail_open(config->audit_dir, config->audit_key_file, s->metrics, &s->trail, err) < 0)

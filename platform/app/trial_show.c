@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "flow/sequence.h"
 #include "http/live.h"
+#include "http/mask.h"
 #include "mesh/trial.h"
 
 #include <stdlib.h>
@@ -201,11 +202,10 @@ static int show_letters(struct mesh_trial *t, uint32_t dest, struct mesh_buf *ou
 }
 
 /* `port` NULL: the view as the product knows it, also rows that ports do not show, as they have too few people in them. */
-static int show_rows(struct mesh_trial *t, uint32_t view, const struct mesh_port *port, const enum mesh_protect *protect,
+static int show_rows(struct mesh_trial *t, uint32_t view, const struct mesh_port *port, struct mesh_http_shape shape,
                      struct mesh_buf *out, struct mesh_err *err)
 {
     const struct mesh_view *decl = &t->product->views[view];
-    struct mesh_http_shape shape = mesh_http_shape_of(decl, protect, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY));
     struct mesh_read read = {.view = view,
                              .withhold = port != NULL && port->n_consents > 0,
                              .port = port == NULL ? 0 : (uint32_t)(port - t->product->ports),
@@ -289,6 +289,14 @@ static void show_events(struct mesh_trial *t, uint32_t port, struct mesh_buf *ou
     }
 }
 
+/* As it is shown to who has no role: under all masks. */
+static struct mesh_http_shape port_shape(struct mesh_trial *t, const struct mesh_port *port)
+{
+    struct mesh_http_shape shape =
+        mesh_http_shape_of(&t->product->views[port->view], port->protect, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY));
+    return mesh_http_mask(&shape, port, NULL, t->arena);
+}
+
 static int show_port(struct mesh_trial *t, uint32_t i, struct mesh_buf *out, struct mesh_err *err)
 {
     const struct mesh_port *port = &t->product->ports[i];
@@ -296,7 +304,7 @@ static int show_port(struct mesh_trial *t, uint32_t i, struct mesh_buf *out, str
     case MESH_PORT_KAFKA:
         return show_messages(t, i, out, err);
     case MESH_PORT_HTTP:
-        return show_rows(t, port->view, port, port->protect, out, err);
+        return show_rows(t, port->view, port, port_shape(t, port), out, err);
     case MESH_PORT_MONGO:
         show_documents(t, i, out);
         return 0;
@@ -320,7 +328,7 @@ int mesh_trial_show(struct mesh_trial *t, const char *error, struct mesh_buf *ou
     for (uint32_t v = 0; v < p->n_views; v++) {
         enum mesh_protect *bare = mesh_arena_alloc(t->arena, (p->views[v].n_out + 1) * sizeof *bare); /* MESH_AS_IS */
         mesh_buf_printf(out, "%s\"%s\":[", v == 0 ? "" : ",", p->views[v].name);
-        if (show_rows(t, v, NULL, bare, out, err) < 0)
+        if (show_rows(t, v, NULL, mesh_http_shape_of(&p->views[v], bare, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY)), out, err) < 0)
             return -1;
         mesh_buf_putc(out, ']');
     }

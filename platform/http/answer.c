@@ -274,7 +274,7 @@ static bool is_health(const struct mesh_http_exchange *x)
     return path_is(x, "livez") || path_is(x, "startupz") || path_is(x, "readyz");
 }
 
-static void deny(struct mesh_http_exchange *x, int status, const char *why)
+void mesh_http_deny(struct mesh_http_exchange *x, int status, const char *why)
 {
     const struct mesh_http_request *request = x->request;
     mesh_http_audit_denied(x->site->audit,
@@ -302,11 +302,11 @@ static bool knows_caller(struct mesh_http_exchange *x)
     struct mesh_http_auth *auth = x->site->backend.auth;
     if (auth == NULL)
         return true;
-    const char *why =
-        mesh_http_auth_check(auth, x->request->authorization, x->request->api_key, mesh_clock_wall_us(), &x->arena, &x->caller);
+    const char *why = mesh_http_auth_check_peer(auth, x->request->peer, x->request->authorization, x->request->api_key,
+                                                mesh_clock_wall_us(), &x->arena, &x->caller);
     if (x->caller.known || is_health(x))
         return true;
-    deny(x, 401, why == NULL ? "missing" : why);
+    mesh_http_deny(x, 401, why == NULL ? "missing" : why);
     return false;
 }
 
@@ -314,8 +314,9 @@ static void serve_port(struct mesh_http_exchange *x)
 {
     const char *why = x->site->backend.auth == NULL ? NULL : mesh_http_auth_may(&x->caller, x->route->port);
     start_port(x);
+    x->shape = mesh_http_mask(&x->route->shape, x->route->port, &x->caller.roles, &x->arena);
     if (why != NULL)
-        deny(x, 403, why);
+        mesh_http_deny(x, 403, why);
     else if (x->route->port->kind == MESH_PORT_SSE)
         mesh_http_events_begin(x);
     else

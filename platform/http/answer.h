@@ -52,6 +52,7 @@
 
 #include "http/auth.h"
 #include "http/live.h"
+#include "http/peer.h"
 #include "http/question.h"
 #include "http/token.h"
 
@@ -95,8 +96,9 @@ struct mesh_http_request {
     const char *traceparent;
     const char *last_event_id;
     const char *authorization, *api_key;
-    const char *client; /* his address, for the log */
-    int wait_s;         /* the client has asked too often, and may again after so many seconds; 0: go on */
+    const char *client;                /* his address, for the log */
+    const struct mesh_http_peer *peer; /* his certificate; NULL: nobody is asked for one */
+    int wait_s;                        /* the client has asked too often, and may again after so many seconds; 0: go on */
     struct mesh_str body;
 };
 

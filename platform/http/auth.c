@@ -23,7 +23,8 @@
 struct key {
     const char *name;
     uint8_t hash[HASH_BYTES];
-    int64_t until_us; /* INT64_MAX: for ever */
+    const char *certificate; /* instead of the hash: a name of it */
+    int64_t until_us;        /* INT64_MAX: for ever */
     struct mesh_http_words roles, purposes;
 };
 
@@ -86,6 +87,14 @@ static bool has_word(const struct mesh_http_words *words, const char *word)
     return false;
 }
 
+bool mesh_http_words_any(const struct mesh_http_words *words, const char *const *of, uint32_t n_of)
+{
+    for (uint32_t i = 0; i < n_of; i++)
+        if (has_word(words, of[i]))
+            return true;
+    return false;
+}
+
 /* ---- loading ---- */
 static bool read_hash(const struct mesh_json *json, uint8_t ret[HASH_BYTES])
 {
@@ -93,10 +102,21 @@ static bool read_hash(const struct mesh_json *json, uint8_t ret[HASH_BYTES])
            mesh_hex_read(json->text, HASH_BYTES, ret);
 }
 
+static bool is_peer_name(const struct mesh_json *json)
+{
+    static const char *const kinds[] = {"URI:", "DNS:", "EMAIL:", "SUBJECT:"};
+    if (json->kind != MESH_JSON_STRING || strlen(json->text) != json->n)
+        return false;
+    for (size_t i = 0; i < MESH_LEN(kinds); i++)
+        if (strncmp(json->text, kinds[i], strlen(kinds[i])) == 0 && json->n > strlen(kinds[i]))
+            return true;
+    return false;
+}
+
 /* NULL, or what is wrong with it. */
 static const char *read_key(struct loaded *loaded, const struct mesh_json *json)
 {
-    static const char *const names[] = {"name", "sha256", "roles", "purposes", "until"};
+    static const char *const names[] = {"name", "sha256", "certificate", "roles", "purposes", "until"};
     const struct mesh_json *name = mesh_json_get(json, "name"), *until = mesh_json_get(json, "until");
     struct key key = {.until_us = INT64_MAX};
     for (uint32_t i = 0; json->kind == MESH_JSON_OBJECT && i < json->n; i++) {
@@ -104,7 +124,7 @@ static const char *read_key(struct loaded *loaded, const struct mesh_json *json)
         while (k < MESH_LEN(names) && strcmp(names[k], json->keys[i]) != 0)
             k++;
         if (k == MESH_LEN(names))
-            return "it has other members than name, sha256, roles, purposes and until";
+            return "it has other members than name, sha256, certificate, roles, purposes and until";
     }
     if (name == NULL || name->kind != MESH_JSON_STRING || name->n == 0 || name->n > NAME_BYTES_MAX || strlen(name->text) != name->n)
         return "it needs a name of 1 to 128 bytes";
@@ -112,7 +132,14 @@ static const char *read_key(struct loaded *loaded, const struct mesh_json *json)
     for (size_t i = 0; i < loaded->keys.n; i++)
         if (strcmp(loaded->keys.v[i].name, key.name) == 0)
             return "another one has the same name";
-    if (!read_hash(mesh_json_get(json, "sha256"), key.hash))
+    const struct mesh_json *certificate = mesh_json_get(json, "certificate");
+    if (certificate != NULL) {
+        if (mesh_json_get(json, "sha256") != NULL)
+            return "it has 'sha256' and 'certificate': make two entries";
+        if (!is_peer_name(certificate))
+            return "'certificate' must be a name of it, as URI:..., DNS:..., EMAIL:... or SUBJECT:...";
+        key.certificate = mesh_arena_strdup(&loaded->arena, certificate->text);
+    } else if (!read_hash(mesh_json_get(json, "sha256"), key.hash))
         return "'sha256' must be the 64 hex digits that `printf %s KEY | sha256sum` prints, never the key itself";
     if (until != NULL &&
         (until->kind != MESH_JSON_STRING || mesh_text_parse_time((struct mesh_str){until->text, until->n}, &key.until_us) != 0))
@@ -175,7 +202,7 @@ int mesh_http_auth_new(const struct mesh_http_auth_conf *conf, struct mesh_http_
     auth->loaded = loaded;
     auth->conf = (struct mesh_http_auth_conf){
         mesh_arena_strdup(&auth->arena, conf->keys_file), mesh_arena_strdup(&auth->arena, conf->jwks_file),
-        mesh_arena_strdup(&auth->arena, conf->issuer), mesh_arena_strdup(&auth->arena, conf->audience)};
+        mesh_arena_strdup(&auth->arena, conf->issuer), mesh_arena_strdup(&auth->arena, conf->audience), conf->certificates};
     mesh_assert(pthread_rwlock_init(&auth->lock, NULL) == 0);
     *ret = auth;
     return 0;
@@ -213,6 +240,14 @@ static void copy_words(struct mesh_http_words *to, const struct mesh_http_words 
         to->v[i] = mesh_arena_strdup(arena, from->v[i]);
 }
 
+static void copy_caller(const struct key *key, struct mesh_arena *arena, struct mesh_http_caller *ret)
+{
+    ret->name = mesh_arena_strdup(arena, key->name);
+    copy_words(&ret->roles, &key->roles, arena);
+    copy_words(&ret->purposes, &key->purposes, arena);
+    ret->known = true;
+}
+
 static const char *check_key(const struct loaded *loaded, struct mesh_str text, int64_t now_us, struct mesh_arena *arena,
                              struct mesh_http_caller *ret)
 {
@@ -222,17 +257,33 @@ static const char *check_key(const struct loaded *loaded, struct mesh_str text, 
         return "key.malformed";
     mesh_sha256(text.p, text.n, hash);
     for (size_t i = 0; i < loaded->keys.n; i++) /* all of them, whichever it is */
-        if (CRYPTO_memcmp(loaded->keys.v[i].hash, hash, sizeof hash) == 0)
+        if (CRYPTO_memcmp(loaded->keys.v[i].hash, hash, sizeof hash) == 0 && loaded->keys.v[i].certificate == NULL)
             found = &loaded->keys.v[i];
     if (found == NULL)
         return "key.unknown";
     if (now_us >= found->until_us)
         return "key.expired";
-    ret->name = mesh_arena_strdup(arena, found->name);
-    copy_words(&ret->roles, &found->roles, arena);
-    copy_words(&ret->purposes, &found->purposes, arena);
-    ret->known = true;
+    copy_caller(found, arena, ret);
     return NULL;
+}
+
+static const char *check_certificate(const struct loaded *loaded, const struct mesh_http_peer *peer, int64_t now_us,
+                                     struct mesh_arena *arena, struct mesh_http_caller *ret)
+{
+    const char *why = "certificate.unknown";
+    for (size_t i = 0; i < loaded->keys.n; i++) {
+        const struct key *key = &loaded->keys.v[i];
+        bool his = false;
+        for (uint32_t k = 0; key->certificate != NULL && k < peer->n_names && !his; k++)
+            his = strcmp(peer->names[k], key->certificate) == 0;
+        if (his && now_us < key->until_us) {
+            copy_caller(key, arena, ret);
+            return NULL;
+        }
+        if (his)
+            why = "certificate.expired"; /* its entry is; another may not be */
+    }
+    return why;
 }
 
 static const char *check_token(const struct mesh_http_auth *auth, struct mesh_str text, int64_t now_us, struct mesh_arena *arena,
@@ -282,12 +333,25 @@ const char *mesh_http_auth_check(struct mesh_http_auth *auth, const char *author
     return why;
 }
 
+const char *mesh_http_auth_check_peer(struct mesh_http_auth *auth, const struct mesh_http_peer *peer, const char *authorization,
+                                      const char *api_key, int64_t now_us, struct mesh_arena *arena, struct mesh_http_caller *ret)
+{
+    *ret = (struct mesh_http_caller){.name = ""};
+    if (peer != NULL && peer->state == MESH_HTTP_PEER_BAD)
+        return "certificate.not_accepted";
+    if (auth->conf.certificates && (peer == NULL || peer->state == MESH_HTTP_PEER_NONE))
+        return "certificate.missing";
+    if (authorization != NULL || api_key != NULL || peer == NULL || peer->state == MESH_HTTP_PEER_NONE)
+        return mesh_http_auth_check(auth, authorization, api_key, now_us, arena, ret);
+    pthread_rwlock_rdlock(&auth->lock);
+    const char *why = check_certificate(auth->loaded, peer, now_us, arena, ret);
+    pthread_rwlock_unlock(&auth->lock);
+    return why;
+}
+
 const char *mesh_http_auth_may(const struct mesh_http_caller *caller, const struct mesh_port *port)
 {
-    bool has_role = port->n_roles == 0;
-    for (uint32_t i = 0; i < port->n_roles && !has_role; i++)
-        has_role = has_word(&caller->roles, port->roles[i]);
-    if (!has_role)
+    if (port->n_roles > 0 && !mesh_http_words_any(&caller->roles, port->roles, port->n_roles))
         return "role";
     for (uint32_t i = 0; i < port->n_purposes; i++)
         if (!has_word(&caller->purposes, port->purposes[i]))

@@ -10,6 +10,10 @@
  * `Authorization: Bearer`; what has two dots there is a token (http/jwt.h), whose roles stand in `roles` and `scope`, purposes in
  * `purposes`: a list, or words in one text.
  *
+ * Instead of `sha256` an entry may have `certificate`: a name of the client's certificate (http/peer.h), with which it says who it is when it
+ * sends no other credentials. One whose certificate is not accepted is nobody, whatever else it sends; and where certificates are required,
+ * so is one without.
+ *
  * A caller may ask a port when it has one of the port's roles (a port without roles is for everybody who is known), and all purposes
  * that the port releases personal fields for.
  *
@@ -19,6 +23,7 @@
 #define MESH_HTTP_AUTH_H
 
 #include "base/arena.h"
+#include "http/peer.h"
 #include "mesh/err.h"
 #include "mesh/product.h"
 
@@ -30,6 +35,7 @@ struct mesh_http_auth_conf {
     const char *keys_file;         /* "": no keys */
     const char *jwks_file;         /* "": no tokens */
     const char *issuer, *audience; /* of tokens; must be given with jwks_file */
+    bool certificates;             /* required of everybody, beside health */
 };
 
 struct mesh_http_auth;
@@ -44,6 +50,8 @@ struct mesh_http_words {
     uint32_t n; /* further ones are not there */
 };
 
+bool mesh_http_words_any(const struct mesh_http_words *words, const char *const *of, uint32_t n_of);
+
 struct mesh_http_caller {
     bool known;
     const char *name; /* of the key, or the subject of the token; "" when not known */
@@ -54,6 +62,10 @@ struct mesh_http_caller {
  * else why not, a word: "key.unknown", "token.expired", ... */
 const char *mesh_http_auth_check(struct mesh_http_auth *auth, const char *authorization, const char *api_key, int64_t now_us,
                                  struct mesh_arena *arena, struct mesh_http_caller *ret);
+
+/* The same for a connection's certificate, beside the two headers. `peer` NULL: no certificates are asked for. */
+const char *mesh_http_auth_check_peer(struct mesh_http_auth *auth, const struct mesh_http_peer *peer, const char *authorization,
+                                      const char *api_key, int64_t now_us, struct mesh_arena *arena, struct mesh_http_caller *ret);
 
 /* NULL: he may; else the word "role" or "purpose". */
 const char *mesh_http_auth_may(const struct mesh_http_caller *caller, const struct mesh_port *port);

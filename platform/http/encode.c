@@ -150,15 +150,33 @@ static void csv_text(struct mesh_buf *out, struct mesh_str text)
     mesh_buf_putc(out, '"');
 }
 
+static bool is_mask(enum mesh_protect rule)
+{
+    return rule == MESH_REDACT || rule == MESH_FIRST4 || rule == MESH_LAST4 || rule == MESH_YEAR;
+}
+
+/* It may be missing in the row, or be so at this border. */
+static bool is_there(const struct mesh_field *field, enum mesh_protect rule, const void *row)
+{
+    return rule != MESH_NULLIFY && mesh_member_present(field, row);
+}
+
 static void json_value(const struct mesh_http_shape *shape, uint32_t i, const void *row, struct mesh_buf *out)
 {
     const struct mesh_field *field = &shape->out[i];
     struct mesh_str text;
-    bool pseudonym = mesh_border_rule(shape->out, shape->protect, i) == MESH_PSEUDONYM;
+    enum mesh_protect rule = mesh_border_rule(shape->out, shape->protect, i);
+    bool pseudonym = rule == MESH_PSEUDONYM;
     bool bare = !pseudonym &&
                 (field->type == MESH_BOOL || field->type == MESH_INT || field->type == MESH_LONG || field->type == MESH_DOUBLE);
-    if (!mesh_member_present(field, row)) {
+    if (!is_there(field, rule, row)) {
         mesh_buf_puts(out, "null");
+        return;
+    }
+    if (is_mask(rule)) {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf masked = MESH_BUF_NULL;
+        mesh_border_mask(rule, field, row, &masked);
+        mesh_json_string(out, (struct mesh_str){masked.p, (uint32_t)masked.n});
         return;
     }
     if (!pseudonym && text_of(field, row, &text)) {
@@ -179,9 +197,14 @@ static void csv_value(const struct mesh_http_shape *shape, uint32_t i, const voi
 {
     const struct mesh_field *field = &shape->out[i];
     struct mesh_str text;
-    if (!mesh_member_present(field, row) || (field->type == MESH_DOUBLE && !isfinite(mesh_member_double(field, row))))
+    enum mesh_protect rule = mesh_border_rule(shape->out, shape->protect, i);
+    if (!is_there(field, rule, row) || (field->type == MESH_DOUBLE && !isfinite(mesh_member_double(field, row))))
         return;
-    if (mesh_border_rule(shape->out, shape->protect, i) == MESH_PSEUDONYM)
+    if (is_mask(rule)) {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf masked = MESH_BUF_NULL;
+        mesh_border_mask(rule, field, row, &masked);
+        csv_text(out, (struct mesh_str){masked.p, (uint32_t)masked.n});
+    } else if (rule == MESH_PSEUDONYM)
         write_pseudonym(out, shape, field, row);
     else if (text_of(field, row, &text))
         csv_text(out, text);

@@ -5,6 +5,7 @@
 #include "http/answer.h"
 #include "http/audit.h"
 #include "http/encode.h"
+#include "http/mask.h"
 #include "http/query.h"
 
 struct mesh_http_route {
@@ -37,6 +38,8 @@ struct mesh_http_exchange {
     struct mesh_http_caller caller;
     /* of a port */
     const struct mesh_http_route *route;
+    struct mesh_http_shape shape; /* the route's, as this caller sees it */
+    bool looks_up;                /* by the key itself, which the port protects */
     struct mesh_http_query query;
     enum mesh_http_format format;
     bool is_list;
@@ -51,6 +54,8 @@ void mesh_http_header_add(struct mesh_http_response *response, const char *name,
 bool mesh_http_is_get(const struct mesh_http_exchange *x); /* or HEAD */
 /* A 405 that says what there is instead. */
 void mesh_http_not_allowed(struct mesh_http_exchange *x, const char *allow);
+/* 401 or 403, with a line in the log and an entry in the audit. */
+void mesh_http_deny(struct mesh_http_exchange *x, int status, const char *why);
 /* False, with a 405, when the method is another than GET and HEAD. */
 bool mesh_http_only_get(struct mesh_http_exchange *x);
 /* The strong ETag of the body; 304 when the client has it. */

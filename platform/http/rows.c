@@ -17,6 +17,7 @@ static void add_purpose(const struct mesh_http_exchange *x, struct mesh_buf *out
     const struct mesh_http_query *query = &x->query;
     mesh_buf_printf(out, "%s/%s %d %" PRId64 " %" PRId64, x->route->product->name, x->route->port->name, (int)query->windows,
                     query->from_us, query->to_us);
+    mesh_http_mask_purpose(x->route->port, &x->caller.roles, out);
     mesh_http_select_purpose(&query->select, out);
 }
 
@@ -41,7 +42,7 @@ static void ask(struct mesh_http_exchange *x, const struct mesh_key *key, uint32
 static bool read_query(struct mesh_http_exchange *x)
 {
     return mesh_http_format_read(x->request->accept, &x->format, &x->problem) == 0 &&
-           mesh_http_query_read(&x->route->shape, x->is_list, &x->uri, &x->query, &x->problem) == 0;
+           mesh_http_query_read(&x->shape, x->is_list, &x->uri, &x->query, &x->problem) == 0;
 }
 
 static void bad_token(struct mesh_http_exchange *x)
@@ -92,11 +93,18 @@ void mesh_http_rows_begin(struct mesh_http_exchange *x)
         return;
     }
     if (lookup) {
-        if (mesh_http_key_read_body(&x->arena, route->shape.view, x->request->body, &key, &x->problem) == 0)
+        const struct mesh_port *port = route->port;
+        x->looks_up = route->key_protected;
+        if (x->site->backend.auth != NULL && port->n_lookup > 0 &&
+            !mesh_http_words_any(&x->caller.roles, port->lookup, port->n_lookup)) {
+            mesh_http_deny(x, 403, "role for lookups");
+            return;
+        }
+        if (mesh_http_key_read_body(&x->arena, x->shape.view, x->request->body, &key, &x->problem) == 0)
             begin_point(x, &key);
         return;
     }
-    if (!mesh_http_only_get(x) || mesh_http_key_read(route->shape.view, rest, n, &key, &x->problem) != 0)
+    if (!mesh_http_only_get(x) || mesh_http_key_read(x->shape.view, rest, n, &key, &x->problem) != 0)
         return;
     if (route->key_protected)
         mesh_http_problem_set(&x->problem, 403,
@@ -154,7 +162,7 @@ static bool select_rows(struct mesh_http_exchange *x, const struct mesh_rows *ro
                               rows->count, MESH_HTTP_SELECT_ROWS_MAX);
         return false;
     }
-    if (mesh_http_select_rows(select, x->route->shape.view, rows, x->select_after, x->query.limit, &x->arena, &x->selected))
+    if (mesh_http_select_rows(select, x->shape.view, rows, x->select_after, x->query.limit, &x->arena, &x->selected))
         return true;
     bad_token(x); /* ours, but of another version of the product */
     return false;
@@ -178,7 +186,7 @@ static bool has_more(const struct mesh_http_exchange *x, const struct mesh_rows 
 static const void *row_at(const struct mesh_http_exchange *x, const struct mesh_rows *rows, size_t i)
 {
     size_t at = mesh_http_selects(&x->query.select) ? x->selected.rows[i] : i;
-    return rows->rows.p + at * x->route->shape.view->out_size;
+    return rows->rows.p + at * x->shape.view->out_size;
 }
 
 /* Appends the token of the next page. */
@@ -188,7 +196,7 @@ static void add_next(struct mesh_http_exchange *x, const struct mesh_rows *rows,
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf place = MESH_BUF_NULL;
     add_purpose(x, &purpose);
     if (mesh_http_selects(&x->query.select))
-        mesh_http_select_place(&x->query.select, x->route->shape.view, row_at(x, rows, x->selected.n - 1), &place);
+        mesh_http_select_place(&x->query.select, x->shape.view, row_at(x, rows, x->selected.n - 1), &place);
     else
         mesh_buf_add(&place, rows->last.p == NULL ? "" : rows->last.p, rows->last.n);
     mesh_http_token_seal(&x->site->token_keys[x->route->product_index], str_of(&place), str_of(&purpose), out);
@@ -197,8 +205,8 @@ static void add_next(struct mesh_http_exchange *x, const struct mesh_rows *rows,
 static void write_json(struct mesh_http_exchange *x, const struct mesh_rows *rows)
 {
     struct mesh_buf *out = &x->response->body;
-    if (!x->is_list && x->route->shape.view->window == MESH_WINDOW_NONE) {
-        mesh_http_row(&x->route->shape, &x->query.fields, row_at(x, rows, 0), out);
+    if (!x->is_list && x->shape.view->window == MESH_WINDOW_NONE) {
+        mesh_http_row(&x->shape, &x->query.fields, row_at(x, rows, 0), out);
         mesh_buf_putc(out, '\n');
         return;
     }
@@ -206,7 +214,7 @@ static void write_json(struct mesh_http_exchange *x, const struct mesh_rows *row
     for (size_t i = 0; i < n_shown(x, rows); i++) {
         if (i > 0)
             mesh_buf_putc(out, ',');
-        mesh_http_row(&x->route->shape, &x->query.fields, row_at(x, rows, i), out);
+        mesh_http_row(&x->shape, &x->query.fields, row_at(x, rows, i), out);
     }
     mesh_buf_printf(out, "],\"count\":%" PRIu64, count_of(x, rows));
     if (x->is_list && has_more(x, rows)) {
@@ -220,7 +228,7 @@ static void write_json(struct mesh_http_exchange *x, const struct mesh_rows *row
 /* Rows without an envelope: what would be around them goes to the headers. */
 static void write_lines(struct mesh_http_exchange *x, const struct mesh_rows *rows)
 {
-    const struct mesh_http_shape *shape = &x->route->shape;
+    const struct mesh_http_shape *shape = &x->shape;
     struct mesh_buf *out = &x->response->body;
     if (x->format == MESH_HTTP_CSV)
         mesh_http_csv_names(shape, &x->query.fields, out);
@@ -248,15 +256,17 @@ void mesh_http_rows_finish(struct mesh_http_exchange *x, const struct mesh_http_
     add_place(x, rows);
     if (!select_rows(x, rows))
         return;
+    if (x->looks_up && !mesh_http_disclose(x, (int64_t)n_shown(x, rows)))
+        return; /* whether there is a row is an answer, too */
     if (!x->is_list && rows->n == 0) {
-        mesh_http_problem_set(&x->problem, 404, "'%s' has no row of this key", x->route->shape.view->name);
+        mesh_http_problem_set(&x->problem, 404, "'%s' has no row of this key", x->shape.view->name);
         return;
     }
-    if (!x->query.count_only && !mesh_http_disclose(x, (int64_t)n_shown(x, rows)))
+    if (!x->query.count_only && !x->looks_up && !mesh_http_disclose(x, (int64_t)n_shown(x, rows)))
         return;
     x->response->status = 200;
     x->response->type = x->query.count_only ? "application/json" : mesh_http_format_type(x->format);
-    mesh_http_header_add(x->response, "Vary", "Accept");
+    mesh_http_header_add(x->response, "Vary", "%s", x->site->backend.auth == NULL ? "Accept" : "Accept, Authorization, X-API-Key");
     if (x->query.count_only)
         mesh_buf_printf(&x->response->body, "{\"count\":%" PRIu64 "}\n", count_of(x, rows));
     else if (x->format == MESH_HTTP_JSON)

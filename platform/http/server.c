@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "http/limit.h"
+#include "http/peer.h"
 #include "http/problem.h"
 #include "http/stream.h"
 #include "io/wake.h"
@@ -25,7 +26,9 @@
 #define STOP_US      INT64_C(1000000) /* for answers to leave */
 #define MEMORY_BYTES (32u << 10)      /* a connection's: request line, headers, a chunk of the body */
 
-static char tls_versions[] = "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"; /* in the words of GnuTLS */
+/* In the words of GnuTLS: two versions, ciphers that authenticate what they encrypt, and keys that are made for each connection. */
+static char tls_versions[] = "SECURE128:+SECURE192:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:"
+                             "+AES-128-GCM:-RSA";
 
 struct mesh_http_server {
     struct MHD_Daemon *daemon;
@@ -34,6 +37,7 @@ struct mesh_http_server {
     struct mesh_metrics *metrics;
     uint16_t port;
     struct mesh_http_limit *limit; /* NULL: none */
+    bool asks_peers;               /* clients may show certificates */
 
     /* requests that wait for rows, the oldest first; all have the same patience */
     pthread_mutex_t lock;
@@ -318,6 +322,29 @@ static void write_address(const struct sockaddr *address, char ret[INET6_ADDRSTR
         ret[0] = '\0';
 }
 
+/* A connection shows its certificate when it begins, and what it is worth is known from its first request on. */
+static const struct mesh_http_peer *peer_of(struct MHD_Connection *connection)
+{
+    struct mesh_http_peer **peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    if (*peer == NULL)
+        *peer = mesh_http_peer_new(connection);
+    return *peer;
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **per_connection,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    (void)context;
+    (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *per_connection = mesh_xcalloc(1, sizeof(struct mesh_http_peer *));
+    } else if (*per_connection != NULL) {
+        mesh_http_peer_free(*(struct mesh_http_peer **)*per_connection);
+        free(*per_connection);
+        *per_connection = NULL;
+    }
+}
+
 /* All of it is here. */
 static enum MHD_Result on_whole(struct mesh_http_server *server, struct incoming *in, const char *method)
 {
@@ -332,6 +359,7 @@ static enum MHD_Result on_whole(struct mesh_http_server *server, struct incoming
                                              .authorization = header(in->connection, "Authorization"),
                                              .api_key = header(in->connection, "X-API-Key"),
                                              .client = in->client,
+                                             .peer = server->asks_peers ? peer_of(in->connection) : NULL,
                                              .body = {in->body.p, (uint32_t)in->body.n}};
     if (in->too_large)
         return refuse_body(server, in);
@@ -409,21 +437,24 @@ int mesh_http_server_start(const struct mesh_http_conf *conf, const struct mesh_
     server->live = conf->live;
     server->metrics = metrics;
     server->port = port;
+    server->asks_peers = tls && conf->tls->client_ca != NULL;
     if (conf->client_rate > 0)
         server->limit = mesh_http_limit_new(conf->client_rate);
     mesh_assert(pthread_mutex_init(&server->lock, NULL) == 0);
     mesh_wake_cond_init(&server->changed);
-    struct MHD_OptionItem secure[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? conf->tls->cert : NULL},
-                                      {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? conf->tls->key : NULL},
-                                      {MHD_OPTION_HTTPS_PRIORITIES, 0, tls_versions},
-                                      {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? conf->tls->cert : NULL},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? conf->tls->key : NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, tls_versions},
+        {server->asks_peers ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, server->asks_peers ? conf->tls->client_ca : NULL},
+        {MHD_OPTION_END, 0, NULL}};
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL,
         on_request, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)MESH_HTTP_THREADS,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(MESH_HTTP_CONNECTIONS_MAX + MESH_HTTP_LIVE_READERS_MAX),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MESH_HTTP_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_done, server, MHD_OPTION_EXTERNAL_LOGGER,
-        silent, NULL, MHD_OPTION_ARRAY, tls ? secure : &secure[3], MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        on_done, server, MHD_OPTION_EXTERNAL_LOGGER, silent, NULL, MHD_OPTION_ARRAY, tls ? secure : &secure[4], MHD_OPTION_END);
     if (server->daemon == NULL) {
         close(fd);
         free_server(server);

@@ -42,10 +42,36 @@ static const char *look_at(const char *cert, const char *key)
     return wrong;
 }
 
-int mesh_http_tls_load(const char *cert_file, const char *key_file, struct mesh_http_tls *ret, struct mesh_err *err)
+/* How many certificates there are before the end, or before what is none. */
+static int count_certificates(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    int n = 0;
+    for (X509 *x509; (x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL; n++)
+        X509_free(x509);
+    BIO_free(bio);
+    return n;
+}
+
+static int load_client_ca(const char *file, struct mesh_http_tls *tls, struct mesh_err *err)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf ca = MESH_BUF_NULL;
+    if (mesh_fs_read(file, CERT_BYTES_MAX, &ca, err) < 0)
+        return -1;
+    mesh_buf_putc(&ca, '\0');
+    if (count_certificates(ca.p) == 0)
+        return mesh_err_set(err, MESH_ERR_FATAL, "http.tls", "%s: has no certificate in it", file);
+    tls->client_ca = mesh_buf_take(&ca);
+    return 0;
+}
+
+int mesh_http_tls_load(const char *cert_file, const char *key_file, const char *client_ca_file, struct mesh_http_tls *ret,
+                       struct mesh_err *err)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf cert = MESH_BUF_NULL;
     *ret = (struct mesh_http_tls){0};
+    if (cert_file[0] == '\0' && client_ca_file[0] != '\0')
+        return mesh_err_set(err, MESH_ERR_FATAL, "http.tls", "MESH_HTTP_CLIENT_CA_FILE needs TLS: set MESH_HTTP_CERT_FILE, too");
     if (cert_file[0] == '\0' && key_file[0] == '\0')
         return 0;
     if (cert_file[0] == '\0' || key_file[0] == '\0')
@@ -60,12 +86,17 @@ int mesh_http_tls_load(const char *cert_file, const char *key_file, struct mesh_
         return mesh_err_set(err, MESH_ERR_FATAL, "http.tls", "%s, %s: %s", cert_file, key_file, wrong);
     }
     ret->cert = mesh_buf_take(&cert);
+    if (client_ca_file[0] != '\0' && load_client_ca(client_ca_file, ret, err) < 0) {
+        mesh_http_tls_deinit(ret);
+        return -1;
+    }
     return 0;
 }
 
 void mesh_http_tls_deinit(struct mesh_http_tls *tls)
 {
     free(tls->cert);
+    free(tls->client_ca);
     mesh_secret_free(tls->key);
     *tls = (struct mesh_http_tls){0};
 }

@@ -1,5 +1,6 @@
 /* What an answer shows of people goes to whoever keeps the audit, before it leaves: no entry, no answer. Only ports that show
- * personal fields as they are have anything to tell; a pseudonym is none. */
+ * personal fields as they are have anything to tell; a pseudonym is none, nor is what is masked. Who asks by a protected key has
+ * named somebody: that is an entry whatever is shown, and a ? stands behind the key. */
 #include "http/exchange.h"
 
 #include "base/check.h"
@@ -25,7 +26,9 @@ static bool leaves(enum mesh_protect rule)
 
 static void add_fields(const struct mesh_http_exchange *x, struct mesh_buf *out)
 {
-    const struct mesh_http_shape *shape = &x->route->shape;
+    const struct mesh_http_shape *shape = &x->shape;
+    for (uint32_t i = 0; x->looks_up && i < shape->view->n_key; i++)
+        mesh_buf_printf(out, "%s%s?", out->n > 0 ? "," : "", shape->out[i].name);
     for (uint32_t i = 0; i < shape->n_out; i++)
         if (is_personal(shape->out[i].label) && leaves(mesh_border_rule(shape->out, shape->protect, i)) &&
             is_asked(&x->query.fields, i))

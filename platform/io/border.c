@@ -86,6 +86,9 @@ bool mesh_border_needs_key(const struct mesh_product *product)
         for (uint32_t i = 0; i < n_out; i++)
             if (mesh_border_rule(out, port->protect, i) == MESH_PSEUDONYM)
                 return true;
+        for (uint32_t i = 0; i < port->n_masks; i++)
+            if (port->masks[i].rule == MESH_PSEUDONYM)
+                return true;
     }
     return false;
 }
@@ -143,5 +146,38 @@ void mesh_border_text(const struct mesh_field *field, const void *row, struct me
         break;
     case MESH_TYPE_COUNT:
         break;
+    }
+}
+
+/* Where the n-th character from the front begins, or from the back ends; the text has more. */
+static uint32_t characters(struct mesh_str text, uint32_t n, bool back)
+{
+    uint32_t at = back ? text.n : 0;
+    while (n > 0 && (back ? at > 0 : at < text.n)) {
+        at = back ? at - 1 : at + 1;
+        if (at == text.n || ((uint8_t)text.p[at] & 0xc0) != 0x80)
+            n--;
+    }
+    return at;
+}
+
+void mesh_border_mask(enum mesh_protect rule, const struct mesh_field *field, const void *row, struct mesh_buf *out)
+{
+    if (rule == MESH_YEAR) {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf time = MESH_BUF_NULL;
+        mesh_border_text(field, row, &time);
+        const char *end = memchr(time.p + 1, '-', time.n - 1); /* a year may be negative */
+        mesh_buf_add(out, time.p, (size_t)(end - time.p));
+        mesh_buf_puts(out, field->type == MESH_DATE ? "-01-01" : "-01-01T00:00:00Z");
+        return;
+    }
+    struct mesh_str text = field->type == MESH_STRING ? mesh_member_str(field, row) : (struct mesh_str){0};
+    bool longer = characters(text, 2 * MESH_BORDER_MASK_KEPT - 1, false) < text.n;
+    if (rule == MESH_FIRST4 && longer)
+        mesh_buf_add(out, text.p, characters(text, MESH_BORDER_MASK_KEPT, false));
+    mesh_buf_puts(out, MESH_BORDER_MASK);
+    if (rule == MESH_LAST4 && longer) {
+        uint32_t at = characters(text, MESH_BORDER_MASK_KEPT, true);
+        mesh_buf_add(out, text.p + at, text.n - at);
     }
 }

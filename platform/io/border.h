@@ -1,4 +1,4 @@
-/* What a border does with a field: shown as it is, as a pseudonym, or not at all.
+/* What a border does with a field: shown as it is, as a pseudonym, under a mask, or not at all.
  *
  * Every encoder of rows for the outside (http/encode.h, io/mongo.h) asks here, so that a rule cannot
  * be kept at one border and forgotten at another. The pseudonym is the one that generated code gets
@@ -26,6 +26,11 @@ void mesh_border_pseudonym(struct mesh_str key, const char *subject, struct mesh
 /* Append the text of a member: strings as they are, numbers in decimal, enums by symbol, times
  * RFC 3339, bytes in hex. Nothing for a null. */
 void mesh_border_text(const struct mesh_field *field, const void *row, struct mesh_buf *out);
+
+#define MESH_BORDER_MASK      "***"
+#define MESH_BORDER_MASK_KEPT 4 /* characters that FIRST4 and LAST4 show */
+/* Append what a mask shows of a member that is there (REDACT, FIRST4, LAST4, YEAR). Characters are Unicode's. */
+void mesh_border_mask(enum mesh_protect rule, const struct mesh_field *field, const void *row, struct mesh_buf *out);
 
 /* ---- members of a described struct ---- */
 static inline bool mesh_member_present(const struct mesh_field *field, const void *row)

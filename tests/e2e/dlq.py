@@ -5,8 +5,6 @@
 They are listed, looked at, the rate is published, they are replayed (killed in the middle, and again), and the figures are what an
 independent sum says they would have been. What cannot be mended fails again, is refused by name, or is discarded.
 """
-import csv
-import io
 import json
 import os
 import random
@@ -16,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from meshtest import ROOT, Checks, Mesh, free_port, wait_until  # noqa: E402
+from meshtest import ROOT, Checks, Mesh, free_port, load, wait_until  # noqa: E402
 
 CARD, SHOP, RATES = "omnishop.sales.card-payments", "omnishop.sales.shop-payments", "omnishop.finance.rates"
 DLQ, RETRY, LATE = "mesh.sales_fraud.dlq", "mesh.sales_fraud.retry", "mesh.sales_fraud.late"
@@ -37,17 +35,6 @@ def payments():
                      "country": rng.choice(["DE", "FR", "IT"]), "category": rng.choice(["food", "toys"]),
                      "amount": str(Decimal(2 * rng.randrange(1, 5000)) / 100), "currency": currency, "campaign_id": "", "paid_at": T0 + at})
     return rows
-
-
-def load(mesh, topic, contract, key, at, rows, partitions):
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: v.strftime("%Y-%m-%d %H:%M:%S") if isinstance(v, datetime) else v for k, v in row.items()})
-    subprocess.run([os.path.join(mesh.build, "tests", "mesh-load"), "--brokers", mesh.brokers, "--topic", topic, "--key", key, "--time", at,
-                    "--contract", os.path.join(ROOT, "contracts", contract), "--partitions", str(partitions)],
-                   input=out.getvalue(), text=True, check=True, stdout=subprocess.DEVNULL)
 
 
 def publish(mesh, currency):

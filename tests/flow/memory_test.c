@@ -133,7 +133,7 @@ CASE(steps_say_the_same_wherever_their_rows_are)
 
 CASE(a_paused_engine_wants_nothing)
 {
-    struct mini m;
+    struct mini m = {0};
     mini_start(&m, &product);
     CHECK(mesh_engine_wants(m.engine, 0, 0));
     mesh_engine_pause(m.engine, true);

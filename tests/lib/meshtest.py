@@ -3,8 +3,10 @@
 Standard library only. A Mesh starts a broker (the embedded one, or Apache Kafka through scripts/kafka.sh), creates the topics of the
 declarations, and runs services with a state directory of their own, so that a test can kill and restart each of them.
 """
+import csv
 import hmac
 import http.client
+import io
 import json
 import os
 import shutil
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PSEUDONYM_KEY = "a key for tests that is long enough"
@@ -245,6 +248,18 @@ class Mesh:
             shutil.rmtree(self.dir, ignore_errors=True)
         else:
             print("kept: " + self.dir)
+
+
+def load(mesh, topic, contract, key, at, rows, partitions):
+    """Rows (dicts; times in UTC) as records of a topic, by tests/lib/load.c."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: v.strftime("%Y-%m-%d %H:%M:%S") if isinstance(v, datetime) else v for k, v in row.items()})
+    subprocess.run([os.path.join(mesh.build, "tests", "mesh-load"), "--brokers", mesh.brokers, "--topic", topic, "--key", key, "--time", at,
+                    "--contract", os.path.join(ROOT, "contracts", contract), "--partitions", str(partitions)],
+                   input=out.getvalue(), text=True, check=True, stdout=subprocess.DEVNULL)
 
 
 class Checks:

@@ -122,7 +122,7 @@ static void begin(void)
     mesh_buf_puts(&set, "]}");
     write_file(it.jwks, set.p);
     write_keys("\"fraud-desk\",\"audit\"");
-    const struct mesh_http_auth_conf conf = {it.keys, it.jwks, "https://id.example", "mesh"};
+    const struct mesh_http_auth_conf conf = {it.keys, it.jwks, "https://id.example", "mesh", false};
     if (mesh_http_auth_new(&conf, &it.auth, &err) < 0)
         printf("# %s\n", err.text);
     mesh_assert(it.auth != NULL);
@@ -437,6 +437,52 @@ CASE(roles_and_purposes)
         CHECK_STR(mesh_http_auth_may(attempts[i].caller, &attempts[i].port), attempts[i].want);
 }
 
+CASE(certificates)
+{
+    static const char text[] = "{\"keys\":[{\"name\":\"over\",\"certificate\":\"URI:a\",\"until\":\"2020-01-01T00:00:00Z\"},"
+                               "{\"name\":\"machine\",\"certificate\":\"URI:a\",\"roles\":[\"r\"]},"
+                               "{\"name\":\"old\",\"certificate\":\"DNS:old\",\"until\":\"2020-01-01T00:00:00Z\"}]}";
+    static const struct {
+        enum mesh_http_peer_state state;
+        const char *name;
+        bool required;
+        const char *authorization, *want;
+    } attempts[] = {
+        {MESH_HTTP_PEER_GOOD, "URI:a", false, NULL, "ok:machine"}, /* the entry that is over does not keep the other one out */
+        {MESH_HTTP_PEER_GOOD, "URI:a", true, NULL, "ok:machine"},
+        {MESH_HTTP_PEER_GOOD, "URI:A", false, NULL, "certificate.unknown"},
+        {MESH_HTTP_PEER_GOOD, "URI:a/", false, NULL, "certificate.unknown"},
+        {MESH_HTTP_PEER_GOOD, "DNS:a", false, NULL, "certificate.unknown"},
+        {MESH_HTTP_PEER_GOOD, "DNS:old", false, NULL, "certificate.expired"},
+        {MESH_HTTP_PEER_GOOD, "URI:a", false, "Bearer x", "key.malformed"}, /* other credentials say who he is, or nothing does */
+        {MESH_HTTP_PEER_BAD, "URI:a", false, NULL, "certificate.not_accepted"},
+        {MESH_HTTP_PEER_BAD, "URI:a", false, "Bearer x", "certificate.not_accepted"},
+        {MESH_HTTP_PEER_NONE, "URI:a", false, NULL, "unknown"},
+        {MESH_HTTP_PEER_NONE, "URI:a", true, NULL, "certificate.missing"},
+        {MESH_HTTP_PEER_NONE, "URI:a", true, "Bearer x", "certificate.missing"},
+    };
+    begin();
+    char path[128];
+    snprintf(path, sizeof path, "%s/peers.json", it.dir);
+    write_file(path, text);
+    for (size_t i = 0; i < MESH_LEN(attempts); i++) {
+        mesh_cleanup(mesh_arena_deinit) struct mesh_arena arena = MESH_ARENA_NULL;
+        struct mesh_http_auth *auth = NULL;
+        struct mesh_err err = {0};
+        struct mesh_http_caller caller;
+        const struct mesh_http_auth_conf conf = {path, "", "", "", attempts[i].required};
+        const struct mesh_http_peer peer = {.state = attempts[i].state, .names = {"SUBJECT:CN=x", attempts[i].name}, .n_names = 2};
+        CHECK_EQ_I64(mesh_http_auth_new(&conf, &auth, &err), 0);
+        const char *why = mesh_http_auth_check_peer(auth, &peer, attempts[i].authorization, NULL, NOW_US, &arena, &caller);
+        char said[64];
+        snprintf(said, sizeof said, "%s%s", why != NULL ? why : caller.known ? "ok:" : "unknown", caller.name);
+        CHECK_STR(said, attempts[i].want);
+        if (attempts[i].required) /* nobody is asked for one: so nobody has one */
+            CHECK_STR(mesh_http_auth_check_peer(auth, NULL, NULL, NULL, NOW_US, &arena, &caller), "certificate.missing");
+        mesh_http_auth_free(auth);
+    }
+}
+
 CASE(a_reload_takes_effect_and_a_bad_file_does_not)
 {
     begin();
@@ -500,6 +546,10 @@ CASE(files_that_are_refused)
          "no point"},
         {true, "{\"keys\":[{\"kid\":\"a\",\"kty\":\"OKP\",\"crv\":\"X25519\"}]}", "Ed25519"},
         {true, "{\"keys\":[{\"kid\":\"a\",\"kty\":\"RSA\"}]}", "base64url"},
+        {false, "{\"keys\":[{\"name\":\"a\",\"certificate\":\"CN=a\"}]}", "SUBJECT:"},
+        {false, "{\"keys\":[{\"name\":\"a\",\"certificate\":\"URI:\"}]}", "SUBJECT:"},
+        {false, "{\"keys\":[{\"name\":\"a\",\"certificate\":7}]}", "SUBJECT:"},
+        {false, "{\"keys\":[{\"name\":\"a\",\"certificate\":\"URI:a\",\"sha256\":\"x\"}]}", "two entries"},
         {true, "{\"keys\":[{\"kid\":\"a\",\"kty\":\"ABC\"}]}", "not RSA"},
         {true, "{\"keys\":[{\"kid\":\"a\",\"kty\":\"RSA\",\"use\":\"enc\"}]}", "not 'sig'"},
         {true, small.p, "2048"},
@@ -511,20 +561,20 @@ CASE(files_that_are_refused)
         struct mesh_http_auth *auth = NULL;
         struct mesh_err err = {0};
         write_file(path, attempts[i].text);
-        const struct mesh_http_auth_conf conf = {attempts[i].tokens ? "" : path, attempts[i].tokens ? path : "", "i", "a"};
+        const struct mesh_http_auth_conf conf = {attempts[i].tokens ? "" : path, attempts[i].tokens ? path : "", "i", "a", false};
         CHECK_EQ_I64(mesh_http_auth_new(&conf, &auth, &err), -1);
         CHECK_CONTAINS(err.text, attempts[i].want);
         CHECK(auth == NULL);
     }
     struct mesh_http_auth *auth = NULL;
     struct mesh_err err = {0};
-    CHECK_EQ_I64(mesh_http_auth_new(&(struct mesh_http_auth_conf){"", it.jwks, "", "mesh"}, &auth, &err), -1);
+    CHECK_EQ_I64(mesh_http_auth_new(&(struct mesh_http_auth_conf){"", it.jwks, "", "mesh", false}, &auth, &err), -1);
     CHECK_CONTAINS(err.text, "MESH_HTTP_JWT_ISSUER");
-    CHECK_EQ_I64(mesh_http_auth_new(&(struct mesh_http_auth_conf){"/nowhere/keys", "", "", ""}, &auth, &err), -1);
+    CHECK_EQ_I64(mesh_http_auth_new(&(struct mesh_http_auth_conf){"/nowhere/keys", "", "", "", false}, &auth, &err), -1);
     mesh_assert(chmod(it.keys, 0666) == 0);
-    CHECK_EQ_I64(mesh_http_auth_new(&(struct mesh_http_auth_conf){it.keys, "", "", ""}, &auth, &err), -1);
+    CHECK_EQ_I64(mesh_http_auth_new(&(struct mesh_http_auth_conf){it.keys, "", "", "", false}, &auth, &err), -1);
     CHECK_CONTAINS(err.text, "chmod");
     mesh_assert(chmod(it.keys, 0644) == 0);
-    CHECK_EQ_I64(mesh_http_auth_new(&(struct mesh_http_auth_conf){"", "", "", ""}, &auth, &err), 0);
+    CHECK_EQ_I64(mesh_http_auth_new(&(struct mesh_http_auth_conf){"", "", "", "", false}, &auth, &err), 0);
     CHECK(auth == NULL);
 }

@@ -192,6 +192,14 @@ enum mesh_port_kind { MESH_PORT_KAFKA, MESH_PORT_HTTP, MESH_PORT_MONGO, MESH_POR
 enum mesh_emit { MESH_EMIT_EVENT, MESH_EMIT_CHANGE, MESH_EMIT_CLOSE };
 enum mesh_delivery { MESH_AT_LEAST_ONCE, MESH_EXACTLY_ONCE };
 
+/* A member that only some may see as the port shows it. */
+struct mesh_mask {
+    uint32_t member;        /* of what is shown */
+    enum mesh_protect rule; /* what holds for who has none of these roles */
+    const char *const *unless;
+    uint32_t n_unless;
+};
+
 /* What a port shows of a row only with consent to a purpose. Numbers are places in the view's out. */
 struct mesh_port_consent {
     const char *purpose;
@@ -228,6 +236,11 @@ struct mesh_port {
     /* HTTP, SSE: who may ask, where callers are known: one of these roles (none: everybody), and all of these purposes. */
     const char *const *roles, *const *purposes;
     uint32_t n_roles, n_purposes;
+    const struct mesh_mask *masks; /* HTTP */
+    uint32_t n_masks;
+    const char *const
+        *lookup; /* HTTP: who may ask for a row by a key that is protected: one of these roles (none: whoever may ask) */
+    uint32_t n_lookup;
     const struct mesh_port_consent *consents;
     uint32_t n_consents;
 };

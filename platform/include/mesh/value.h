@@ -81,8 +81,19 @@ enum mesh_type {
 /* How a field must be treated at a border (docs/DECLARATION.md, "Privacy"). */
 enum mesh_label { MESH_PUBLIC, MESH_INTERNAL, MESH_PERSONAL, MESH_SPECIAL, MESH_PSEUDONYMOUS, MESH_LABEL_COUNT };
 
-/* ON_CONSENT: as it is, when the subject has given consent to what the port releases it for (struct mesh_port_consent); else null. */
-enum mesh_protect { MESH_AS_IS, MESH_PSEUDONYM, MESH_DROP, MESH_ON_CONSENT, MESH_PROTECT_COUNT };
+/* What a border does with a member. The last five are masks, of HTTP and SSE ports alone. */
+enum mesh_protect {
+    MESH_AS_IS,
+    MESH_PSEUDONYM, /* 32 hex digits */
+    MESH_DROP,      /* not there */
+    MESH_ON_CONSENT, /* as it is, when the subject has given consent to what the port releases it for (struct mesh_port_consent); else null */
+    MESH_REDACT,  /* text: "***" */
+    MESH_FIRST4,  /* text: its first four characters and "***"; of less than eight, none */
+    MESH_LAST4,   /* text: "***" and its last four characters; likewise */
+    MESH_NULLIFY, /* null */
+    MESH_YEAR,    /* timestamp, date: the year it is in */
+    MESH_PROTECT_COUNT
+};
 
 /* One member of a C struct, described. Strings of stored rows are owned by the row (mesh/task.h). */
 struct mesh_field {
