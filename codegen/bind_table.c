@@ -59,6 +59,13 @@ static const struct mesh_bind_key product_keys[] = {
     KEY("protect.special", ENUM, .values = "pseudonym drop error", .fallback = "error",
         .help = "Special categories (health, belief, ...): likewise.", .example = "drop"),
 
+    KEY("consent", MAP, .help = "Where the decisions of people come from, for releases with `basis: consent`.",
+        .example = "{ from: consents, subject: customer_id, purpose: purpose, granted: granted }"),
+    KEY("consent.from", NAME, .flags = REQ, .help = "The input port that brings them, one record each.", .example = "consents"),
+    KEY("consent.subject", NAME, .flags = REQ, .help = "Its field that says who decided.", .example = "customer_id"),
+    KEY("consent.purpose", NAME, .flags = REQ, .help = "Its field that says about what.", .example = "purpose"),
+    KEY("consent.granted", NAME, .flags = REQ, .help = "Its boolean: given, or withdrawn.", .example = "granted"),
+
     KEY("inputPorts", NAMES, .flags = REQ, .help = "What comes in. Nothing else does."),
     KEY("inputPorts.*", MAP, .help = "One topic, or the output port of another product."),
     KEY("inputPorts.*.topic", TOPIC, .help = "The Kafka topic. Not with `product`.", .example = "omnishop.sales.card-payments"),
@@ -136,6 +143,15 @@ static const struct mesh_bind_key product_keys[] = {
     KEY("streams.*.steps[].set.*", EXPRESSION, .help = "The member's value.", .example = "decimal(amount * rates.eur, 14, 2)"),
     KEY("streams.*.steps[].select", NAMES, .help = "The record becomes these members and no others."),
     KEY("streams.*.steps[].select.*", EXPRESSION, .help = "The member's value.", .example = "new.on_hand"),
+    KEY("streams.*.steps[].flatten", MAP, .help = "One record for each item of an array, which later steps read under a name.",
+        .example = "{ array: lines, as: line }"),
+    KEY("streams.*.steps[].flatten.array", NAME, .flags = REQ, .help = "The field of the record that holds the items.",
+        .example = "lines"),
+    KEY("streams.*.steps[].flatten.as", NAME, .flags = REQ,
+        .help = "The name of the item: `line.price` is a field of it; an item that is no record is read as `line`.",
+        .example = "line"),
+    KEY("streams.*.steps[].flatten.empty", ENUM, .values = "skip keep", .fallback = "skip",
+        .help = "A record without items is left out, or goes on once, with an item whose fields are null.", .example = "keep"),
     KEY("streams.*.steps[].fold", MAP, .help = "Add what is known of a key's recent records, this one included, to each record."),
     KEY("streams.*.steps[].fold.by", ONE_OR_LIST, .flags = REQ, .help = "The fields of the key.", .example = "card_id"),
     KEY("streams.*.steps[].fold.by[]", NAME, .help = "A field of the record; what is not one is computed with `set` before.",
@@ -218,6 +234,13 @@ static const struct mesh_bind_key product_keys[] = {
     KEY("views.*.update.*.*", EXPRESSION, .help = "The variable's new value; `self` is the row before.",
         .example = "self.on_hand + movements.qty"),
     KEY("views.*.remove", EXPRESSION, .help = "A record for which it is true removes the row.", .example = "records.deleted"),
+    KEY("views.*.min_people", INTEGER, .min = 2, .max = 1000,
+        .help =
+            "A row is hidden at every output port until so many different people are in it; figures over personal fields may then leave.",
+        .example = "20"),
+    KEY("views.*.people", NAME,
+        .help = "With `min_people`: the field of every source that says who it is; otherwise its only one about a person.",
+        .example = "customer_id"),
 
     KEY("outputPorts", NAMES, .flags = REQ, .help = "What leaves. Nothing else does."),
     KEY("outputPorts.*", MAP, .help = "One port."),
@@ -259,7 +282,11 @@ static const struct mesh_bind_key product_keys[] = {
     KEY("outputPorts.*.release[].purpose", TEXT, .flags = REQ, .help = "What they are released for.", .example = "service"),
     KEY("outputPorts.*.release[].basis", ENUM, .flags = REQ,
         .values = "consent contract legal_obligation vital_interests public_task legitimate_interests",
-        .help = "The legal basis (GDPR, Article 6).", .example = "contract"),
+        .help = "The legal basis (GDPR, Article 6). `consent`: only of subjects who have given it to this purpose.",
+        .example = "contract"),
+    KEY("outputPorts.*.release[].without", ENUM, .values = "field row", .fallback = "field",
+        .help = "With `basis: consent`, without consent: the fields are null, or (kafka, mongo) the row is not there.",
+        .example = "row"),
 };
 
 static const struct mesh_bind_key mesh_keys[] = {

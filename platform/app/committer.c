@@ -11,6 +11,7 @@ enum phase { IDLE, SUBMITTED, LANDED };
 
 struct mesh_committer {
     struct mesh_store_log *log;
+    struct mesh_store_cipher *cipher;
     bool sync;
     struct mesh_wake *wake;
     pthread_t thread;
@@ -31,7 +32,8 @@ static int land(struct mesh_committer *committer, struct mesh_err *err)
     uint64_t segment = 0;
     if (committer->cut)
         segment = mesh_store_log_cut(committer->log);
-    struct mesh_str frames = {committer->frames.p, (uint32_t)committer->frames.n};
+    struct mesh_str frames =
+        mesh_store_cipher_seal(committer->cipher, (struct mesh_str){committer->frames.p, (uint32_t)committer->frames.n});
     if (mesh_store_log_append(committer->log, frames, err) < 0)
         return -1;
     if (committer->sync && mesh_store_log_sync(committer->log, err) < 0)
@@ -73,10 +75,12 @@ static void *run(void *context)
     return NULL;
 }
 
-struct mesh_committer *mesh_committer_new(struct mesh_store_log *log, bool sync, struct mesh_wake *wake)
+struct mesh_committer *mesh_committer_new(struct mesh_store_log *log, struct mesh_store_cipher *cipher, bool sync,
+                                          struct mesh_wake *wake)
 {
     struct mesh_committer *committer = mesh_xcalloc(1, sizeof *committer);
     committer->log = log;
+    committer->cipher = cipher;
     committer->sync = sync;
     committer->wake = wake;
     mesh_assert(pthread_mutex_init(&committer->lock, NULL) == 0);

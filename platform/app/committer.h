@@ -7,6 +7,7 @@
 #define MESH_APP_COMMITTER_H
 
 #include "io/wake.h"
+#include "store/cipher.h"
 #include "store/log.h"
 
 struct mesh_committer_result {
@@ -17,8 +18,9 @@ struct mesh_committer_result {
 
 struct mesh_committer;
 
-/* The log is the committer's until it is freed. */
-struct mesh_committer *mesh_committer_new(struct mesh_store_log *log, bool sync, struct mesh_wake *wake);
+/* The log is the committer's until it is freed, and so is the cipher that seals what goes into it. */
+struct mesh_committer *mesh_committer_new(struct mesh_store_log *log, struct mesh_store_cipher *cipher, bool sync,
+                                          struct mesh_wake *wake);
 bool mesh_committer_busy(struct mesh_committer *committer);
 /* Takes the buffer's memory. Not while busy. `cut`: begin a new segment first. */
 void mesh_committer_submit(struct mesh_committer *committer, struct mesh_buf *frames, bool cut);

@@ -307,6 +307,7 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
         return linked;
     if (mesh_worker_renew(worker, err) < 0)
         return -1;
+    mesh_memory_mind(&worker->memory, worker->engine, worker->name);
     int64_t now_us = mesh_clock_wall_us();
     if (!worker->said_away)
         mesh_engine_tick(worker->engine, now_us);
@@ -451,7 +452,9 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     worker->source = mesh_kafka_source_free(worker->source);
     worker->committer = mesh_committer_free(worker->committer);
     worker->engine = mesh_engine_free(worker->engine);
+    mesh_memory_deinit(&worker->memory);
     worker->log = mesh_store_log_close(worker->log);
+    worker->cipher = mesh_store_cipher_free(worker->cipher);
     mesh_known_deinit(&worker->known);
     mesh_worker_cutover_deinit(worker);
     mesh_worker_status_deinit(&worker->status);

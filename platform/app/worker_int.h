@@ -16,6 +16,7 @@
 #include "app/committer.h"
 #include "app/known.h"
 #include "app/mailbox.h"
+#include "app/memory.h"
 #include "app/worker.h"
 #include "base/check.h"
 #include "base/vec.h"
@@ -41,6 +42,7 @@ struct mesh_worker_status {
     char stopped[512];                    /* the engine's own words */
     char refused[MESH_KAFKA_REFUSAL_MAX]; /* by a broker: why; "": not */
     struct mesh_mongo_info mongo;
+    struct mesh_memory memory; /* to show */
     bool has_mongo;
     MESH_VEC(struct mesh_source_info) sources;
     MESH_VEC(char *) dest_stopped; /* per destination, NULL or text; owned */
@@ -86,7 +88,9 @@ struct mesh_worker {
     /* state */
     struct mesh_known known;
     struct mesh_store_log *log;
+    struct mesh_store_cipher *cipher; /* of what the log holds */
     struct mesh_engine *engine;
+    struct mesh_memory memory;
     bool reset; /* MESH_STATE_RESET set something aside, or asks to start anew */
     bool running;
 
@@ -150,9 +154,9 @@ int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err);
 int mesh_worker_set_aside(struct mesh_worker *worker, const char *why, struct mesh_err *err);
 
 /* worker_cutover.c */
-int mesh_worker_open_role(struct mesh_worker *worker, struct mesh_err *err); /* before topics are named */
+int mesh_worker_open_role(struct mesh_worker *worker, struct mesh_err *err);  /* before topics are named */
 int mesh_worker_begin_role(struct mesh_worker *worker, struct mesh_err *err); /* the engine is bound, nothing was read yet */
-bool mesh_worker_has_to_announce(const struct mesh_worker *worker); /* it has just taken over */
+bool mesh_worker_has_to_announce(const struct mesh_worker *worker);           /* it has just taken over */
 bool mesh_worker_is_muted(const struct mesh_worker *worker);
 bool mesh_worker_is_retired(const struct mesh_worker *worker);
 /* Returns whether something moved; negative: fatal. */

@@ -100,6 +100,7 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .port_ids = port_ids,
         .event_text = mesh_worker_event_text,
         .event_context = worker,
+        .spill = worker->memory.spill,
         .mongo = worker->config->mongo_uri[0] != '\0',
         .generation = (uint64_t)(mesh_clock_wall_us() / 1000000),
         .voice = worker->cutover.role.word == MESH_ROLE_ACTIVE ? worker->cutover.role.voice : 0,
@@ -121,13 +122,20 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
 static int restore_frame(void *context, struct mesh_str frame, struct mesh_err *err)
 {
     struct mesh_worker *worker = context;
+    mesh_memory_loading(&worker->memory, worker->engine, worker->name);
     return mesh_engine_restore(worker->engine, frame, err);
+}
+
+static int open_frame(void *context, struct mesh_str payload, struct mesh_err *err)
+{
+    struct mesh_worker *worker = context;
+    return mesh_store_cipher_open(worker->cipher, payload, restore_frame, worker, err);
 }
 
 static int restore(struct mesh_worker *worker, struct mesh_err *err)
 {
     int64_t begun_us = mesh_clock_mono_us();
-    if (build_engine(worker, err) < 0 || mesh_store_log_read(worker->log, restore_frame, worker, err) < 0 ||
+    if (build_engine(worker, err) < 0 || mesh_store_log_read(worker->log, open_frame, worker, err) < 0 ||
         mesh_engine_restored(worker->engine, err) < 0)
         return -1;
     worker->log_bytes = mesh_store_log_bytes(worker->log);
@@ -144,9 +152,11 @@ static int restore(struct mesh_worker *worker, struct mesh_err *err)
 
 int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err)
 {
+    worker->cipher = mesh_store_cipher_new(&worker->config->state_keys, worker->name);
     if (worker->config->state_reset && reset_state(worker, err) < 0)
         return -1;
-    if (make_writable(worker, err) < 0)
+    if (make_writable(worker, err) < 0 || mesh_memory_init(&worker->memory, worker->config->state_bytes,
+                                                           worker->config->state_keys.n > 0 ? NULL : worker->dir, err) < 0)
         return -1;
     if (!has_state(worker) || mesh_known_read(worker->dir, &worker->known) != 0)
         return 0;
@@ -273,11 +283,16 @@ int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err)
         return -1;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf claim = MESH_BUF_NULL;
     mesh_engine_claim(worker->engine, &claim);
-    struct mesh_str frames = {claim.p, (uint32_t)claim.n};
+    struct mesh_str frames = mesh_store_cipher_seal(worker->cipher, (struct mesh_str){claim.p, (uint32_t)claim.n});
     if (mesh_store_log_append(worker->log, frames, err) < 0 ||
         (worker->config->state_fsync && mesh_store_log_sync(worker->log, err) < 0))
         return -1;
     worker->log_bytes = mesh_store_log_bytes(worker->log);
-    worker->committer = mesh_committer_new(worker->log, worker->config->state_fsync, &worker->wake);
+    worker->committer = mesh_committer_new(worker->log, worker->cipher, worker->config->state_fsync, &worker->wake);
+    if (mesh_store_cipher_is_behind(worker->cipher)) {
+        mesh_log(MESH_LOG_INFO, "a part of the state is not under the first key of MESH_STATE_KEY_FILE: all of it is written again",
+                 "product", worker->name, NULL);
+        mesh_engine_round_want(worker->engine);
+    }
     return 0;
 }

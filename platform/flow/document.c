@@ -210,6 +210,10 @@ static void hand_out(struct mesh_flow_docs *docs, struct mesh_store_row *row, st
     if (state->windowed)
         *((bool *)out + state->view->final) = final;
     ret->out = out;
+    if (mesh_flow_withhold(state->task->engine, docs->port, out) != MESH_FLOW_SHOWN) {
+        ret->removed = true; /* also one that never was: to remove it does no harm */
+        ret->out = NULL;
+    }
 }
 
 static bool next_of(struct mesh_flow_docs *docs, struct mesh_document *ret)
@@ -291,7 +295,7 @@ void mesh_flow_docs_restored(struct mesh_task *task)
             if ((row->flags & MESH_STORE_LIVE) == 0)
                 continue;
             const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
-            if (head->n <= task->docs_acked)
+            if (head->n <= task->docs_acked || mesh_flow_view_hidden(state->view, head))
                 continue;
             struct mesh_buf *image = &task->engine->out;
             mesh_buf_reset(image);

@@ -76,14 +76,15 @@ struct mesh_engine_conf {
     const uint64_t *succeeds; /* borrowed */
     uint32_t n_succeeds;
     bool documents_again; /* hand out the documents of all rows of the restored state: another version wrote to the collections */
-    const char *claim;          /* of this run, random; written with its CLAIM. NULL: none */
+    const char *claim;    /* of this run, random; written with its CLAIM. NULL: none */
     int64_t commit_interval_us; /* bound for state-only commits, 200 ms */
     uint64_t round_log_bytes;   /* a round of the log starts beyond max(this, 2 x state); 0 = MESH_FLOW_ROUND_LOG_BYTES */
     uint64_t round_sweep_bytes; /* least bytes that one commit re-emits in a round; 0 = MESH_FLOW_ROUND_SWEEP_BYTES */
     /* Whether an operator lets this input go on although too many of its records became dead letters; NULL: none. */
     bool (*accepts)(void *context, const char *input);
     void *accepts_context;
-    struct mesh_metrics *metrics; /* counters are registered here; NULL: none */
+    struct mesh_metrics *metrics;   /* counters are registered here; NULL: none */
+    struct mesh_store_spill *spill; /* where blocks of states may go (store/spill.h); borrowed; NULL: nowhere */
     /* Called within feed, tick and commit, about every MESH_FLOW_SLICE records or rows: between two of them. It may read (point, list,
      * source_info), nothing else. An answer sees every record whole, and what a commit holds or all of it or nothing. NULL: none. */
     void (*between)(void *context);
@@ -154,6 +155,9 @@ bool mesh_engine_commit_due(const struct mesh_engine *engine, int64_t now_us);
  * them durable and then calls mesh_engine_durable(). */
 bool mesh_engine_commit(struct mesh_engine *engine, int64_t now_us, struct mesh_buf *ret_frames);
 void mesh_engine_durable(struct mesh_engine *engine);
+/* Write everything again, however short the log is: what was removed is then in no segment any more. A round that has begun already does
+ * not count. Commits are due until it is through. */
+void mesh_engine_round_want(struct mesh_engine *engine);
 /* The log may be trimmed: true when a new round starts, so that the driver cuts to a new segment before the next append ... */
 bool mesh_engine_round_begin(struct mesh_engine *engine, uint64_t log_bytes);
 /* ... and true, once, when all segments before that cut hold nothing that is needed. */
@@ -208,11 +212,14 @@ enum mesh_read_windows { MESH_READ_ALL, MESH_READ_LATEST, MESH_READ_OPEN, MESH_R
 
 struct mesh_read {
     uint32_t view;
+    bool withhold; /* what `port` shows with consent alone; otherwise rows come as they are */
+    uint32_t port;
     const struct mesh_key *key; /* point: the whole key; list: NULL */
     int64_t from_us, to_us;     /* windows that start in [from, to); INT64_MIN, INT64_MAX: all */
     enum mesh_read_windows windows;
     uint32_t limit;        /* at most this many rows */
     struct mesh_str after; /* list: rows whose place (window start, key bytes) is greater; empty: from the start */
+    bool hidden;           /* also rows that have too few people in them: for tests of a product, no border sets it */
 };
 
 /* Copies of rows: out structs, whose strings live in `text`. */
@@ -235,6 +242,23 @@ int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, s
 
 /* `commit` and `durable` of an answer about this view, were it given now. */
 void mesh_engine_marks(const struct mesh_engine *engine, uint32_t view, uint64_t *ret_commit, uint64_t *ret_durable);
+
+/* ---- memory ---- */
+struct mesh_engine_memory {
+    uint64_t state_bytes;   /* of all states */
+    uint64_t out_bytes;     /* of them: on the disk */
+    uint64_t waiting_bytes; /* records held back, messages that are not acknowledged */
+    const char *largest;    /* the state with most in memory; NULL: there is none */
+    uint64_t largest_bytes;
+};
+void mesh_engine_memory(const struct mesh_engine *engine, struct mesh_engine_memory *ret);
+/* Move at least so much of what was not used longest to the disk, or all that can be moved. RETRY: the disk does not take it. What was
+ * moved until then is moved. Writes 2 MB at a time, so ask for little between two records. */
+int mesh_engine_spill(struct mesh_engine *engine, uint64_t bytes, uint64_t *ret_moved, struct mesh_err *err);
+/* What is on the disk need not be in memory, too. */
+void mesh_engine_chill(struct mesh_engine *engine);
+/* Nothing is wanted any more, until it is said again. */
+void mesh_engine_pause(struct mesh_engine *engine, bool paused);
 
 /* ---- what it is doing ---- */
 struct mesh_source_info {

@@ -9,7 +9,8 @@
 #include <string.h>
 
 static const char head[] = "mesh-role 1";
-static const char *const words[MESH_ROLE_WORDS] = {"active", "muted", "held", "retired", "hold", "resume", "retire", "promote", "follow"};
+static const char *const words[MESH_ROLE_WORDS] = {"active", "muted",  "held",    "retired", "hold",
+                                                   "resume", "retire", "promote", "follow"};
 
 void mesh_role_init(struct mesh_role *role, enum mesh_role_word word)
 {

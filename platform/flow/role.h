@@ -26,7 +26,7 @@
 
 #define MESH_ROLE_FILE      "ROLE"
 #define MESH_ORDER_FILE     "ORDER"
-#define MESH_STANDS_FILE "STANDS"
+#define MESH_STANDS_FILE    "STANDS"
 #define MESH_ADDRESS_FILE   "ADDRESS"
 #define MESH_ROLE_BYTES_MAX (16u << 20)
 #define MESH_ROLE_NAME_MAX  250 /* a topic has at most 249 characters */

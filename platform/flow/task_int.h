@@ -21,6 +21,7 @@
 #include "flow/engine.h"
 #include "flow/sequence.h"
 #include "store/chain.h"
+#include "store/heap.h"
 #include "store/table.h"
 
 #define MESH_FLOW_NEVER INT64_MIN
@@ -295,6 +296,8 @@ struct mesh_engine {
     uint32_t worked;                           /* since conf.between was called */
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
+    struct mesh_store_heap heap; /* what rows own */
+    bool paused;
     size_t documents; /* waiting */
     uint64_t unsent_events;
     uint32_t document_task, document_port;
@@ -302,7 +305,7 @@ struct mesh_engine {
 
     /* rounds */
     uint8_t round; /* 0: none yet */
-    bool round_active, round_swept, round_done, round_claim;
+    bool round_wanted, round_hurry, round_active, round_swept, round_done, round_claim;
     uint64_t log_bytes; /* appended since the last round */
 
     /* recovery */
@@ -316,10 +319,11 @@ struct mesh_engine {
     struct mesh_metrics *metrics, *own_metrics;
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
-    struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes,
+    struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_out_bytes,
         *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced, *m_orphans,
         *m_succeeded;
-    struct mesh_metric **m_state_rows, **m_watermarks;
+    struct mesh_metric **m_state_rows, **m_table_bytes, **m_watermarks;
+    MESH_VEC(struct mesh_metric *) m_denied; /* of each port's consents, one behind the other */
     MESH_VEC(struct mesh_flow_skip) skips;
 };
 
@@ -511,10 +515,21 @@ void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *
 /* A session goes into another: readers of changes and of closed windows are told. It is still there. */
 void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_event *event);
 
-/* For the row as it is now: key (in task->key) and value of its message at this port; and send it. `out` is room for an out struct. */
-struct mesh_str mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
-                                       struct mesh_buf *ret_value);
+/* For the row as it is now: key (in task->key) and value of its message at this port, false when it is not shown there; and send it. `out`
+ * is room for an out struct. */
+bool mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
+                            struct mesh_str *ret_key, struct mesh_buf *ret_value);
 void mesh_flow_view_send(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out);
+
+/* ---- consent.c ---- */
+void mesh_flow_consents_metrics(struct mesh_engine *engine);
+enum mesh_flow_withheld {
+    MESH_FLOW_SHOWN,         /* as `out` is now */
+    MESH_FLOW_ROW_UNSENT,    /* the row does not leave here, and never did */
+    MESH_FLOW_ROW_WITHDRAWN, /* nor any more: what was sent of it is to be taken back */
+};
+/* Make null what this port must not show of a view's row for want of consent, counted. `out` is the caller's own. */
+enum mesh_flow_withheld mesh_flow_withhold(const struct mesh_engine *engine, uint32_t port, void *out);
 
 /* ---- zone.c ---- */
 /* The zone's day that holds this time. */
@@ -635,7 +650,18 @@ uint64_t mesh_flow_state_bytes_all(const struct mesh_engine *engine);
 
 void mesh_flow_pending_free(struct mesh_engine *engine);
 
+/* ---- people.c ---- */
+bool mesh_flow_people_enough(const struct mesh_str *set, uint32_t min);
+/* Too few people are in it: no border shows that it is there. */
+static inline bool mesh_flow_view_hidden(const struct mesh_view *view, const struct mesh_flow_view_row *head)
+{
+    return view->min_people > 0 &&
+           !mesh_flow_people_enough((const struct mesh_str *)((const char *)(head + 1) + view->people), view->min_people);
+}
+
 /* ---- pseudonym.c ---- */
+/* Tells keys apart, and says nothing of them. */
+uint32_t mesh_flow_pseudonym_key_id(struct mesh_task *task);
 void mesh_flow_pseudonyms_free(struct mesh_flow_pseudonyms *cache);
 
 /* ---- key.c ---- */

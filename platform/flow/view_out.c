@@ -75,12 +75,29 @@ static void send_row(struct mesh_flow_state *state, uint32_t port_index, const v
                              time_us);
 }
 
-static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, const void *out, int64_t time_us, bool removed)
+/* As this port shows it; NULL: it does not. A row that was there and is withheld is removed. */
+static const void *shown_at(struct mesh_flow_state *state, uint32_t port, const void *out, bool *removed)
+{
+    struct mesh_task *task = state->task;
+    if (task->product->ports[port].n_consents == 0 || *removed)
+        return out;
+    void *own = mesh_arena_alloc(&task->scratch, state->view->out_size);
+    memcpy(own, out, state->view->out_size);
+    enum mesh_flow_withheld withheld = mesh_flow_withhold(task->engine, port, own);
+    *removed = withheld == MESH_FLOW_ROW_WITHDRAWN;
+    return withheld == MESH_FLOW_ROW_UNSENT ? NULL : own;
+}
+
+static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, const void *row, int64_t time_us, bool gone)
 {
     const struct mesh_product *product = state->task->product;
     for (uint32_t i = 0; i < product->n_ports; i++) {
         const struct mesh_port *port = &product->ports[i];
         if (port->emit != emit || product->views[port->view].state != state->index)
+            continue;
+        bool removed = gone;
+        const void *out = shown_at(state, i, row, &removed);
+        if (out == NULL)
             continue;
         if (port->kind == MESH_PORT_KAFKA)
             send_row(state, i, out, time_us, removed);
@@ -89,25 +106,33 @@ static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, co
     }
 }
 
-struct mesh_str mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
-                                       struct mesh_buf *ret_value)
+bool mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
+                            struct mesh_str *ret_key, struct mesh_buf *ret_value)
 {
     struct mesh_task *task = state->task;
+    bool removed = false;
+    row_out(state, row, out);
+    const void *shown = shown_at(state, port, out, &removed);
+    if (shown == NULL || removed)
+        return false;
     char head[5];
     port_head(task->engine, port, head);
-    row_out(state, row, out);
     task->value.n = task->key.n = 0;
-    task->product->ports[port].encode(task, out, &task->value, &task->key);
+    task->product->ports[port].encode(task, shown, &task->value, &task->key);
     mesh_buf_reset(ret_value);
     mesh_buf_add(ret_value, head, sizeof head);
     mesh_buf_add(ret_value, task->value.p, task->value.n);
-    return out_str(&task->key);
+    *ret_key = out_str(&task->key);
+    return true;
 }
 
 void mesh_flow_view_send(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out)
 {
+    bool removed = false;
     row_out(state, row, out);
-    send_row(state, port, out, ((const struct mesh_flow_view_row *)mesh_store_row_payload(row))->time_us, false);
+    const void *shown = shown_at(state, port, out, &removed);
+    if (shown != NULL)
+        send_row(state, port, shown, ((const struct mesh_flow_view_row *)mesh_store_row_payload(row))->time_us, removed);
 }
 
 /* ---- documents ---- */
@@ -176,6 +201,10 @@ void mesh_flow_view_emit(struct mesh_flow_state *state)
         row->flags |= MESH_STORE_FLAG8; /* once, also when it is listed twice */
         struct mesh_flow_view_row *head = mesh_store_row_payload(row);
         head->n = task->n;
+        if (mesh_flow_view_hidden(state->view, head)) {
+            row->flags &= (uint8_t)~MESH_STORE_FLAG4;
+            continue;
+        }
         bool correction = (row->flags & MESH_STORE_FLAG4) != 0 && state->has_close;
         if (state->has_change || correction) {
             row_out(state, row, out);
@@ -209,7 +238,7 @@ static int by_key(const void *a, const void *b)
 void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *row, void *out)
 {
     const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
-    if (state->has_close) {
+    if (state->has_close && !mesh_flow_view_hidden(state->view, head)) {
         row_out(state, row, out);
         send_to_ports(state, MESH_EMIT_CLOSE, out, mesh_flow_window_end(state, row->window, head->time_us), false);
     }

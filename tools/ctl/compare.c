@@ -153,8 +153,8 @@ static int read_list(struct mesh_version *version, const char *list, const char 
 {
     const char *after = NULL;
     do {
-        char *path = mesh_arena_printf(arena, "%s?limit=" PAGE "%s%s%s", list, window, after == NULL ? "" : "&after=",
-                                       after == NULL ? "" : after);
+        char *path = mesh_arena_printf(arena, "%s?limit=" PAGE "%s%s%s", list, window,
+                                       after == NULL ? "" : "&after=", after == NULL ? "" : after);
         const struct mesh_json *page = NULL;
         int status = mesh_version_get(version, path, arena, &page, err);
         if (status < 0)
@@ -341,8 +341,9 @@ static void take(void *context, const rd_kafka_message_t *m)
     size_t shown = m->key_len < SHOWN_BYTES ? m->key_len : SHOWN_BYTES;
     mesh_buf_printf(&name, "%.*s", (int)shown, m->key == NULL ? "" : (const char *)m->key);
     if (!r->by_key || m->key_len > SHOWN_BYTES || memchr(m->key == NULL ? "" : m->key, '\0', m->key_len) != NULL)
-        mesh_buf_printf(&name, " #%016llx",
-                        (unsigned long long)(mesh_hash64(m->key, m->key_len) * 31 + (r->by_key ? 0 : mesh_hash64(m->payload, m->len))));
+        mesh_buf_printf(
+            &name, " #%016llx",
+            (unsigned long long)(mesh_hash64(m->key, m->key_len) * 31 + (r->by_key ? 0 : mesh_hash64(m->payload, m->len))));
     struct message *message = mesh_map_get(r->messages, name.p);
     if (message == NULL) {
         message = mesh_xcalloc(1, sizeof *message);
@@ -432,8 +433,8 @@ static void show_text(const struct comparison *c)
 {
     for (size_t i = 0; i < c->findings.n; i++) {
         const struct finding *f = &c->findings.v[i];
-        printf("%-5s %-40s %9zu equal %7zu changed %7zu missing %7zu extra%s%s\n", f->kind, f->name, f->equal, f->changed, f->missing,
-               f->extra, f->note == NULL ? "" : "   ", f->note == NULL ? "" : f->note);
+        printf("%-5s %-40s %9zu equal %7zu changed %7zu missing %7zu extra%s%s\n", f->kind, f->name, f->equal, f->changed,
+               f->missing, f->extra, f->note == NULL ? "" : "   ", f->note == NULL ? "" : f->note);
         for (size_t k = 0; k < f->examples.n; k++)
             printf("        %s\n", f->examples.v[k]);
     }
@@ -444,14 +445,14 @@ static void show_json(const struct comparison *c, bool any)
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
     mesh_buf_printf(&out, "{\"product\":");
     mesh_json_string(&out, mesh_str_of(c->o->product));
-    mesh_buf_printf(&out, ",\"old\":\"%s\",\"new\":\"%s\",\"same_positions\":%s,\"equal\":%s,\"findings\":[", c->old.name, c->new.name,
-                    c->same_place ? "true" : "false", any ? "false" : "true");
+    mesh_buf_printf(&out, ",\"old\":\"%s\",\"new\":\"%s\",\"same_positions\":%s,\"equal\":%s,\"findings\":[", c->old.name,
+                    c->new.name, c->same_place ? "true" : "false", any ? "false" : "true");
     for (size_t i = 0; i < c->findings.n; i++) {
         const struct finding *f = &c->findings.v[i];
         mesh_buf_printf(&out, "%s{\"kind\":\"%s\",\"name\":", i == 0 ? "" : ",", f->kind);
         mesh_json_string(&out, mesh_str_of(f->name));
-        mesh_buf_printf(&out, ",\"equal\":%zu,\"changed\":%zu,\"missing\":%zu,\"extra\":%zu,\"note\":", f->equal, f->changed, f->missing,
-                        f->extra);
+        mesh_buf_printf(&out, ",\"equal\":%zu,\"changed\":%zu,\"missing\":%zu,\"extra\":%zu,\"note\":", f->equal, f->changed,
+                        f->missing, f->extra);
         mesh_json_string(&out, mesh_str_of(f->note == NULL ? "" : f->note));
         mesh_buf_puts(&out, ",\"examples\":[");
         for (size_t k = 0; k < f->examples.n; k++) {
@@ -473,8 +474,10 @@ static int report(const struct comparison *c)
     else
         show_text(c);
     if (!c->same_place)
-        fprintf(stderr, "meshctl: records keep coming, or one of the two has stopped: closed windows and ports of events were compared, and "
-                        "the newest of them may be on their way\n");
+        fprintf(
+            stderr,
+            "meshctl: records keep coming, or one of the two has stopped: closed windows and ports of events were compared, and "
+            "the newest of them may be on their way\n");
     if (c->new.role.from_us != INT64_MIN)
         fprintf(stderr, "meshctl: the history of %s begins at a time: what came before is missing in it\n", c->new.name);
     return any ? MESH_VERSION_EXIT_DIFFERS : MESH_VERSION_EXIT_OK;
@@ -508,10 +511,12 @@ int mesh_ctl_compare(int argc, char **argv)
     if (result == 0)
         result = mesh_version_active(&arena, &o, &active, &err);
     if (result == 0 && active == NULL)
-        result = mesh_err_set(&err, MESH_ERR_REJECT, "compare.alone", "%s holds no other version of %s that counts", o.state, o.product);
+        result =
+            mesh_err_set(&err, MESH_ERR_REJECT, "compare.alone", "%s holds no other version of %s that counts", o.state, o.product);
     if (result == 0 && c.new.role.word != MESH_ROLE_MUTED && c.new.role.word != MESH_ROLE_HELD)
-        result = mesh_err_set(&err, MESH_ERR_REJECT, "compare.role", "%s is %s: a muted version is compared with the one that counts",
-                              o.variant, mesh_role_word_text(c.new.role.word));
+        result =
+            mesh_err_set(&err, MESH_ERR_REJECT, "compare.role", "%s is %s: a muted version is compared with the one that counts",
+                         o.variant, mesh_role_word_text(c.new.role.word));
     if (result == 0)
         result = mesh_version_open(&c.old, &o, active, &err);
     if (result == 0)

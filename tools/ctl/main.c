@@ -156,7 +156,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } versions[] = {{"replay", mesh_ctl_replay}, {"compare", mesh_ctl_compare}, {"cutover", mesh_ctl_cutover}, {"rollback", mesh_ctl_rollback}};
+    } versions[] = {
+        {"replay", mesh_ctl_replay}, {"compare", mesh_ctl_compare}, {"cutover", mesh_ctl_cutover}, {"rollback", mesh_ctl_rollback}};
     for (size_t i = 0; argc >= 2 && i < MESH_LEN(versions); i++)
         if (strcmp(argv[1], versions[i].name) == 0)
             return versions[i].run(argc - 1, argv + 1);

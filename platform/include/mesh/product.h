@@ -170,6 +170,8 @@ struct mesh_view {
     enum mesh_window_kind window;
     int64_t size_us, advance_us, grace_us;              /* SESSION: size_us is the gap */
     const struct mesh_zone *zone;                       /* TUMBLING: windows are its days, and size_us is 24 h; NULL: UTC */
+    uint32_t min_people;                                /* hidden at borders until so many different people are in it; 0: never */
+    uint16_t people;                                    /* with min_people: offset in the row, of mesh_people_add() */
     uint16_t window_start, window_end, final, revision; /* offsets in out: int64_t, int64_t, bool, int64_t; all views have revision,
                                                            only windowed ones the others */
     void (*init)(void *row);                            /* NULL: zeroes */
@@ -184,6 +186,16 @@ struct mesh_view {
 enum mesh_port_kind { MESH_PORT_KAFKA, MESH_PORT_HTTP, MESH_PORT_MONGO, MESH_PORT_SSE };
 enum mesh_emit { MESH_EMIT_EVENT, MESH_EMIT_CHANGE, MESH_EMIT_CLOSE };
 enum mesh_delivery { MESH_AT_LEAST_ONCE, MESH_EXACTLY_ONCE };
+
+/* What a port shows of a row only with consent to a purpose. Numbers are places in the view's out. */
+struct mesh_port_consent {
+    const char *purpose;
+    uint32_t granted; /* a bool: whether it is given */
+    uint32_t given;   /* a time that may be null: when it was given last */
+    const uint32_t *members;
+    uint32_t n_members;
+    bool row; /* without consent not the members are null: the row does not leave, and one that may have left is taken back */
+};
 
 struct mesh_port {
     const char *name;
@@ -211,6 +223,8 @@ struct mesh_port {
     /* HTTP, SSE: who may ask, where callers are known: one of these roles (none: everybody), and all of these purposes. */
     const char *const *roles, *const *purposes;
     uint32_t n_roles, n_purposes;
+    const struct mesh_port_consent *consents;
+    uint32_t n_consents;
 };
 
 /* An internal topic of the product. */

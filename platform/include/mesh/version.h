@@ -11,6 +11,6 @@
 #define MESH_VERSION_H
 
 #define MESH_VERSION "0.1.0"
-#define MESH_ABI     2
+#define MESH_ABI     3
 
 #endif
