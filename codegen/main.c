@@ -53,6 +53,7 @@ static void help(FILE *out)
             "  --check                   generate: write nothing; exit 1 when something would change\n"
             "  --dry-run                 new-domain, init: show what would be written\n"
             "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
+            "                            plan: the mesh that runs; what keeps its state, and what needs a replay, and why\n"
             "  --product NAME            lineage, plan: this product only; PRODUCT or DOMAIN/PRODUCT\n"
             "  --field PORT.FIELD        lineage: the way of this field, hop by hop\n"
             "  --keys N                  plan: the memory of so many keys in each state (otherwise 10000)\n"
