@@ -79,11 +79,11 @@ static const struct setting settings[] = {
      "folder of the audit: who was shown personal fields; with the key below, or neither"},
     {"MESH_AUDIT_KEY_FILE", TEXT, AT(audit_key_file), "", 0, 0, false, "file that holds the key that chains its entries"},
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
-    {"MESH_VARIANT", TEXT, AT(variant), "", 0, 0, false,
-     "name of a version that runs beside another, muted until it takes over (meshctl replay)"},
     {"MESH_STATE_MB", NUMBER, AT(state_mb), "0", 0, 16 << 20, false,
      "memory for the state of each product; beyond it what is not used goes to a file in MESH_STATE_DIR. 0: half of the container's "
      "limit for all products, without one no limit"},
+    {"MESH_VARIANT", TEXT, AT(variant), "", 0, 0, false,
+     "name of a version that runs beside another, muted until it takes over (meshctl replay)"},
     {"MESH_STATE_RESET", BOOLEAN, AT(state_reset), "0", 0, 0, false,
      "set the state aside and begin anew from the earliest records"},
     {"MESH_ACCEPT_ERRORS", TEXT, AT(accept_errors), "", 0, 0, false,
@@ -413,10 +413,10 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
     read_keys(&l);
     read_files(&l);
     check_accepted(&l);
+    ret->state_bytes = mesh_memory_budget(ret->state_mb, service->n_products, MESH_MEMORY_LIMIT_FILE);
     if (ret->variant[0] != '\0' && !mesh_variant_is_name(ret->variant))
         problem(&l, "MESH_VARIANT must be lower case letters, digits and dashes, at most %d, and not '%s'; it is '%s'",
                 MESH_VARIANT_MAX, MESH_VARIANT_BASE, ret->variant);
-    ret->state_bytes = mesh_memory_budget(ret->state_mb, service->n_products, MESH_MEMORY_LIMIT_FILE);
     if (l.wrong)
         return MESH_CONFIG_WRONG;
     if (print) {

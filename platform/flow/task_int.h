@@ -515,12 +515,6 @@ void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *
 /* A session goes into another: readers of changes and of closed windows are told. It is still there. */
 void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_event *event);
 
-/* For the row as it is now: key (in task->key) and value of its message at this port, false when it is not shown there; and send it. `out`
- * is room for an out struct. */
-bool mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
-                            struct mesh_str *ret_key, struct mesh_buf *ret_value);
-void mesh_flow_view_send(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out);
-
 /* ---- consent.c ---- */
 void mesh_flow_consents_metrics(struct mesh_engine *engine);
 enum mesh_flow_withheld {
@@ -530,6 +524,11 @@ enum mesh_flow_withheld {
 };
 /* Make null what this port must not show of a view's row for want of consent, counted. `out` is the caller's own. */
 enum mesh_flow_withheld mesh_flow_withhold(const struct mesh_engine *engine, uint32_t port, void *out);
+/* For the row as it is now: key (in task->key) and value of its message at this port; false: this port does not show it. And send it, if it
+ * is shown. `out` is room for an out struct. */
+bool mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
+                            struct mesh_str *ret_key, struct mesh_buf *ret_value);
+void mesh_flow_view_send(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out);
 
 /* ---- zone.c ---- */
 /* The zone's day that holds this time. */

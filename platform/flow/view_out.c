@@ -106,14 +106,23 @@ static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, co
     }
 }
 
+/* The row as it is now and as this port shows it; NULL: it does not. */
+static const void *row_at(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out)
+{
+    bool removed = false;
+    if (mesh_flow_view_hidden(state->view, mesh_store_row_payload(row)))
+        return NULL;
+    row_out(state, row, out);
+    const void *shown = shown_at(state, port, out, &removed);
+    return removed ? NULL : shown;
+}
+
 bool mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out,
                             struct mesh_str *ret_key, struct mesh_buf *ret_value)
 {
     struct mesh_task *task = state->task;
-    bool removed = false;
-    row_out(state, row, out);
-    const void *shown = shown_at(state, port, out, &removed);
-    if (shown == NULL || removed)
+    const void *shown = row_at(state, port, row, out);
+    if (shown == NULL)
         return false;
     char head[5];
     port_head(task->engine, port, head);
@@ -128,11 +137,9 @@ bool mesh_flow_view_message(struct mesh_flow_state *state, uint32_t port, struct
 
 void mesh_flow_view_send(struct mesh_flow_state *state, uint32_t port, struct mesh_store_row *row, void *out)
 {
-    bool removed = false;
-    row_out(state, row, out);
-    const void *shown = shown_at(state, port, out, &removed);
+    const void *shown = row_at(state, port, row, out);
     if (shown != NULL)
-        send_row(state, port, shown, ((const struct mesh_flow_view_row *)mesh_store_row_payload(row))->time_us, removed);
+        send_row(state, port, shown, ((const struct mesh_flow_view_row *)mesh_store_row_payload(row))->time_us, false);
 }
 
 /* ---- documents ---- */
