@@ -15,7 +15,8 @@
 #define PAGE        "1000"
 #define SHOWN_BYTES 120
 #define SETTLE_MS   200
-#define TRIES       25 /* to find both at the same positions */
+#define TRIES       100 /* to find both at the same positions, at rest */
+#define CALM        5
 
 static const char usage[] =
     "usage: meshctl compare PRODUCT NAME [--state DIR] [--brokers LIST] [--examples N] [--format text|json]\n"
@@ -99,17 +100,27 @@ static int ask_both(struct comparison *c, struct mesh_err *err)
     return 0;
 }
 
-/* Twice in a row, with time between for what is on its way inside. */
+static long long commits_of(const struct mesh_version *version)
+{
+    const struct mesh_json *commits = mesh_json_get(version->ready, "commits");
+    return commits == NULL ? -1 : atoll(commits->text);
+}
+
+/* What was read may still be on its way inside, through internal topics: then there are commits. */
 static int find_place(struct comparison *c, struct mesh_err *err)
 {
     int calm = 0;
-    for (int i = 0; i < TRIES && calm < 3; i++) {
+    long long old = -1, new = -1;
+    for (int i = 0; i < TRIES && calm < CALM; i++) {
         if (ask_both(c, err) < 0)
             return -1;
-        calm = same_positions(c) ? calm + 1 : 0;
+        bool quiet = commits_of(&c->old) == old && commits_of(&c->new) == new;
+        old = commits_of(&c->old);
+        new = commits_of(&c->new);
+        calm = quiet && same_positions(c) ? calm + 1 : 0;
         mesh_version_nap(SETTLE_MS);
     }
-    c->same_place = calm >= 3;
+    c->same_place = calm >= CALM;
     return 0;
 }
 
@@ -527,6 +538,10 @@ int mesh_ctl_compare(int argc, char **argv)
         result = compare_lists(&c, &err);
     if (result == 0)
         result = compare_ports(&c, &err);
+    if (result == 0 && c.same_place) {
+        result = ask_both(&c, &err);
+        c.same_place = same_positions(&c); /* otherwise records came meanwhile: what differs may be of them */
+    }
     result = result < 0 ? mesh_version_fail(&err) : report(&c);
     free_findings(&c);
     mesh_version_kafka_close(&c.kafka);
