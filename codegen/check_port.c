@@ -152,7 +152,8 @@ static void check_path(struct mesh_checker *c, const struct mesh_model_port *por
     for (size_t i = 0; i < n && ok; i++)
         ok = isalnum((unsigned char)path[i]) || strchr("/-_", path[i]) != NULL;
     ok = ok && strstr(path, "//") == NULL;
-    static const char *const own[] = {"/metrics", "/livez", "/readyz", "/startupz", "/openapi", "/products", "/contracts"};
+    static const char *const own[] = {"/metrics",   "/livez",    "/readyz",  "/startupz", "/openapi", "/products",
+                                      "/contracts", "/asyncapi", "/schemas", "/lineage",  "/quality"};
     bool taken = false;
     for (size_t i = 0; i < MESH_LEN(own); i++)
         taken = taken || strcmp(own[i], path) == 0;

@@ -27,9 +27,12 @@ struct mesh_cli {
     const char *product;     /* --product */
     const char *field;       /* --field */
     const char *keys;        /* --keys */
+    const char *registry;    /* --registry */
     const char *format_name; /* --format as it was given, or NULL */
     enum mesh_diag_format format;
-    bool check, dry_run;
+    const char *from;        /* --from */
+    const char *type;        /* --type */
+    bool check, diff, dry_run;
 };
 
 /* Folder of the mesh.yaml that counts: --mesh, else the argument or the current folder and its parents. NULL after a message. */
@@ -69,9 +72,14 @@ int mesh_cli_read_schema(struct mesh_cli *cli, const char *path, struct mesh_sch
 int mesh_cli_decode(struct mesh_cli *cli); /* cli_datum.c: what `schema decode` and `schema encode` do */
 int mesh_cli_encode(struct mesh_cli *cli);
 
+/* ---- cli_registry.c: a schema registry's say ---- */
+int mesh_cli_register(struct mesh_cli *cli);
+int mesh_cli_compat_registry(struct mesh_cli *cli, const char *subject);
+int mesh_cli_breaking_registry(struct mesh_cli *cli, const struct mesh_model *model);
+
 /* ---- explain.c: the codes ---- */
 struct mesh_code {
-    const char *code, *title, *why, *wrong, *right;
+    const char *code, *title, *why;
 };
 extern const struct mesh_code mesh_codes[];
 extern const size_t mesh_codes_n;

@@ -15,18 +15,20 @@ static bool has_domain(const struct mesh_model *model, const char *domain)
 
 static int print_result(const struct mesh_cli *cli, const struct mesh_generate_result *result, const char *out)
 {
-    if (!cli->check) {
+    if (!cli->check && !cli->diff && !cli->dry_run) {
         printf("%s: %zu written, %zu unchanged, %zu removed\n", out, result->written, result->unchanged, result->removed);
         return MESH_CLI_OK;
     }
-    for (size_t i = 0; i < result->stale.n; i++)
+    if (cli->diff && result->diff != NULL)
+        fputs(result->diff, stdout);
+    for (size_t i = 0; !cli->diff && i < result->stale.n; i++)
         printf("%s\n", result->stale.v[i]);
     if (result->stale.n == 0) {
         printf("%s is up to date\n", out);
         return MESH_CLI_OK;
     }
     fprintf(stderr, "meshgen: %zu file%s would change; run 'meshgen generate'\n", result->stale.n, result->stale.n == 1 ? "" : "s");
-    return MESH_CLI_FINDINGS;
+    return cli->check ? MESH_CLI_FINDINGS : MESH_CLI_OK;
 }
 
 int mesh_cli_generate(struct mesh_cli *cli)
@@ -38,20 +40,24 @@ int mesh_cli_generate(struct mesh_cli *cli)
         return mesh_cli_fail("there is no domain '%s' in this mesh", cli->domain);
     if (cli->diags.n_errors > 0)
         return mesh_cli_report(cli);
-    struct mesh_generate_options options = {.out = cli->out, .domain = cli->domain, .check = cli->check};
+    struct mesh_generate_options options = {
+        .out = cli->out, .domain = cli->domain, .check = cli->check || cli->diff || cli->dry_run};
     if (options.out == NULL)
         options.out = mesh_arena_printf(&cli->arena, "%s/build/gen", model->root);
     struct mesh_generate_result result = {0};
     struct mesh_err err = {0};
     int r = mesh_generate(model, &options, &result, &err);
     int code = mesh_cli_report(cli);
-    if (r < 0)
+    if (r < 0) {
+        if (result.diff != NULL)
+            fputs(result.diff, stderr);
         return mesh_cli_fail("%s", err.text);
+    }
     if (r > 0 || code != MESH_CLI_OK)
         return MESH_CLI_FINDINGS;
-    return cli->format == MESH_DIAG_TEXT ? print_result(cli, &result, options.out)
-           : result.stale.n > 0          ? MESH_CLI_FINDINGS
-                                         : MESH_CLI_OK;
+    return cli->format == MESH_DIAG_TEXT      ? print_result(cli, &result, options.out)
+           : cli->check && result.stale.n > 0 ? MESH_CLI_FINDINGS
+                                              : MESH_CLI_OK;
 }
 
 int mesh_cli_topics(struct mesh_cli *cli)

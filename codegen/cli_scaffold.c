@@ -67,8 +67,28 @@ int mesh_cli_new_domain(struct mesh_cli *cli)
         return MESH_CLI_USAGE;
     if (mesh_fs_exists(mesh_arena_printf(&cli->arena, "%s/domains/%s", model->root, name)))
         return mesh_cli_fail("the domain '%s' exists already: nothing was written", name);
+    static const char *const types[] = {"aggregate", "source-aligned", "consumer-aligned"};
+    const char *type = cli->type == NULL ? types[0] : NULL;
+    for (size_t i = 0; type == NULL && i < MESH_LEN(types); i++)
+        type = strcmp(types[i], cli->type) == 0 ? types[i] : NULL;
+    if (type == NULL)
+        return mesh_cli_fail("--type is source-aligned, aggregate or consumer-aligned, not '%s'", cli->type);
     struct mesh_scaffold scaffold;
-    mesh_scaffold_domain(&cli->arena, model->name[0] == '\0' ? "mesh" : model->name, name, &scaffold);
+    const char *mesh = model->name[0] == '\0' ? "mesh" : model->name;
+    if (cli->from != NULL) {
+        struct mesh_schema *schema = NULL;
+        struct mesh_err err = {0};
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+        int read = mesh_cli_read_schema(cli, cli->from, &schema);
+        if (read != 0)
+            return read;
+        if (mesh_fs_read(cli->from, MESH_SCAFFOLD_CONTRACT_BYTES_MAX, &text, &err) != 0 ||
+            mesh_scaffold_from(&cli->arena, mesh, name, type, schema, (struct mesh_str){text.p, (uint32_t)text.n}, &scaffold,
+                               &err) != 0)
+            return mesh_cli_fail("%s: %s", cli->from, err.text);
+    } else {
+        mesh_scaffold_domain(&cli->arena, mesh, name, type, &scaffold);
+    }
     int code = write_files(cli, model->root, &scaffold);
     if (code == MESH_CLI_OK && !cli->dry_run)
         printf("next: meshgen check, then change domains/%s/product.yaml\n", name);

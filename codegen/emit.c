@@ -1,5 +1,6 @@
 /* The driver: plan every product, fill the templates, write what changed, remove what is no longer made. */
 #include "codegen/emit_int.h"
+#include "codegen/text_diff.h"
 
 #include "base/fs.h"
 #include "base/hash.h"
@@ -49,59 +50,6 @@ static void hash_of(struct mesh_arena *arena, struct mesh_data *data, const char
     mesh_sha256(bytes, n, digest);
     mesh_hex(digest, sizeof digest, hex);
     mesh_data_code(arena, data, name, "%s", hex);
-}
-
-#define DOCUMENT_DEPTH_MAX 4 /* what is nested deeper stands on the line of its parent */
-
-/* Join the lines of pretty JSON below a depth: one line for each field of a port instead of twenty. */
-static void fold_json(struct mesh_buf *json)
-{
-    size_t to = 0;
-    int depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < json->n; i++) {
-        char c = json->p[i];
-        if (in_string) {
-            json->p[to++] = c;
-            if (c == '\\')
-                json->p[to++] = json->p[++i];
-            else if (c == '"')
-                in_string = false;
-            continue;
-        }
-        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
-        in_string = c == '"';
-        if (c == '\n') {
-            size_t next = i + 1;
-            while (next < json->n && json->p[next] == ' ')
-                next++;
-            bool closes = next < json->n && (json->p[next] == '}' || json->p[next] == ']');
-            if (depth - (closes ? 1 : 0) >= DOCUMENT_DEPTH_MAX || (closes && depth > DOCUMENT_DEPTH_MAX)) {
-                if (to > 0 && json->p[to - 1] == ',')
-                    json->p[to++] = ' ';
-                i = next - 1;
-                continue;
-            }
-        }
-        json->p[to++] = c;
-    }
-    json->n = to;
-    json->p[to] = 0;
-}
-
-/* A long text as lines of C string literals. */
-static void literal_lines(struct mesh_arena *arena, struct mesh_data *data, const char *name, const struct mesh_buf *text)
-{
-    struct mesh_data *lines = mesh_data_sub(arena, data, name);
-    const char *p = text->p;
-    const char *end = text->p + text->n;
-    while (p < end) {
-        const char *eol = memchr(p, '\n', (size_t)(end - p));
-        size_t n = eol == NULL ? (size_t)(end - p) : (size_t)(eol - p + 1);
-        struct mesh_data *line = mesh_data_add(arena, lines);
-        mesh_data_prose(arena, line, "text", mesh_arena_str(arena, (struct mesh_str){p, (uint32_t)n}));
-        p += n;
-    }
 }
 
 static void describe(struct mesh_emitter *e, struct mesh_data *data)
@@ -171,14 +119,8 @@ static int emit_product(struct mesh_model_product *product, struct emit_files *f
     mesh_emit_ports(&e, data);
     mesh_emit_tables(&e, data);
     describe(&e, data);
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf document = MESH_BUF_NULL;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf openapi = MESH_BUF_NULL;
-    mesh_emit_document(&e, &document);
-    mesh_emit_openapi(&e, &openapi);
-    fold_json(&document);
-    fold_json(&openapi);
-    literal_lines(arena, data, "document_lines", &document);
-    literal_lines(arena, data, "openapi_lines", &openapi);
+    struct mesh_emit_documents documents = {0};
+    mesh_emit_documents(&e, data, &documents);
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf shape = MESH_BUF_NULL;
     mesh_emit_shape(&e, &shape);
     hash_of(arena, data, "state_hash", shape.p == NULL ? "" : shape.p, shape.n);
@@ -193,8 +135,11 @@ static int emit_product(struct mesh_model_product *product, struct emit_files *f
         if (r < 0)
             return r;
     }
-    add_file(files, mesh_arena_printf(arena, "%s.product.json", e.p), &document);
-    add_file(files, mesh_arena_printf(arena, "%s.openapi.json", e.p), &openapi);
+    for (size_t i = 0; i < documents.list.n; i++) {
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
+        mesh_buf_puts(&text, documents.list.v[i].text);
+        add_file(files, documents.list.v[i].file, &text);
+    }
     return 0;
 }
 
@@ -271,9 +216,26 @@ static const struct manifest_entry *manifest_find(const struct manifest_entry *e
     return NULL;
 }
 
-/* A generated file that somebody changed by hand must not be overwritten without a word. */
+static struct mesh_str read_now(struct mesh_arena *arena, const char *path)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf now = MESH_BUF_NULL;
+    if (!mesh_fs_exists(path) || mesh_fs_read(path, EMIT_FILE_BYTES_MAX, &now, NULL) != 0)
+        return (struct mesh_str){0};
+    return mesh_str_of(mesh_arena_strdup(arena, now.p == NULL ? "" : now.p));
+}
+
+static void add_diff(struct mesh_arena *arena, struct mesh_generate_result *ret, const char *old_name, struct mesh_str old,
+                     const char *new_name, struct mesh_str new)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
+    mesh_buf_puts(&out, ret->diff == NULL ? "" : ret->diff);
+    mesh_text_diff(arena, &out, old_name, old, new_name, new);
+    ret->diff = out.p == NULL ? NULL : mesh_arena_strdup(arena, out.p);
+}
+
+/* A generated file that somebody changed by hand must not be overwritten without a word: the difference shows what is at stake. */
 static int refuse_edited(struct mesh_arena *arena, const char *dir, const struct manifest_entry *entries, size_t n,
-                         struct mesh_err *err)
+                         const struct emit_files *files, struct mesh_generate_result *ret, struct mesh_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         const char *path = mesh_arena_printf(arena, "%s/%s", dir, entries[i].path);
@@ -282,12 +244,17 @@ static int refuse_edited(struct mesh_arena *arena, const char *dir, const struct
         if (!mesh_fs_exists(path) || mesh_fs_read(path, EMIT_FILE_BYTES_MAX, &now, NULL) != 0)
             continue;
         digest_hex((struct mesh_str){now.p, (uint32_t)now.n}, hex);
-        if (strcmp(hex, entries[i].hash) != 0)
-            return mesh_err_set(
-                err, MESH_ERR_FATAL, "emit.edited",
-                "%s is generated, but was changed by hand; nothing was written. Put the change into the declaration or a "
-                "template, or delete the file to have it made again",
-                path);
+        if (strcmp(hex, entries[i].hash) == 0)
+            continue;
+        for (size_t k = 0; k < files->list.n; k++)
+            if (strcmp(files->list.v[k].path, entries[i].path) == 0)
+                add_diff(arena, ret, mesh_arena_printf(arena, "%s (as generated)", path), files->list.v[k].text, path,
+                         (struct mesh_str){now.p, (uint32_t)now.n});
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "emit.edited",
+            "%s is generated, but was changed by hand; nothing was written. Put the change into the declaration or a "
+            "template, or delete the file to have it made again",
+            path);
     }
     return 0;
 }
@@ -299,7 +266,7 @@ static int write_domain(struct mesh_model *model, const char *domain, const stru
     const char *dir = mesh_arena_printf(arena, "%s/%s", options->out, domain);
     struct manifest_entry *old = NULL;
     size_t n_old = read_manifest(arena, dir, &old);
-    int r = refuse_edited(arena, dir, old, n_old, err);
+    int r = refuse_edited(arena, dir, old, n_old, files, ret, err);
     if (r == 0 && !options->check)
         r = mesh_fs_mkdirs(dir, err);
     if (r < 0)
@@ -315,8 +282,10 @@ static int write_domain(struct mesh_model *model, const char *domain, const stru
         if (options->check) {
             const struct manifest_entry *known = manifest_find(old, n_old, file->path);
             written = known == NULL || strcmp(known->hash, hex) != 0 || !mesh_fs_exists(path);
-            if (written)
+            if (written) {
                 *mesh_vec_push_in(arena, &ret->stale) = path;
+                add_diff(arena, ret, mesh_fs_exists(path) ? path : "/dev/null", read_now(arena, path), path, file->text);
+            }
         } else {
             r = mesh_fs_write_changed(path, file->text.p, file->text.n, &written, err);
             if (r < 0)
@@ -332,9 +301,10 @@ static int write_domain(struct mesh_model *model, const char *domain, const stru
             continue;
         const char *path = mesh_arena_printf(arena, "%s/%s", dir, old[i].path);
         ret->removed++;
-        if (options->check)
+        if (options->check) {
             *mesh_vec_push_in(arena, &ret->stale) = path;
-        else if (unlink(path) != 0 && errno != ENOENT)
+            add_diff(arena, ret, path, read_now(arena, path), "/dev/null", (struct mesh_str){0});
+        } else if (unlink(path) != 0 && errno != ENOENT)
             return mesh_err_set(err, MESH_ERR_FATAL, "emit.orphan", "cannot remove %s, which is no longer generated: %s", path,
                                 strerror(errno));
     }

@@ -14,12 +14,13 @@
 struct mesh_generate_options {
     const char *out;    /* folder; one sub-folder per domain */
     const char *domain; /* NULL: all */
-    bool check;         /* write nothing; *ret_stale says whether anything would be written */
+    bool check;         /* write nothing; stale says what would be written or removed */
 };
 
 struct mesh_generate_result {
     size_t written, unchanged, removed;
     MESH_VEC(const char *) stale; /* with check: files that would change */
+    const char *diff; /* with check: how they would; on error emit.edited: what was edited, against what is generated; else NULL */
 };
 
 /* The model has no errors. 0; 1 = diagnostics were added (plan), nothing written; negative = err. */

@@ -1,9 +1,10 @@
-/* The document of a product, in the words of the Open Data Product Standard 1.1.0 where it has them. Beyond them: where a port is
- * found (topic, path, collection) and how it behaves, `fields` and `lineage` per output port. Whoever asks "who owns this, how
- * fresh is it, where is it, what is in it, where does it come from" is answered by one GET. */
+/* The document of a product: an Open Data Product Standard 1.0.0, which its schema accepts, as that of 1.1.0 does. The standard closes its objects, so what it
+ * has no word for is a custom property, as it asks: where a port is found (topic, path, collection) and how it behaves, what is
+ * promised, `fields` and `lineage` per output port. Whoever asks "who owns this, how fresh is it, where is it, what is in it, where does
+ * it come from" is answered by one GET. */
 #include "codegen/emit_int.h"
 
-#include "base/text.h"
+#include "codegen/document_common.h"
 #include "codegen/json_out.h"
 #include "codegen/lineage.h"
 #include "codegen/port_fields.h"
@@ -11,28 +12,12 @@
 
 #include <string.h>
 
-static const char *kind_word(enum mesh_model_port_kind kind)
-{
-    static const char *const words[] = {
-        [MESH_MODEL_KAFKA] = "kafka", [MESH_MODEL_HTTP] = "http", [MESH_MODEL_MONGO] = "mongo", [MESH_MODEL_SSE] = "sse"};
-    return words[kind];
-}
-
-static void duration(struct mesh_json_out *json, const char *key, int64_t us)
-{
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
-    mesh_text_duration(&text, us);
-    mesh_json_out_text(json, key, text.p);
-}
-
 /* ---- who, what for, how good ---- */
 
 static void identity(struct mesh_emitter *e, struct mesh_json_out *json)
 {
     const struct mesh_model_product *m = e->product;
-    static const char *const types[][2] = {
-        {"source-aligned", "sourceAligned"}, {"aggregate", "aggregate"}, {"consumer-aligned", "consumerAligned"}};
-    mesh_json_out_text(json, "apiVersion", "v1.1.0");
+    mesh_json_out_text(json, "apiVersion", "v1.0.0");
     mesh_json_out_text(json, "kind", "DataProduct");
     mesh_json_out_format(json, "id", "%s.%s.%s", m->mesh->name, m->domain.text, m->name.text);
     mesh_json_out_text(json, "name", m->name.text);
@@ -40,83 +25,10 @@ static void identity(struct mesh_emitter *e, struct mesh_json_out *json)
     mesh_json_out_text(json, "status", m->status.text);
     mesh_json_out_text(json, "domain", m->domain.text);
     mesh_json_out_text(json, "tenant", m->mesh->name);
-    for (size_t i = 0; i < MESH_LEN(types); i++)
-        if (m->type.text != NULL && strcmp(m->type.text, types[i][0]) == 0)
-            mesh_json_out_text(json, "type", types[i][1]);
     mesh_json_out_object(json, "description");
     mesh_json_out_text(json, "purpose", m->purpose.text);
     mesh_json_out_text(json, "limitations", m->limitations.text);
     mesh_json_out_text(json, "usage", m->usage.text);
-    mesh_json_out_end(json);
-}
-
-static void people(struct mesh_emitter *e, struct mesh_json_out *json)
-{
-    const struct mesh_model_product *m = e->product;
-    mesh_json_out_object(json, "team");
-    mesh_json_out_text(json, "name", m->team.text);
-    mesh_json_out_array(json, "members");
-    for (size_t i = 0; i < m->members.n; i++) {
-        mesh_json_out_object_line(json, NULL);
-        mesh_json_out_text(json, "username", m->members.v[i].username.text);
-        mesh_json_out_text(json, "role", m->members.v[i].role.text);
-        mesh_json_out_end(json);
-    }
-    mesh_json_out_end(json);
-    mesh_json_out_end(json);
-    const struct mesh_yaml *support = mesh_yaml_get(m->yaml, "support");
-    mesh_json_out_array(json, "support");
-    for (size_t i = 0; support != NULL && i < support->items.n; i++) {
-        static const char *const keys[] = {"channel", "tool", "url"};
-        mesh_json_out_object_line(json, NULL);
-        for (size_t k = 0; k < MESH_LEN(keys); k++) {
-            const struct mesh_yaml *value = mesh_yaml_get(support->items.v[i], keys[k]);
-            mesh_json_out_text(json, keys[k], value == NULL ? NULL : value->text);
-        }
-        mesh_json_out_end(json);
-    }
-    mesh_json_out_end(json);
-}
-
-/* A duration in the largest unit that counts it in whole numbers. */
-static void sla_duration(struct mesh_json_out *json, const char *property, const char *text)
-{
-    static const struct {
-        int64_t us;
-        const char *name;
-    } units[] = {{MESH_DAY_US, "d"}, {3600 * MESH_SECOND_US, "h"}, {60 * MESH_SECOND_US, "m"}, {MESH_SECOND_US, "s"}, {1000, "ms"}};
-    int64_t us = 0;
-    if (text == NULL || mesh_text_parse_duration(mesh_str_of(text), &us) != 0)
-        return;
-    size_t unit = 0;
-    while (unit + 1 < MESH_LEN(units) && us % units[unit].us != 0)
-        unit++;
-    mesh_json_out_object_line(json, NULL);
-    mesh_json_out_text(json, "property", property);
-    mesh_json_out_long(json, "value", us / units[unit].us);
-    mesh_json_out_text(json, "unit", units[unit].name);
-    mesh_json_out_end(json);
-}
-
-static void sla_percent(struct mesh_json_out *json, const char *property, const char *text)
-{
-    double value = 0;
-    size_t n = text == NULL ? 0 : strcspn(text, "%");
-    if (n == 0 || mesh_text_parse_double((struct mesh_str){text, (uint32_t)n}, &value) != 0)
-        return;
-    mesh_json_out_object_line(json, NULL);
-    mesh_json_out_text(json, "property", property);
-    mesh_json_out_double(json, "value", value);
-    mesh_json_out_text(json, "unit", "percent");
-    mesh_json_out_end(json);
-}
-
-static void promises(struct mesh_emitter *e, struct mesh_json_out *json)
-{
-    mesh_json_out_array(json, "slaProperties");
-    sla_duration(json, "latency", e->product->sla_latency.text);
-    sla_percent(json, "availability", e->product->sla_availability.text);
-    sla_duration(json, "retention", e->product->sla_retention.text);
     mesh_json_out_end(json);
 }
 
@@ -127,83 +39,70 @@ static void input_port(struct mesh_json_out *json, const struct mesh_model_input
     mesh_json_out_object(json, NULL);
     mesh_json_out_text(json, "name", input->name);
     mesh_json_out_format(json, "version", "%d", input->contract->version);
-    mesh_json_out_text(json, "contractId", input->contract->name);
-    mesh_json_out_text(json, "description", input->contract->schema->doc);
-    mesh_json_out_text(json, "kind", "kafka");
-    mesh_json_out_text(json, "product", input->product);
-    mesh_json_out_text(json, "productPort", input->product_port == NULL ? NULL : input->product_port->name);
-    mesh_json_out_text(json, "topic", input->topic.text);
-    mesh_json_out_text(json, "key", input->key.text);
-    mesh_json_out_text(json, "eventTime", input->event_time.text);
-    mesh_json_out_bool(json, "table", input->is_table);
+    if (input->product_port != NULL)
+        mesh_document_contract_id(json, "contractId", input->product_port);
+    else
+        mesh_json_out_text(json, "contractId", input->contract->name);
+    mesh_custom_begin(json);
+    mesh_custom_text(json, "description", input->contract->schema->doc);
+    mesh_custom_text(json, "kind", "kafka");
+    mesh_custom_text(json, "schema", input->contract->name);
+    mesh_custom_text(json, "product", input->product);
+    mesh_custom_text(json, "productPort", input->product_port == NULL ? NULL : input->product_port->name);
+    mesh_custom_text(json, "topic", input->topic.text);
+    mesh_custom_text(json, "key", input->key.text);
+    mesh_custom_text(json, "eventTime", input->event_time.text);
+    mesh_custom_bool(json, "table", input->is_table);
+    mesh_custom_end(json);
     mesh_json_out_end(json);
 }
 
-static void view_behaviour(struct mesh_json_out *json, const struct mesh_model_view *view)
+/* The contracts that a field of the port comes from, or that decide about its rows: each once, in the order of the inputs. */
+static void input_contracts(struct mesh_emitter *e, struct mesh_json_out *json, const struct mesh_model_port *port)
 {
-    mesh_json_out_text(json, "view", view->name);
-    mesh_json_out_array_line(json, "rowKey");
-    for (size_t i = 0; i < view->by.n; i++)
-        mesh_json_out_text(json, NULL, view->by.v[i]);
-    mesh_json_out_end(json);
-    if (view->window != MESH_WINDOW_NONE) {
-        mesh_json_out_object_line(json, "window");
-        bool session = view->window == MESH_WINDOW_SESSION;
-        mesh_json_out_text(json, "kind", session ? "session" : view->window == MESH_WINDOW_HOPPING ? "hopping" : "tumbling");
-        duration(json, session ? "gap" : "size", view->size_us);
-        if (!session)
-            duration(json, "advance", view->advance_us > 0 ? view->advance_us : view->size_us);
-        if (view->zone != NULL)
-            mesh_json_out_text(json, "zone", view->zone->name);
-        duration(json, "grace", view->grace_us);
+    const struct mesh_model_product *m = e->product;
+    struct mesh_port_fields fields;
+    mesh_port_fields_of(e->arena, port, &fields);
+    mesh_json_out_array(json, "inputContracts");
+    for (size_t i = 0; i < m->inputs.n; i++) {
+        bool feeds = false, before = false;
+        for (size_t k = 0; k <= fields.list.n && !feeds; k++) {
+            struct mesh_lineage lineage;
+            if (k == fields.list.n)
+                mesh_lineage_of_port(e->arena, m, port, &lineage);
+            else
+                mesh_lineage_of_field(e->arena, m, port, fields.list.v[k].name, &lineage);
+            for (size_t n = 0; n < lineage.sources.n; n++)
+                feeds = feeds || lineage.sources.v[n].input == m->inputs.v[i];
+        }
+        for (size_t k = 0; k < i; k++)
+            before = before || m->inputs.v[k]->contract == m->inputs.v[i]->contract;
+        if (!feeds || before)
+            continue;
+        mesh_json_out_object_line(json, NULL);
+        mesh_json_out_text(json, "id", m->inputs.v[i]->contract->name);
+        mesh_json_out_format(json, "version", "%d", m->inputs.v[i]->contract->version);
         mesh_json_out_end(json);
     }
-    if (view->keep_us > 0)
-        duration(json, "keep", view->keep_us);
+    mesh_json_out_end(json);
 }
 
 static void output_port(struct mesh_emitter *e, struct mesh_json_out *json, const struct mesh_model_port *port)
 {
-    static const char *const emits[] = {[MESH_EMIT_EVENT] = "event", [MESH_EMIT_CHANGE] = "change", [MESH_EMIT_CLOSE] = "close"};
     const struct mesh_model_product *m = e->product;
     mesh_json_out_object(json, NULL);
     mesh_json_out_text(json, "name", port->name);
     mesh_json_out_text(json, "description", mesh_port_doc(port));
-    mesh_json_out_text(json, "type", kind_word(port->kind));
-    if (port->contract != NULL) {
+    mesh_json_out_text(json, "type", mesh_document_kind(port->kind));
+    if (port->contract != NULL)
         mesh_json_out_format(json, "version", "%d", port->contract->version);
-        mesh_json_out_text(json, "contractId", port->contract->name);
-    } else {
-        mesh_json_out_text(json, "version", m->version.text);
-        mesh_json_out_format(json, "contractId", "%s.%s.%s.%s", m->mesh->name, m->domain.text, m->name.text, port->name);
-    }
-    mesh_json_out_text(json, "kind", kind_word(port->kind));
-    if (port->kind == MESH_MODEL_KAFKA) {
-        mesh_json_out_text(json, "topic", port->topic.text);
-        mesh_json_out_text(json, "key", port->key.text);
-        mesh_json_out_long(json, "partitions", port->partitions > 0 ? port->partitions : m->mesh->default_partitions);
-        mesh_json_out_text(json, "cleanup", port->compact ? "compact" : "delete");
-        mesh_json_out_text(json, "emit", emits[port->emit]);
-        mesh_json_out_text(json, "delivery", port->delivery == MESH_EXACTLY_ONCE ? "exactly_once" : "at_least_once");
-    } else if (port->kind == MESH_MODEL_HTTP) {
-        mesh_json_out_text(json, "path", port->path.text);
-    } else if (port->kind == MESH_MODEL_SSE) {
-        mesh_json_out_text(json, "path", port->path.text);
-        mesh_json_out_text(json, "emit", emits[port->emit]);
-        mesh_json_out_long(json, "replay", port->replay);
-    } else {
-        mesh_json_out_text(json, "collection", port->collection.text);
-    }
-    if (port->roles.n > 0) {
-        mesh_json_out_array_line(json, "roles");
-        for (size_t i = 0; i < port->roles.n; i++)
-            mesh_json_out_text(json, NULL, port->roles.v[i]);
-        mesh_json_out_end(json);
-    }
-    if (port->view != NULL)
-        view_behaviour(json, port->view);
     else
-        mesh_json_out_text(json, "stream", port->from.stream->name);
+        mesh_json_out_text(json, "version", m->version.text);
+    mesh_document_contract_id(json, "contractId", port);
+    input_contracts(e, json, port);
+    mesh_custom_begin(json);
+    mesh_document_port_custom(json, port);
+    mesh_custom_end(json);
     mesh_json_out_end(json);
 }
 
@@ -212,7 +111,10 @@ static void management_ports(struct mesh_json_out *json)
     static const char *const ports[][4] = {
         {"document", "discoverability", "/.well-known/data-product", "This document."},
         {"openapi", "dictionary", "/openapi.json", "The HTTP ports, as OpenAPI 3.1."},
-        {"contracts", "dictionary", "/contracts", "The Avro contracts of the Kafka ports, by name."},
+        {"asyncapi", "dictionary", "/asyncapi.json", "The Kafka and event ports, and what comes in, as AsyncAPI 3."},
+        {"contracts", "dictionary", "/contracts", "The contract of each output port, by its id."},
+        {"schemas", "dictionary", "/schemas", "The Avro schemas of the Kafka ports, by name."},
+        {"lineage", "dictionary", "/lineage", "Which fields of the inputs feed which fields of the ports, and how."},
         {"metrics", "observability", "/metrics", "Metrics in the text format of Prometheus."},
         {"live", "observability", "/livez", "Whether the process makes progress."},
         {"ready", "observability", "/readyz", "Whether it answers with current state, and if not, why."},
@@ -231,17 +133,6 @@ static void management_ports(struct mesh_json_out *json)
     mesh_json_out_end(json);
 }
 
-static void custom_property(struct mesh_json_out *json, const char *property, const char *value, const char *description)
-{
-    if (value == NULL)
-        return;
-    mesh_json_out_object(json, NULL);
-    mesh_json_out_text(json, "property", property);
-    mesh_json_out_text(json, "value", value);
-    mesh_json_out_text(json, "description", description);
-    mesh_json_out_end(json);
-}
-
 static bool has_personal(const struct mesh_model_product *product)
 {
     for (size_t i = 0; i < product->inputs.n; i++)
@@ -256,15 +147,26 @@ static bool has_personal(const struct mesh_model_product *product)
 static void custom_properties(struct mesh_emitter *e, struct mesh_json_out *json)
 {
     const struct mesh_model_product *m = e->product;
+    static const char *const types[][2] = {
+        {"source-aligned", "sourceAligned"}, {"aggregate", "aggregate"}, {"consumer-aligned", "consumerAligned"}};
     const char *personal = m->protect_personal == MESH_AS_IS ? "error" : mesh_port_protect_word(m->protect_personal);
     const char *special = m->protect_special == MESH_AS_IS ? "error" : mesh_port_protect_word(m->protect_special);
-    mesh_json_out_array(json, "customProperties");
-    custom_property(json, "declaration", m->path, "The file that this product is generated from, relative to the mesh.");
-    custom_property(json, "personalData", has_personal(m) ? "true" : "false", "Whether personal fields come in.");
-    custom_property(json, "protectPersonal", personal,
-                    "What output ports do with personal fields, unless they are released by name.");
-    custom_property(json, "protectSpecial", special, "The same for special categories of personal data.");
-    mesh_json_out_end(json);
+    /* the file that this product is generated from, relative to the mesh; whether personal fields come in; what output ports do with
+     * personal fields and special categories of them, unless they are released by name */
+    for (size_t i = 0; i < MESH_LEN(types); i++)
+        if (m->type.text != NULL && strcmp(m->type.text, types[i][0]) == 0)
+            mesh_custom_text(json, "type", types[i][1]);
+    mesh_custom_text(json, "declaration", m->path);
+    mesh_custom_bool(json, "personalData", has_personal(m));
+    mesh_custom_text(json, "protectPersonal", personal);
+    mesh_custom_text(json, "protectSpecial", special);
+    /* the standard wants the URL of every channel; those that have none */
+    const struct mesh_yaml *support = mesh_yaml_get(m->yaml, "support");
+    for (size_t i = 0; support != NULL && i < support->items.n; i++) {
+        const struct mesh_yaml *channel = mesh_yaml_get(support->items.v[i], "channel");
+        if (channel != NULL && mesh_yaml_get(support->items.v[i], "url") == NULL)
+            mesh_custom_text(json, "supportChannel", channel->text);
+    }
 }
 
 /* ---- what leaves: fields and lineage ---- */
@@ -351,8 +253,7 @@ void mesh_emit_document(struct mesh_emitter *e, struct mesh_buf *out)
     struct mesh_json_out json = {.out = out};
     mesh_json_out_object(&json, NULL);
     identity(e, &json);
-    people(e, &json);
-    promises(e, &json);
+    mesh_document_people(&json, m, true);
     mesh_json_out_array(&json, "inputPorts");
     for (size_t i = 0; i < m->inputs.n; i++)
         input_port(&json, m->inputs.v[i]);
@@ -362,14 +263,23 @@ void mesh_emit_document(struct mesh_emitter *e, struct mesh_buf *out)
         output_port(e, &json, m->ports.v[i]);
     mesh_json_out_end(&json);
     management_ports(&json);
+    mesh_custom_begin(&json);
     custom_properties(e, &json);
-    mesh_json_out_object(&json, "fields");
+    mesh_custom_open(&json, "slaProperties");
+    mesh_document_promises(&json, "value", m);
+    mesh_custom_close(&json);
+    mesh_custom_open(&json, "fields");
+    mesh_json_out_object(&json, "value");
     for (size_t i = 0; i < m->ports.n; i++)
         write_fields(e, &json, m->ports.v[i]);
     mesh_json_out_end(&json);
-    mesh_json_out_object(&json, "lineage");
+    mesh_custom_close(&json);
+    mesh_custom_open(&json, "lineage");
+    mesh_json_out_object(&json, "value");
     for (size_t i = 0; i < m->ports.n; i++)
         write_lineage(e, &json, m->ports.v[i]);
     mesh_json_out_end(&json);
+    mesh_custom_close(&json);
+    mesh_custom_end(&json);
     mesh_json_out_end(&json);
 }

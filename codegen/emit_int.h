@@ -118,5 +118,16 @@ void mesh_emit_ports(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_tables(struct mesh_emitter *e, struct mesh_data *data);
 void mesh_emit_document(struct mesh_emitter *e, struct mesh_buf *out); /* JSON of /.well-known/data-product */
 void mesh_emit_openapi(struct mesh_emitter *e, struct mesh_buf *out);
+void mesh_emit_asyncapi(struct mesh_emitter *e, struct mesh_buf *out);
+void mesh_emit_contract(struct mesh_emitter *e, const struct mesh_model_port *port,
+                        struct mesh_buf *out); /* JSON of /contracts/ID */
+/* All of them, for the templates and as files. */
+struct mesh_emit_document_file {
+    const char *file, *text;
+};
+struct mesh_emit_documents {
+    MESH_VEC(struct mesh_emit_document_file) list;
+};
+void mesh_emit_documents(struct mesh_emitter *e, struct mesh_data *data, struct mesh_emit_documents *ret);
 
 #endif

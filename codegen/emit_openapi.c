@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define CONDITIONS_MAX 8 /* as platform/http/select.h has it */
+
 struct openapi {
     struct mesh_json_out json;
     struct mesh_arena *arena;
@@ -233,12 +235,20 @@ static bool may_decide(const struct mesh_port_field *field)
     return field->protect == MESH_AS_IS && field->type.kind != MESH_GEN_BYTES;
 }
 
+/* A text in a URI: percent-encoded UTF-8, in which the platform takes no NUL. */
+static void type_in_uri(struct mesh_json_out *json, const struct mesh_port_field *field)
+{
+    mesh_openapi_type(json, field);
+    if (field->type.kind == MESH_GEN_STRING && field->protect == MESH_AS_IS)
+        mesh_json_out_text(json, "pattern", "^[^\\x00]*$");
+}
+
 static void condition(struct openapi *o, const struct mesh_port_field *field, const char *op)
 {
     struct mesh_port_field plain = *field;
     plain.type.nullable = false;
     mesh_json_out_object_line(&o->json, mesh_arena_printf(o->arena, "%s%s", field->name, op));
-    mesh_openapi_type(&o->json, &plain);
+    type_in_uri(&o->json, &plain);
     mesh_json_out_end(&o->json);
 }
 
@@ -267,6 +277,7 @@ static void condition_parameters(struct openapi *o, const struct rows *rows)
     }
     mesh_json_out_end(json);
     mesh_json_out_bool(json, "additionalProperties", false);
+    mesh_json_out_long(json, "maxProperties", CONDITIONS_MAX);
     mesh_json_out_end(json);
     mesh_json_out_end(json);
 }
@@ -284,6 +295,7 @@ static void sort_parameter(struct openapi *o, const struct rows *rows)
     mesh_json_out_text(json, "type", "array");
     mesh_json_out_long(json, "minItems", 1);
     mesh_json_out_long(json, "maxItems", 4);
+    mesh_json_out_bool(json, "uniqueItems", true);
     mesh_json_out_object(json, "items");
     mesh_json_out_text(json, "type", "string");
     mesh_json_out_array_line(json, "enum");
@@ -329,7 +341,7 @@ static void key_parameter(struct openapi *o, const struct rows *rows, const stru
     mesh_json_out_bool(json, "required", true);
     mesh_json_out_text(json, "description", field->doc);
     mesh_json_out_object(json, "schema");
-    mesh_openapi_type(json, field);
+    type_in_uri(json, field);
     mesh_json_out_end(json);
     mesh_openapi_example(&o->json, o->arena, "example", rows->view, field);
     mesh_json_out_end(json);

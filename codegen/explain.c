@@ -1,11 +1,13 @@
-/* The codes, from codes.def. */
+/* The codes, from codes.def, and their examples, from templates/examples.tmpl. */
 #include "codegen/cli.h"
+#include "codegen/template.h"
 
 #include <string.h>
 #include <strings.h>
 
 const struct mesh_code mesh_codes[] = {
-#define MESH_CODE(code, title, why, wrong, right) {code, title, why, wrong, right},
+#define TAKE(code, title, why, ...) {code, title, why},
+#define MESH_CODE(...)              TAKE(__VA_ARGS__, NULL)
 #include "codegen/codes.def"
 #undef MESH_CODE
 };
@@ -39,15 +41,71 @@ static void wrap(FILE *out, const char *text)
     fputc('\n', out);
 }
 
-static void example(FILE *out, const char *head, const char *text)
+/* ---- examples: see the head of templates/examples.tmpl ---- */
+
+static struct mesh_str next_line(const char **p)
 {
+    size_t n = strcspn(*p, "\n");
+    struct mesh_str line = {*p, (uint32_t)n};
+    *p += n + ((*p)[n] == '\n');
+    return line;
+}
+
+static bool begins(struct mesh_str line, const char *with)
+{
+    size_t n = strlen(with);
+    return line.n >= n && memcmp(line.p, with, n) == 0;
+}
+
+/* The first line behind "== CODE" of the text; NULL: it is not there. */
+static const char *example_in(const char *text, const char *code)
+{
+    size_t n = strlen(code);
+    while (*text != '\0') {
+        struct mesh_str line = next_line(&text);
+        if (begins(line, "== ") && line.n >= n + 3 && memcmp(line.p + 3, code, n) == 0 && (line.n == n + 3 || line.p[n + 3] == ' '))
+            return text;
+    }
+    return NULL;
+}
+
+/* NULL: the code has no example, and a test complains. */
+static const char *example_of(const char *code)
+{
+    const char *found = NULL;
+    for (const struct mesh_template *t = mesh_templates; t->name != NULL && found == NULL; t++)
+        if (strncmp(t->name, "examples", 8) == 0)
+            found = example_in(t->text, code);
+    return found;
+}
+
+/* The parts called `part`, one for each file that the example changes; the file's name in front where it is not the declaration. */
+static void example(FILE *out, const char *head, const char *text, const char *part)
+{
+    struct mesh_str file = {0};
+    bool inside = false, named = true, any = false;
     fprintf(out, "\n%s\n", head);
     while (*text != '\0') {
-        size_t n = strcspn(text, "\n");
-        fprintf(out, "    %.*s\n", (int)n, text);
-        text += n;
-        text += *text == '\n';
+        struct mesh_str line = next_line(&text);
+        if (begins(line, "== "))
+            break;
+        if (begins(line, "-- file ")) {
+            file = (struct mesh_str){line.p + 8, line.n - 8};
+            named = false;
+            inside = false;
+        } else if (begins(line, "-- ")) {
+            inside = strlen(part) == line.n - 3 && begins((struct mesh_str){line.p + 3, line.n - 3}, part);
+        } else if (inside) {
+            if (!named)
+                fprintf(out, "    # %.*s\n", (int)file.n, file.p);
+            named = true;
+            any = any || line.n > 0;
+            if (line.n > 0)
+                fprintf(out, "    %.*s\n", (int)line.n, line.p);
+        }
     }
+    if (!any)
+        fputs("    (without it)\n", out);
 }
 
 int mesh_cli_explain(struct mesh_cli *cli)
@@ -65,7 +123,10 @@ int mesh_cli_explain(struct mesh_cli *cli)
     }
     printf("%s: %s\n\n", code->code, code->title);
     wrap(stdout, code->why);
-    example(stdout, "Wrong:", code->wrong);
-    example(stdout, "Right:", code->right);
+    const char *text = example_of(code->code);
+    if (text != NULL) {
+        example(stdout, "Wrong:", text, "wrong");
+        example(stdout, "Right:", text, "right");
+    }
     return MESH_CLI_OK;
 }

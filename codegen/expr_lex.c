@@ -254,6 +254,15 @@ static struct mesh_ex_token lex_number(struct mesh_ex_lexer *lexer)
     }
     struct mesh_ex_token token = {kind, begin, at, {text + begin, at - begin}};
     lexer->at = at;
+    if (!is_name_part(text[at]) && kind == MESH_TOK_INT && text[begin] == '0' && is_digit(text[begin + 1])) {
+        uint32_t first = begin;
+        while (first + 1 < at && text[first] == '0')
+            first++;
+        struct mesh_diag *octal = fail(lexer, begin, at, "'%.*s' begins with 0", (int)(at - begin), text + begin);
+        mesh_diag_why(lexer->diags, octal, "some readers take such a number for an octal one, 010 for 8");
+        mesh_diag_fix(lexer->diags, octal, "write %.*s", (int)(at - first), text + first);
+        return bad(begin, at);
+    }
     if (!is_name_part(text[at]))
         return token;
     while (is_name_part(text[lexer->at]))

@@ -117,6 +117,12 @@ void mesh_json_out_bool(struct mesh_json_out *json, const char *key, bool value)
     mesh_buf_puts(json->out, value ? "true" : "false");
 }
 
+void mesh_json_out_raw(struct mesh_json_out *json, const char *key, struct mesh_str value)
+{
+    begin(json, key);
+    mesh_buf_str(json->out, value);
+}
+
 void mesh_json_out_null(struct mesh_json_out *json, const char *key)
 {
     begin(json, key);

@@ -32,6 +32,8 @@ void mesh_json_out_format(struct mesh_json_out *json, const char *key, const cha
 void mesh_json_out_long(struct mesh_json_out *json, const char *key, int64_t value);
 void mesh_json_out_double(struct mesh_json_out *json, const char *key, double value);
 void mesh_json_out_bool(struct mesh_json_out *json, const char *key, bool value);
+/* A value that is JSON already. */
+void mesh_json_out_raw(struct mesh_json_out *json, const char *key, struct mesh_str value);
 void mesh_json_out_null(struct mesh_json_out *json, const char *key);
 
 #endif

@@ -27,7 +27,7 @@ static const struct {
     {"breaking", "[DIR]", "what changed for the readers of the mesh, since --against", 0, 1, mesh_cli_breaking},
     {"lineage", "[DIR]", "which input fields feed which output fields, and how", 0, 1, mesh_cli_lineage},
     {"plan", "[DIR]", "what will run: tasks, keys, states and their memory, topics", 0, 1, mesh_cli_plan},
-    {"schema", "COMMAND FILE...", "Avro schemas as files: check, canonical, fingerprint, compat, decode, encode", 1,
+    {"schema", "COMMAND FILE...", "Avro schemas: check, canonical, fingerprint, compat, decode, encode; register", 1,
      MESH_CLI_ARGS_MAX, mesh_cli_schema},
     {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
     {"json-schema", "[FILE]", "print the JSON Schema for editors: of product.yaml; or mesh, waivers, test", 0, 1,
@@ -51,9 +51,15 @@ static void help(FILE *out)
             "  -o, --out DIR             generate, test: where to (otherwise: build/gen, build/test in the mesh)\n"
             "  --domain NAME             generate: this domain only\n"
             "  --check                   generate: write nothing; exit 1 when something would change\n"
-            "  --dry-run                 new-domain, init: show what would be written\n"
+            "  --diff                    generate: write nothing, show what would change, line by line\n"
+            "  --dry-run                 generate, new-domain, init, schema register: show what would be written\n"
+            "  --from CONTRACT.avsc      new-domain: for the records of this contract\n"
+            "  --type TYPE               new-domain: source-aligned, aggregate (the default) or consumer-aligned\n"
             "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
+            "            registry        breaking: what the schema registry says of the topics\n"
+            "            registry:SUBJECT  schema compat: the versions of a subject there\n"
             "                            plan: the mesh that runs; what keeps its state, and what needs a replay, and why\n"
+            "  --registry URL            the schema registry (otherwise: MESH_SCHEMA_REGISTRY_URL)\n"
             "  --product NAME            lineage, plan: this product only; PRODUCT or DOMAIN/PRODUCT\n"
             "  --field PORT.FIELD        lineage: the way of this field, hop by hop\n"
             "  --keys N                  plan: the memory of so many keys in each state (otherwise 10000)\n"
@@ -128,7 +134,10 @@ enum cli_option {
     OPT_FORMAT,
     OPT_DOMAIN,
     OPT_CHECK,
+    OPT_DIFF,
     OPT_DRY_RUN,
+    OPT_FROM,
+    OPT_TYPE,
     OPT_VERSION,
     OPT_MODE,
     OPT_FRAMING,
@@ -138,7 +147,8 @@ enum cli_option {
     OPT_AGAINST,
     OPT_PRODUCT,
     OPT_FIELD,
-    OPT_KEYS
+    OPT_KEYS,
+    OPT_REGISTRY
 };
 
 int main(int argc, char **argv)
@@ -149,7 +159,10 @@ int main(int argc, char **argv)
         {"out", required_argument, NULL, 'o'},
         {"domain", required_argument, NULL, OPT_DOMAIN},
         {"check", no_argument, NULL, OPT_CHECK},
+        {"diff", no_argument, NULL, OPT_DIFF},
         {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+        {"from", required_argument, NULL, OPT_FROM},
+        {"type", required_argument, NULL, OPT_TYPE},
         {"mode", required_argument, NULL, OPT_MODE},
         {"framing", required_argument, NULL, OPT_FRAMING},
         {"payload", required_argument, NULL, OPT_PAYLOAD},
@@ -159,6 +172,7 @@ int main(int argc, char **argv)
         {"product", required_argument, NULL, OPT_PRODUCT},
         {"field", required_argument, NULL, OPT_FIELD},
         {"keys", required_argument, NULL, OPT_KEYS},
+        {"registry", required_argument, NULL, OPT_REGISTRY},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPT_VERSION},
         {NULL, 0, NULL, 0},
@@ -187,6 +201,15 @@ int main(int argc, char **argv)
         case OPT_DRY_RUN:
             cli.dry_run = true;
             break;
+        case OPT_DIFF:
+            cli.diff = true;
+            break;
+        case OPT_FROM:
+            cli.from = optarg;
+            break;
+        case OPT_TYPE:
+            cli.type = optarg;
+            break;
         case OPT_MODE:
             cli.mode = optarg;
             break;
@@ -213,6 +236,9 @@ int main(int argc, char **argv)
             break;
         case OPT_KEYS:
             cli.keys = optarg;
+            break;
+        case OPT_REGISTRY:
+            cli.registry = optarg;
             break;
         case 'h':
             help(stdout);

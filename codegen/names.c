@@ -4,6 +4,7 @@
 #include "codegen/check.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool is_one_of(const char *const *words, size_t n, const char *name)
 {
@@ -52,9 +53,19 @@ const char *mesh_names_c(struct mesh_arena *arena, const char *name)
     return is_c_word(name) ? mesh_arena_printf(arena, "%s_", name) : name;
 }
 
+/* What readers of YAML 1.1, which are most, take for true or false where it is a key. */
+static bool is_yaml_word(const char *name)
+{
+    static const char *const words[] = {"on", "off", "yes", "no"};
+    for (size_t i = 0; i < MESH_LEN(words); i++)
+        if (strcasecmp(words[i], name) == 0)
+            return true;
+    return false;
+}
+
 bool mesh_names_reserved(const char *name)
 {
-    return is_c_word(name) || is_expression_word(name) || strncmp(name, "mesh_", 5) == 0;
+    return is_c_word(name) || is_expression_word(name) || is_yaml_word(name) || strncmp(name, "mesh_", 5) == 0;
 }
 
 static void reserved(struct mesh_checker *c, const char *name, struct mesh_srcref at, const char *why)
@@ -68,6 +79,8 @@ static void check_word(struct mesh_checker *c, const char *name, struct mesh_src
 {
     if (is_expression_word(name))
         reserved(c, name, at, "it has a meaning of its own in expressions");
+    else if (is_yaml_word(name))
+        reserved(c, name, at, "most readers of YAML take it for true or false: on, off, yes and no are no names");
     else if (is_c_word(name))
         reserved(c, name, at, "it is a word of C, into which the declaration is compiled");
     else if (strncmp(name, "mesh_", 5) == 0 || strncmp(name, "MESH_", 5) == 0)

@@ -57,6 +57,12 @@ void mesh_openapi_paths(struct mesh_json_out *json)
              "OpenAPI of the domain's first product; /products/{name}/openapi.json has that of each.", type, false);
     own_path(json, "/.well-known/data-product", "data_product",
              "Document of the domain's first product; /products/{name}/data-product has that of each.", type, false);
+    own_path(json, "/asyncapi.json", "asyncapi",
+             "AsyncAPI of the domain's first product; /products/{name}/asyncapi.json has that of each.", type, false);
+    own_path(json, "/lineage", "lineage", "Lineage of the domain's first product; /products/{name}/lineage has that of each.", type,
+             false);
+    own_path(json, "/contracts", "contracts", "Ids of the contracts of the output ports; each is below /contracts/.", type, false);
+    own_path(json, "/schemas", "schemas", "Names of the Avro schemas of the topics; each is below /schemas/.", type, false);
 }
 
 /* ---- components ---- */

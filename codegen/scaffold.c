@@ -63,7 +63,7 @@ static const char product_text[] =
     "domain: NAME\n"
     "version: 0.1.0\n"
     "status: draft\n"
-    "type: aggregate\n"
+    "type: TYPE\n"
     "description:\n"
     "  purpose: Say here what the product is for; personal data may be used for this alone.\n"
     "  limitations: Say here what it must not be used for.\n"
@@ -164,12 +164,15 @@ static const char test_text[] =
     "      - { person_id: { pseudonym: p1 }, n: 1, last_seen: 2026-01-01T10:00:00Z }\n"
     "      - { person_id: { pseudonym: p2 }, n: 1, last_seen: 2026-01-01T10:00:20Z }\n";
 
-static const char *replaced(struct mesh_arena *arena, const char *text, const char *name, const char *mesh)
+static const char *replaced(struct mesh_arena *arena, const char *text, const char *name, const char *mesh, const char *type)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
     while (*text != '\0') {
         if (strncmp(text, "NAME", 4) == 0 || strncmp(text, "MESH.", 5) == 0) {
             mesh_buf_puts(&out, text[0] == 'N' ? name : mesh);
+            text += 4;
+        } else if (strncmp(text, "TYPE", 4) == 0) {
+            mesh_buf_puts(&out, type);
             text += 4;
         } else {
             mesh_buf_putc(&out, *text++);
@@ -179,25 +182,25 @@ static const char *replaced(struct mesh_arena *arena, const char *text, const ch
 }
 
 static void add(struct mesh_arena *arena, struct mesh_scaffold *scaffold, const char *path, const char *text, const char *name,
-                const char *mesh)
+                const char *mesh, const char *type)
 {
     *mesh_vec_push_in(arena, &scaffold->files) =
-        (struct mesh_scaffold_file){replaced(arena, path, name, mesh), replaced(arena, text, name, mesh)};
+        (struct mesh_scaffold_file){replaced(arena, path, name, mesh, type), replaced(arena, text, name, mesh, type)};
 }
 
 void mesh_scaffold_mesh(struct mesh_arena *arena, const char *name, struct mesh_scaffold *ret)
 {
     *ret = (struct mesh_scaffold){0};
-    add(arena, ret, "mesh.yaml", mesh_text, name, name);
+    add(arena, ret, "mesh.yaml", mesh_text, name, name, "");
 }
 
-void mesh_scaffold_domain(struct mesh_arena *arena, const char *mesh, const char *name, struct mesh_scaffold *ret)
+void mesh_scaffold_domain(struct mesh_arena *arena, const char *mesh, const char *name, const char *type, struct mesh_scaffold *ret)
 {
     *ret = (struct mesh_scaffold){0};
-    add(arena, ret, "domains/NAME/product.yaml", product_text, name, mesh);
-    add(arena, ret, "domains/NAME/README.md", readme_text, name, mesh);
-    add(arena, ret, "domains/NAME/tests/first.yaml", test_text, name, mesh);
-    add(arena, ret, "contracts/NAME/event.v1.avsc", contract_text, name, mesh);
+    add(arena, ret, "domains/NAME/product.yaml", product_text, name, mesh, type);
+    add(arena, ret, "domains/NAME/README.md", readme_text, name, mesh, type);
+    add(arena, ret, "domains/NAME/tests/first.yaml", test_text, name, mesh, type);
+    add(arena, ret, "contracts/NAME/event.v1.avsc", contract_text, name, mesh, type);
 }
 
 static int write_new(struct mesh_arena *arena, const char *root, const struct mesh_scaffold_file *file, struct mesh_err *err)

@@ -347,6 +347,14 @@ void mesh_escape_json(struct mesh_buf *out, const char *text)
 
 void mesh_escape_plain(struct mesh_buf *out, const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p != 0; p++)
-        mesh_buf_putc(out, *p < 0x20 || *p == 0x7f ? ' ' : (char)*p);
+    for (const unsigned char *p = (const unsigned char *)text; *p != 0; p++) {
+        if (*p < 0x20 || *p == 0x7f)
+            mesh_buf_putc(out, ' ');
+        else if (*p == '<' || *p == '>' || *p == '&')
+            mesh_buf_puts(out, *p == '<' ? "&lt;" : *p == '>' ? "&gt;" : "&amp;");
+        else if (strchr("\\`*[]", *p) != NULL)
+            mesh_buf_printf(out, "\\%c", *p);
+        else
+            mesh_buf_putc(out, (char)*p);
+    }
 }

@@ -1,7 +1,7 @@
 /* Templates: files in the language they emit, with two constructs.
  *
  *   {{path}}, {{path|filter}}   a value. Code is printed as it is; prose needs a filter: cstr (inside a C string), comment (inside a
- *                               C comment), json (inside a JSON string), text (Markdown, YAML block: control characters removed).
+ *                               C comment), json (inside a JSON string), text (Markdown, one line, no markup).
  *                               A placeholder that stands alone on its line indents every line of its value, and an empty value
  *                               removes the line.
  *   % for x in path             repeat for every item of a list; inside, x is the item

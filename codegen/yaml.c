@@ -23,6 +23,7 @@ struct reader {
     uint32_t n_chars;
     uint32_t n_nodes;
     bool bad;
+    uint32_t refused_at; /* 1 + where an anchor or alias was refused last; 0: none was */
 };
 
 static uint32_t byte_of(const struct reader *in, size_t index)
@@ -104,6 +105,32 @@ static bool has_between(struct line line, uint32_t from, const char *what)
     return false;
 }
 
+/* `[1, 2].size() > 0`: a list, and then something. */
+static bool goes_on_behind_bracket(struct line line, uint32_t from)
+{
+    int depth = 0;
+    for (uint32_t i = from; i < line.n; i++) {
+        depth += (line.p[i] == '[' || line.p[i] == '{') - (line.p[i] == ']' || line.p[i] == '}');
+        if (depth > 0)
+            continue;
+        while (++i < line.n && line.p[i] == ' ')
+            ;
+        return i < line.n && line.p[i] != ',' && line.p[i] != '#';
+    }
+    return false;
+}
+
+/* Whether a value that begins so is not what was written, for YAML. */
+static bool begins_special(struct line line, uint32_t from)
+{
+    char first = line.p[from], second = from + 1 < line.n ? line.p[from + 1] : ' ';
+    if (first == '[' || first == '{')
+        return goes_on_behind_bracket(line, from);
+    if (first == '>' || first == '|') /* with an indication of what follows it is a text of several lines */
+        return second != ' ' ? strchr("+-123456789", second) == NULL : from + 1 < line.n;
+    return strchr("!%@`&*", first) != NULL || ((first == '?' || first == '-') && second == ' ');
+}
+
 /* An expression that YAML takes for something else: reported in the words of who wrote it. */
 static bool report_cut(struct reader *in, uint32_t offset)
 {
@@ -117,17 +144,22 @@ static bool report_cut(struct reader *in, uint32_t offset)
     bool ternary = has_between(line, from, " ? ") && has_between(line, from, ": ");
     char first = line.p[from];
     bool quote = (first == '"' || first == '\'') && has_between(line, from + 1, " ");
-    bool special = strchr("!%@`&*", first) != NULL;
-    if (!ternary && !quote && !special)
+    bool special = begins_special(line, from);
+    bool colon = first != '{' && first != '[' && has_between(line, from, ": ");
+    if (!ternary && !quote && !special && !colon)
         return false;
+    if (in->refused_at == line.begin + from + 1) /* as an anchor or alias; that message says what to do */
+        return true;
     struct mesh_diag *diag =
         mesh_diag_add(in->diags, MESH_ERROR, "MY011", ref(in, line.begin + from, line.begin + to), "YAML cuts this expression");
     if (ternary)
         mesh_diag_why(in->diags, diag, "': ' separates a key from its value, so YAML reads 'a ? b : c' as a key");
     else if (quote)
         mesh_diag_why(in->diags, diag, "a value that begins with a quote ends at the next one");
-    else
+    else if (special)
         mesh_diag_why(in->diags, diag, "a value may not begin with '%c' in YAML", first);
+    else
+        mesh_diag_why(in->diags, diag, "': ' separates a key from its value, also inside a text that begins later");
     if (memchr(line.p + from, '\'', to - from) == NULL)
         mesh_diag_fix(in->diags, diag, "put the whole expression in single quotes: '%.*s'", (int)(to - from), line.p + from);
     else
@@ -181,6 +213,7 @@ static void refuse_anchor(struct reader *in, const yaml_event_t *event, const un
 {
     if (anchor == NULL)
         return;
+    in->refused_at = ref_event(in, event).begin + 1;
     struct mesh_diag *diag = refuse(in, "MY004", ref_event(in, event), "anchors and aliases are not allowed");
     mesh_diag_why(in->diags, diag, "a declaration is read by people: what it says stands where it is used");
     mesh_diag_fix(in->diags, diag, "write the value out; for text that begins with & or *, use single quotes");

@@ -13,7 +13,7 @@ if [ "$level" = all ]; then
     t0=$SECONDS
     make --no-print-directory build
     printf 'build: %d min %d s\n' $(((SECONDS - t0) / 60)) $(((SECONDS - t0) % 60))
-    suites+=(embedded kafka mongo real e2e chaos images)
+    suites+=(embedded kafka mongo real e2e browser chaos images)
 fi
 passed=0 failed=0 skipped=0
 

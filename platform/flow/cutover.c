@@ -2,6 +2,7 @@
 #include "flow/cutover.h"
 
 #include "base/hash.h"
+#include "flow/cutover_int.h"
 #include "flow/state.h"
 
 #include <stdlib.h>

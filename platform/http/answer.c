@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const own_paths[] = {"livez",        "startupz",    "readyz",   "metrics",
-                                        "openapi.json", ".well-known", "products", "contracts"};
+static const char *const own_paths[] = {"livez",    "startupz",  "readyz",        "metrics", "openapi.json", ".well-known",
+                                        "products", "contracts", "asyncapi.json", "schemas", "lineage",      "quality"};
 
 void mesh_http_response_deinit(struct mesh_http_response *response)
 {
@@ -150,13 +150,6 @@ bool mesh_http_only_get(struct mesh_http_exchange *x)
     return false;
 }
 
-static void send_text(struct mesh_http_exchange *x, const char *type, const char *text)
-{
-    x->response->status = 200;
-    x->response->type = type;
-    mesh_buf_puts(&x->response->body, text);
-}
-
 static void add_product(struct mesh_http_exchange *x, const struct mesh_product *product)
 {
     mesh_http_header_add(x->response, "Mesh-Product", "%s@%s", product->name, product->version);
@@ -199,44 +192,15 @@ static void index_page(struct mesh_http_exchange *x)
         mesh_buf_puts(out, i == 0 ? "" : ",");
         mesh_json_string(out, mesh_str_of(x->site->routes[i].port->path));
     }
-    mesh_buf_puts(out, "],\"more\":[\"/openapi.json\",\"/.well-known/data-product\",\"/contracts\",\"/readyz\","
-                       "\"/metrics\"]}\n");
+    mesh_buf_puts(out, "],\"more\":[\"/.well-known/data-product\",\"/openapi.json\",\"/asyncapi.json\",\"/contracts\",\"/schemas\","
+                       "\"/lineage\",\"/readyz\",\"/metrics\"]}\n");
     x->response->status = 200;
     x->response->type = "application/json";
 }
 
-static bool path_is(const struct mesh_http_exchange *x, const char *first, const char *second)
+static bool path_is(const struct mesh_http_exchange *x, const char *first)
 {
-    uint32_t n = second == NULL ? 1 : 2;
-    return x->uri.n_segments == n && mesh_str_eq(x->uri.segments[0], mesh_str_of(first)) &&
-           (n == 1 || mesh_str_eq(x->uri.segments[1], mesh_str_of(second)));
-}
-
-static void send_document(struct mesh_http_exchange *x, const struct mesh_product *product, bool openapi)
-{
-    add_product(x, product);
-    send_text(x, "application/json", openapi ? product->openapi : product->document);
-    mesh_http_tag(x);
-}
-
-/* /products/{name}/openapi.json and /data-product */
-static bool serve_product(struct mesh_http_exchange *x)
-{
-    if (x->uri.n_segments != 3 || !mesh_str_eq(x->uri.segments[0], MESH_STR("products")))
-        return false;
-    bool openapi = mesh_str_eq(x->uri.segments[2], MESH_STR("openapi.json"));
-    if (!openapi && !mesh_str_eq(x->uri.segments[2], MESH_STR("data-product")))
-        return false;
-    for (uint32_t i = 0; i < x->site->service->n_products; i++) {
-        const struct mesh_product *product = x->site->service->products[i];
-        if (!mesh_str_eq(x->uri.segments[1], mesh_str_of(product->name)))
-            continue;
-        x->response->route = "/products";
-        if (mesh_http_only_get(x))
-            send_document(x, product, openapi);
-        return true;
-    }
-    return false;
+    return x->uri.n_segments == 1 && mesh_str_eq(x->uri.segments[0], mesh_str_of(first));
 }
 
 /* True: the path is one of the platform's. */
@@ -244,19 +208,14 @@ static bool serve_own(struct mesh_http_exchange *x)
 {
     const struct mesh_http_backend *backend = &x->site->backend;
     static const struct {
-        const char *first, *second, *route;
-    } own[] = {{"livez", NULL, "/livez"},
-               {"startupz", NULL, "/startupz"},
-               {"readyz", NULL, "/readyz"},
-               {"metrics", NULL, "/metrics"},
-               {"openapi.json", NULL, "/openapi.json"},
-               {".well-known", "data-product", "/.well-known/data-product"}};
+        const char *first, *route;
+    } own[] = {{"livez", "/livez"}, {"startupz", "/startupz"}, {"readyz", "/readyz"}, {"metrics", "/metrics"}};
     size_t i = 0;
-    while (i < MESH_LEN(own) && !path_is(x, own[i].first, own[i].second))
+    while (i < MESH_LEN(own) && !path_is(x, own[i].first))
         i++;
     bool root = x->uri.n_segments == 0;
     if (i == MESH_LEN(own) && !root)
-        return serve_product(x) || mesh_http_contracts_serve(x);
+        return mesh_http_documents_serve(x);
     x->response->route = root ? "/" : own[i].route;
     if (!mesh_http_only_get(x))
         return true;
@@ -264,11 +223,11 @@ static bool serve_own(struct mesh_http_exchange *x)
         index_page(x);
     else if (i <= MESH_HTTP_READY)
         health(x, (enum mesh_http_health)i);
-    else if (i == 3) {
+    else {
         backend->metrics(backend->context, &x->response->body);
-        send_text(x, MESH_METRICS_CONTENT_TYPE, "");
-    } else
-        send_document(x, x->site->service->products[0], i == 4);
+        x->response->status = 200;
+        x->response->type = MESH_METRICS_CONTENT_TYPE;
+    }
     return true;
 }
 
@@ -312,7 +271,7 @@ static void start_port(struct mesh_http_exchange *x)
 /* ---- who asks ---- */
 static bool is_health(const struct mesh_http_exchange *x)
 {
-    return path_is(x, "livez", NULL) || path_is(x, "startupz", NULL) || path_is(x, "readyz", NULL);
+    return path_is(x, "livez") || path_is(x, "startupz") || path_is(x, "readyz");
 }
 
 static void deny(struct mesh_http_exchange *x, int status, const char *why)

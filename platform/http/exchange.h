@@ -60,8 +60,8 @@ void mesh_http_tag(struct mesh_http_exchange *x);
 bool mesh_http_disclose(struct mesh_http_exchange *x, int64_t rows);
 void mesh_http_denied(const struct mesh_http_exchange *x, const char *why);
 
-/* contracts.c: true: the path is one of its own, and was answered. */
-bool mesh_http_contracts_serve(struct mesh_http_exchange *x);
+/* documents.c: true: the path is one of its own, and was answered. There is at least one segment. */
+bool mesh_http_documents_serve(struct mesh_http_exchange *x);
 
 /* events.c: leaves a problem, or an answer that goes on. */
 void mesh_http_events_begin(struct mesh_http_exchange *x);

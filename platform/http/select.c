@@ -176,10 +176,8 @@ static void add_sort(const struct mesh_http_shape *shape, struct mesh_str name, 
     if (!may_decide(shape, i, "/query/sort", problem))
         return;
     for (uint32_t k = 0; k < ret->n_sort; k++)
-        if (ret->sort[k].i == i) {
-            mesh_http_problem_add(problem, "/query/sort", "names '%s' twice", shape->out[i].name);
-            return;
-        }
+        if (ret->sort[k].i == i)
+            return; /* what comes first has decided; OpenAPI cannot say that n and -n exclude each other */
     if (ret->n_sort == MESH_HTTP_SORT_MAX) {
         mesh_http_problem_add(problem, "/query/sort", "names more than %d fields", MESH_HTTP_SORT_MAX);
         return;

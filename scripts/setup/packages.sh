@@ -7,12 +7,12 @@
 
 minimal=(
     gcc make pkg-config meson ninja-build ca-certificates
-    librdkafka-dev libavro-dev libmongoc-dev libmicrohttpd-dev libyaml-dev libjansson-dev
+    librdkafka-dev libavro-dev libmongoc-dev libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libjansson-dev
     libssl-dev libmimalloc-dev libxxhash-dev tzdata
 )
 full=(
     clang clang-format clang-tidy libclang-rt-14-dev shellcheck valgrind gdb
-    libcmocka-dev libzstd-dev kcat curl jq sqlite3 zstd python3
+    libcmocka-dev libcurl4-openssl-dev libzstd-dev kcat curl jq sqlite3 zstd python3 python3-venv
     mmdebstrap podman buildah runc
 )
 browser=(chromium fonts-dejavu-core)
@@ -23,10 +23,12 @@ case $level in
     minimal) wanted=("${minimal[@]}") ;;
     full)
         wanted=("${minimal[@]}" "${full[@]}")
-        # A Java, Maven or Go that is already on PATH is as good, and often newer.
+        # A Java, Maven, Go, Node or Cargo that is already on PATH is as good, and often newer.
         command -v java > /dev/null || wanted+=(default-jre-headless)
         command -v mvn > /dev/null || wanted+=(maven)
         command -v go > /dev/null || wanted+=(golang)
+        command -v npm > /dev/null || wanted+=(nodejs npm)
+        command -v cargo > /dev/null || wanted+=(cargo)
         ;;
     browser) wanted=("${browser[@]}") ;;
     *)

@@ -211,7 +211,8 @@ def requests(mesh, checks):
                           stdout=subprocess.PIPE, check=False).stdout.decode()
     checks.equal("curl -N", "data: {" in curl, True)
     document = service.get("/.well-known/data-product")
-    checks.equal("listed", [p["path"] for p in document["outputPorts"] if p["kind"] == "sse"], [PATH])
+    said = [{c["property"]: c["value"] for c in p["customProperties"]} for p in document["outputPorts"] if p["type"] == "sse"]
+    checks.equal("listed", [p["path"] for p in said], [PATH])
     checks.equal("described", "text/event-stream" in json.dumps(service.get("/openapi.json")["paths"][PATH]), True)
 
 

@@ -223,6 +223,9 @@ static const uint32_t topology_states[] = {SHOP_STATE_TOTALS, SHOP_STATE_CUSTOME
 static const struct mesh_topology topologies[] = {
     {.name = "orders", .inputs = topology_inputs, .n_inputs = 1, .states = topology_states, .n_states = 2}};
 
+static const struct mesh_about documents[] = {
+    {"asyncapi.json", "{\"asyncapi\":\"3.0.0\"}"}, {"contracts/mesh.shop.shop.large", "{\"id\":\"large\"}"}, {NULL, NULL}};
+
 const struct mesh_product shop_product = {
     .abi = MESH_ABI,
     .domain = "shop",
@@ -234,6 +237,7 @@ const struct mesh_product shop_product = {
     .declaration = "tests/embedded/shop.c",
     .declaration_hash = "0000000000000000000000000000000000000000000000000000000000000001",
     .state_hash = "0000000000000000000000000000000000000000000000000000000000000002",
+    .documents = documents,
     .document = "{\"kind\":\"DataProduct\",\"name\":\"shop\"}",
     .openapi = "{\"openapi\":\"3.1.0\"}",
     .pseudonym_key_env = "MESH_PSEUDONYM_KEY",

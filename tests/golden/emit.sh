@@ -39,6 +39,14 @@ cp -r "$here/diag/base/." "$here/diag/ok-everything/in/." "$work/everything/"
 "$meshgen" generate --mesh "$work/everything" -o "$work/out-everything" > /dev/null
 check "a product with every construct compiles" compiles "$work/out-everything"
 
+# texts that would like to be C, HTML, JSON, a template or a shell's: they compile as texts, and are found again as they were
+"$meshgen" generate --mesh "$here/../documents/hostile" -o "$work/out-hostile" > /dev/null
+check "hostile texts compile as texts" compiles "$work/out-hostile"
+markup() { ! grep -nE '<(script|b|img)|(^|[^\\])`id' "$1"; }
+check "no markup of theirs is in the README" markup "$work/out-hostile/shop/README.md"
+check "nothing of theirs is in what a shell or meson reads" \
+    bash -c '! grep -lE "id\)|alert|system" "$1"/shop/Dockerfile "$1"/shop/meson.build' _ "$work/out-hostile"
+
 # doubles: two roundings where the declaration says two operations, also on a machine that could do with one
 sed -i 's/^      total: sum(amount)/&\n      load: sum(weight * weight + 1.5)/' "$work/everything/domains/shop/product.yaml"
 "$meshgen" generate --mesh "$work/everything" -o "$work/out-doubles" > /dev/null
@@ -94,14 +102,25 @@ if "$meshgen" generate --mesh "$work/omni" -o "$work/b" > "$work/out" 2>&1; then
 check "an edited file is refused" test "$code" != 0
 check "and named" grep -q 'customer_views.c is generated, but was changed by hand' "$work/out"
 check "and kept" grep -q mine "$work/b/customer/customer_views.c"
+check "and its difference shown" grep -qxF '+/* mine */' "$work/out"
 
 # one line of YAML: 'amount_eur > 500.0' becomes 400.0
 sed -i 's/amount_eur > 500.0/amount_eur > 400.0/' "$work/omni/domains/sales_fraud/product.yaml"
 cp -r "$work/a" "$work/before"
+"$meshgen" generate --dry-run --mesh "$work/omni" -o "$work/a" > "$work/dry" 2> /dev/null && code=0 || code=$?
+check "--dry-run names what would be written, and is no finding" test "$code $(grep -c sales_fraud "$work/dry")" = "0 4"
+"$meshgen" generate --diff --check --mesh "$work/omni" -o "$work/a" > "$work/diff" 2> /dev/null && code=0 || code=$?
+check "--diff with --check is a finding" test "$code" = 1
+check "--diff shows the line" grep -q '^+.*40000' "$work/diff"
+check "neither writes" diff -rq "$work/before" "$work/a"
+cp -r "$work/a" "$work/patched"
+sed "s|$work/a/||; s|$work/a/||" "$work/diff" | (cd "$work/patched" && patch -s -p0)
 "$meshgen" generate --mesh "$work/omni" -o "$work/a" > /dev/null
+check "what --diff shows is what generate does" diff -rq -x manifest "$work/patched" "$work/a"
 changed=$(cd "$work" && { diff -rq before a || true; } | sed 's/^Files before\///; s/ and .*//' | sort | tr '\n' ' ')
-check "one line changes that stream, the hash of its tables, the manifest: $changed" \
-    test "$changed" = "sales_fraud/manifest sales_fraud/sales_fraud_streams.c sales_fraud/sales_fraud_tables.c "
+check "one line changes that stream, the hash of its tables, what lineage says of it, the manifest: $changed" \
+    test "$changed" = "sales_fraud/manifest sales_fraud/sales_fraud.lineage.json sales_fraud/sales_fraud_documents.c \
+sales_fraud/sales_fraud_streams.c sales_fraud/sales_fraud_tables.c "
 new_lines() { { diff "$work/before/$1" "$work/a/$1" || true; } | grep -c '^>' || true; }
 lines=$(new_lines sales_fraud/sales_fraud_streams.c)
 check "one line of C changes in the stream" test "$lines" = 1

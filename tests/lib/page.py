@@ -27,8 +27,8 @@ def commands(block):
     for number, line in enumerate(block.splitlines()):
         if line.startswith("$ "):
             found.append((number, [line[2:]], []))
-        elif found and (line.startswith("> ") or continued):
-            found[-1][1].append(line[2:] if line.startswith("> ") else line)
+        elif found and (line.startswith("> ") or line == ">" or continued):
+            found[-1][1].append(line[2:] if line.startswith("> ") or line == ">" else line)
         elif found:
             found[-1][2].append(line)
         else:

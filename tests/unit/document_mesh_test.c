@@ -137,8 +137,8 @@ static const char product_yaml[] =
 static struct {
     struct mesh_arena arena;
     bool made;
-    struct mesh_buf document, openapi;
-    const struct mesh_json *doc, *api;
+    struct mesh_buf document, openapi, asyncapi, contract;
+    const struct mesh_json *doc, *api, *async, *odcs; /* odcs: of the port `minutes` */
 } made;
 
 static void put(const char *root, const char *path, const char *text)
@@ -222,6 +222,11 @@ static bool make(void)
     emit(model, &again, &again_api);
     CHECK_STR(again.p, made.document.p); /* the same, every time */
     CHECK_STR(again_api.p, made.openapi.p);
+    struct mesh_emitter e = {.arena = model->arena, .product = model->products.v[0], .p = "till"};
+    mesh_emit_asyncapi(&e, &made.asyncapi);
+    mesh_emit_contract(&e, model->products.v[0]->ports.v[3], &made.contract);
+    made.async = parse("asyncapi", &made.asyncapi);
+    made.odcs = parse("contract", &made.contract);
     made.doc = parse("document", &made.document);
     made.api = parse("openapi", &made.openapi);
     return made.doc != NULL && made.api != NULL;
@@ -229,7 +234,16 @@ static bool make(void)
 
 /* ---- reading it ---- */
 
-/* "fields|sales|0|name": members and indexes. NULL when there is no such thing. */
+static const struct mesh_json *custom(const struct mesh_json *json, const char *property)
+{
+    const struct mesh_json *list = mesh_json_get(json, "customProperties");
+    for (uint32_t i = 0; list != NULL && i < list->n; i++)
+        if (strcmp(mesh_json_get(list->items[i], "property")->text, property) == 0)
+            return mesh_json_get(list->items[i], "value");
+    return NULL;
+}
+
+/* "@fields|sales|0|name": members and indexes; @ is a custom property. NULL when there is no such thing. */
 static const struct mesh_json *at(const struct mesh_json *json, const char *path)
 {
     char copy[256];
@@ -240,7 +254,7 @@ static const struct mesh_json *at(const struct mesh_json *json, const char *path
         if (json->kind == MESH_JSON_ARRAY)
             json = i < json->n ? json->items[i] : NULL;
         else
-            json = mesh_json_get(json, part);
+            json = *part == '@' ? custom(json, part + 1) : mesh_json_get(json, part);
     }
     return json;
 }
@@ -267,7 +281,7 @@ static const char *sources(const char *path)
 /* "name classification protection" of a field. */
 static const char *field(const char *port, uint32_t i)
 {
-    const struct mesh_json *f = at(made.doc, mesh_arena_printf(&made.arena, "fields|%s|%u", port, i));
+    const struct mesh_json *f = at(made.doc, mesh_arena_printf(&made.arena, "@fields|%s|%u", port, i));
     if (f == NULL)
         return NULL;
     return mesh_arena_printf(&made.arena, "%s %s%s %s %s", text_at(f, "name"), text_at(f, "type"),
@@ -279,17 +293,17 @@ static const char *field(const char *port, uint32_t i)
 CASE(the_document_says_who_and_what)
 {
     REQUIRE(make());
-    CHECK_STR(text_at(made.doc, "apiVersion"), "v1.1.0");
+    CHECK_STR(text_at(made.doc, "apiVersion"), "v1.0.0");
     CHECK_STR(text_at(made.doc, "kind"), "DataProduct");
     CHECK_STR(text_at(made.doc, "id"), "acme.shop.till");
     CHECK_STR(text_at(made.doc, "status"), "active");
-    CHECK_STR(text_at(made.doc, "type"), "sourceAligned");
+    CHECK_STR(text_at(made.doc, "@type"), "sourceAligned");
     CHECK_STR(text_at(made.doc, "team|members|0|role"), "owner");
-    CHECK_STR(text_at(made.doc, "support|0|channel"), "#till");
-    CHECK_STR(text_at(made.doc, "slaProperties|0|value"), "90");
-    CHECK_STR(text_at(made.doc, "slaProperties|0|unit"), "s");
-    CHECK_STR(text_at(made.doc, "slaProperties|1|value"), "99.95");
-    CHECK_STR(text_at(made.doc, "slaProperties|2|unit"), "d");
+    CHECK_STR(text_at(made.doc, "@supportChannel"), "#till");
+    CHECK_STR(text_at(made.doc, "@slaProperties|0|value"), "90");
+    CHECK_STR(text_at(made.doc, "@slaProperties|0|unit"), "s");
+    CHECK_STR(text_at(made.doc, "@slaProperties|1|value"), "99.95");
+    CHECK_STR(text_at(made.doc, "@slaProperties|2|unit"), "d");
 }
 
 CASE(what_people_wrote_comes_through_unchanged)
@@ -298,7 +312,7 @@ CASE(what_people_wrote_comes_through_unchanged)
     REQUIRE(make());
     CHECK_STR(text_at(made.doc, "description|purpose"), purpose);
     CHECK_STR(text_at(made.api, "info|description"), purpose);
-    CHECK_STR(text_at(made.doc, "inputPorts|0|description"), "A \"payment\".");
+    CHECK_STR(text_at(made.doc, "inputPorts|0|@description"), "A \"payment\".");
     CHECK(at(made.doc, "description|usage") == NULL);
 }
 
@@ -306,16 +320,20 @@ CASE(ports_say_where_they_are)
 {
     REQUIRE(make());
     CHECK_STR(text_at(made.doc, "inputPorts|1|contractId"), "shop/payment@1");
-    CHECK_STR(text_at(made.doc, "inputPorts|1|topic"), "acme.store");
-    CHECK(at(made.doc, "inputPorts|2|table")->boolean);
-    CHECK_STR(text_at(made.doc, "outputPorts|0|topic"), "acme.sales");
-    CHECK_STR(text_at(made.doc, "outputPorts|0|contractId"), "shop/sale@1");
-    CHECK_STR(text_at(made.doc, "outputPorts|0|partitions"), "3");
-    CHECK_STR(text_at(made.doc, "outputPorts|1|emit"), "close");
-    CHECK_STR(text_at(made.doc, "outputPorts|1|window|size"), "1m");
-    CHECK_STR(text_at(made.doc, "outputPorts|3|path"), "/minutes");
-    CHECK_STR(text_at(made.doc, "outputPorts|5|rowKey|1"), "currency");
-    CHECK_STR(text_at(made.doc, "outputPorts|6|collection"), "cards");
+    CHECK_STR(text_at(made.doc, "inputPorts|1|@topic"), "acme.store");
+    CHECK(at(made.doc, "inputPorts|2|@table")->boolean);
+    CHECK_STR(text_at(made.doc, "outputPorts|0|@topic"), "acme.sales");
+    CHECK_STR(text_at(made.doc, "outputPorts|0|contractId"), "acme.shop.till.sales");
+    CHECK_STR(text_at(made.doc, "outputPorts|0|@schema"), "shop/sale@1");
+    CHECK_EQ_U64(at(made.doc, "outputPorts|0|inputContracts")->n, 2);
+    CHECK_STR(text_at(made.doc, "outputPorts|0|inputContracts|1|id"), "shop/rate@1");
+    CHECK_EQ_U64(at(made.doc, "outputPorts|5|inputContracts")->n, 1); /* no rate in it */
+    CHECK_STR(text_at(made.doc, "outputPorts|0|@partitions"), "3");
+    CHECK_STR(text_at(made.doc, "outputPorts|1|@emit"), "close");
+    CHECK_STR(text_at(made.doc, "outputPorts|1|@window|size"), "1m");
+    CHECK_STR(text_at(made.doc, "outputPorts|3|@path"), "/minutes");
+    CHECK_STR(text_at(made.doc, "outputPorts|5|@rowKey|1"), "currency");
+    CHECK_STR(text_at(made.doc, "outputPorts|6|@collection"), "cards");
     CHECK_STR(text_at(made.doc, "managementPorts|0|url"), "/.well-known/data-product");
 }
 
@@ -326,14 +344,14 @@ CASE(fields_are_labelled_as_they_leave)
     CHECK_STR(field("sales", 1), "card string pseudonymous pseudonym");
     CHECK_STR(field("sales", 2), "eur decimal(14,2) internal none");
     CHECK_STR(field("sales", 3), "belief string? special drop");
-    CHECK_STR(text_at(made.doc, "fields|sales|1|doc"), "A pseudonym.");
-    CHECK_STR(text_at(made.doc, "fields|sales|1|subject"), "customer");
+    CHECK_STR(text_at(made.doc, "@fields|sales|1|doc"), "A pseudonym.");
+    CHECK_STR(text_at(made.doc, "@fields|sales|1|subject"), "customer");
     CHECK_STR(field("cards", 0), "card string pseudonymous pseudonym");
     CHECK_STR(field("cards", 1), "revision int internal none");
     CHECK_STR(field("cards", 5), "belief string? special drop");
     CHECK_STR(field("cards_docs", 0), "card string personal none");
-    CHECK_STR(text_at(made.doc, "fields|cards_docs|0|release|basis"), "contract");
-    CHECK(at(made.doc, "fields|cards|0|release") == NULL);
+    CHECK_STR(text_at(made.doc, "@fields|cards_docs|0|release|basis"), "contract");
+    CHECK(at(made.doc, "@fields|cards|0|release") == NULL);
 }
 
 CASE(rows_have_the_members_of_their_window)
@@ -341,9 +359,9 @@ CASE(rows_have_the_members_of_their_window)
     static const char *const names[] = {"method", "window_start", "window_end", "final", "revision", "n", "euros", "cash", "mean"};
     REQUIRE(make());
     for (uint32_t i = 0; i < MESH_LEN(names); i++)
-        CHECK_STR(text_at(made.doc, mesh_arena_printf(&made.arena, "fields|minutes|%u|name", i)), names[i]);
-    CHECK_EQ_U64(at(made.doc, "fields|minutes")->n, MESH_LEN(names));
-    CHECK_STR(text_at(made.doc, "fields|minutes|6|doc"), "sum(eur)");
+        CHECK_STR(text_at(made.doc, mesh_arena_printf(&made.arena, "@fields|minutes|%u|name", i)), names[i]);
+    CHECK_EQ_U64(at(made.doc, "@fields|minutes")->n, MESH_LEN(names));
+    CHECK_STR(text_at(made.doc, "@fields|minutes|6|doc"), "sum(eur)");
     CHECK_STR(field("per_minute", 1), "window_start timestamp public none");
 }
 
@@ -352,24 +370,24 @@ CASE(rows_have_the_members_of_their_window)
 CASE(lineage_goes_through_unions_joins_and_assignments)
 {
     REQUIRE(make());
-    CHECK_STR(sources("lineage|sales|fields|id"), "web.id store.id");
-    CHECK_STR(sources("lineage|sales|fields|eur"), "web.amount store.amount rates.eur");
-    CHECK_STR(sources("lineage|sales|fields|belief"), "web.belief store.belief");
-    CHECK_STR(sources("lineage|turned|fields|id"), ""); /* a constant */
-    CHECK_STR(sources("lineage|sales|all"), "~web.amount ~web.currency ~store.amount ~store.currency ~rates.currency");
-    CHECK_STR(text_at(made.doc, "lineage|sales|fields|eur|2|contract"), "shop/rate@1");
+    CHECK_STR(sources("@lineage|sales|fields|id"), "web.id store.id");
+    CHECK_STR(sources("@lineage|sales|fields|eur"), "web.amount store.amount rates.eur");
+    CHECK_STR(sources("@lineage|sales|fields|belief"), "web.belief store.belief");
+    CHECK_STR(sources("@lineage|turned|fields|id"), ""); /* a constant */
+    CHECK_STR(sources("@lineage|sales|all"), "~web.amount ~web.currency ~store.amount ~store.currency ~rates.currency");
+    CHECK_STR(text_at(made.doc, "@lineage|sales|fields|eur|2|contract"), "shop/rate@1");
 }
 
 CASE(lineage_goes_through_aggregates_and_earlier_columns)
 {
     REQUIRE(make());
-    CHECK_STR(sources("lineage|minutes|fields|n"), "");
-    CHECK_STR(sources("lineage|minutes|fields|euros"), "web.amount store.amount rates.eur");
-    CHECK_STR(sources("lineage|minutes|fields|mean"), "web.amount store.amount rates.eur");
-    CHECK_STR(sources("lineage|minutes|fields|window_start"), "web.at store.at");
-    CHECK_STR(sources("lineage|minutes|fields|final"), "");
-    CHECK_STR(sources("lineage|per_minute|fields|window_start"), "web.at store.at");
-    CHECK_STR(sources("lineage|minutes|all"),
+    CHECK_STR(sources("@lineage|minutes|fields|n"), "");
+    CHECK_STR(sources("@lineage|minutes|fields|euros"), "web.amount store.amount rates.eur");
+    CHECK_STR(sources("@lineage|minutes|fields|mean"), "web.amount store.amount rates.eur");
+    CHECK_STR(sources("@lineage|minutes|fields|window_start"), "web.at store.at");
+    CHECK_STR(sources("@lineage|minutes|fields|final"), "");
+    CHECK_STR(sources("@lineage|per_minute|fields|window_start"), "web.at store.at");
+    CHECK_STR(sources("@lineage|minutes|all"),
               "~web.method ~web.amount ~web.currency ~web.at ~store.method ~store.amount ~store.currency "
               "~store.at ~rates.currency");
 }
@@ -377,13 +395,44 @@ CASE(lineage_goes_through_aggregates_and_earlier_columns)
 CASE(lineage_goes_through_folds_changes_and_state)
 {
     REQUIRE(make());
-    CHECK_STR(sources("lineage|cards|fields|hour"), "web.amount store.amount rates.eur");
-    CHECK_STR(sources("lineage|cards|fields|belief"), "web.belief store.belief");
-    CHECK_STR(sources("lineage|turned|fields|card"), "web.card store.card");
-    CHECK_STR(sources("lineage|turned|fields|eur"), "web.amount store.amount rates.eur");
-    CHECK_STR(sources("lineage|turned|fields|at"), "web.at store.at");
-    CHECK_STR(sources("lineage|tally|fields|much"), "web.amount");
-    CHECK_STR(sources("lineage|tally|fields|method"), "web.method store.method");
+    CHECK_STR(sources("@lineage|cards|fields|hour"), "web.amount store.amount rates.eur");
+    CHECK_STR(sources("@lineage|cards|fields|belief"), "web.belief store.belief");
+    CHECK_STR(sources("@lineage|turned|fields|card"), "web.card store.card");
+    CHECK_STR(sources("@lineage|turned|fields|eur"), "web.amount store.amount rates.eur");
+    CHECK_STR(sources("@lineage|turned|fields|at"), "web.at store.at");
+    CHECK_STR(sources("@lineage|tally|fields|much"), "web.amount");
+    CHECK_STR(sources("@lineage|tally|fields|method"), "web.method store.method");
+}
+
+/* ---- contracts and AsyncAPI; whether the standards accept them: tests/documents ---- */
+
+CASE(a_contract_says_what_a_port_shows)
+{
+    REQUIRE(make());
+    CHECK_STR(text_at(made.odcs, "id"), "acme.shop.till.minutes");
+    CHECK_STR(text_at(made.odcs, "schema|0|properties|0|name"), "method");
+    CHECK_STR(text_at(made.odcs, "schema|0|properties|0|primaryKeyPosition"), "1");
+    CHECK_STR(text_at(made.odcs, "schema|0|properties|0|@symbols|1"), "CARD");
+    CHECK_STR(text_at(made.odcs, "schema|0|properties|1|primaryKeyPosition"), "2"); /* the window */
+    CHECK_STR(text_at(made.odcs, "schema|0|properties|6|logicalType"), "number");
+    CHECK_STR(text_at(made.odcs, "schema|0|properties|6|description"), "sum(eur)");
+    CHECK_STR(text_at(made.odcs, "schema|0|properties|6|transformSourceObjects|2"), "rates.eur");
+    CHECK_STR(text_at(made.odcs, "support|0|channel"), "#till");
+    CHECK_STR(text_at(made.odcs, "slaProperties|1|unit"), "percent");
+}
+
+CASE(topics_are_channels_with_their_schema)
+{
+    REQUIRE(make());
+    CHECK_STR(text_at(made.async, "operations|receive.in.web|action"), "receive");
+    CHECK_STR(text_at(made.async, "operations|send.sales|channel|$ref"), "#/channels/sales");
+    CHECK_STR(text_at(made.async, "channels|sales|address"), "acme.sales");
+    CHECK_STR(text_at(made.async, "channels|sales|bindings|kafka|partitions"), "3");
+    CHECK_STR(text_at(made.async, "channels|in.rates|bindings|kafka|topicConfiguration|cleanup.policy|0"), "compact");
+    CHECK_STR(text_at(made.async, "components|messages|sales|payload|schema|fields|1|name"), "card");
+    CHECK(at(made.async, "components|messages|sales|headers|properties|mesh") != NULL);
+    CHECK(at(made.async, "components|messages|in.web|headers") == NULL);
+    CHECK(at(made.async, "channels|minutes") == NULL); /* HTTP is in OpenAPI */
 }
 
 /* ---- OpenAPI ---- */
@@ -397,7 +446,7 @@ CASE(every_http_port_has_its_paths)
     CHECK(at(made.api, "paths|/tally/{method}/{currency}|get") != NULL);
     CHECK(at(made.api, "paths|/metrics|get|responses|200") != NULL);
     CHECK(at(made.api, "paths|/readyz|get|responses|503") != NULL);
-    CHECK_EQ_U64(at(made.api, "paths")->n, 3 * 2 + 6);
+    CHECK_EQ_U64(at(made.api, "paths")->n, 3 * 2 + 10);
 }
 
 CASE(a_protected_key_stands_in_no_path)

@@ -231,6 +231,38 @@ CASE(when_to_answer_is_part_of_the_question)
     CHECK_STR(header(&r, "Retry-After"), "1");
 }
 
+/* Who finds nothing gets 404, also below a document. */
+CASE(documents)
+{
+    struct fake fake = {.ready = true};
+    static const char *const there[] = {"/.well-known/data-product",
+                                        "/openapi.json",
+                                        "/asyncapi.json",
+                                        "/products/shop/data-product",
+                                        "/products/shop/asyncapi.json",
+                                        "/contracts/mesh.shop.shop.large",
+                                        "/contracts",
+                                        "/schemas",
+                                        "/schemas/shop/order@1"};
+    static const char *const not_there[] = {"/data-product",           "/products/shap/asyncapi.json",
+                                            "/contracts/shop/order@1", "/lineage",
+                                            "/products/asyncapi.json", "/contracts/large",
+                                            "/schemas/shop/order@2",   "/schemas/shop"};
+    for (size_t i = 0; i < MESH_LEN(there); i++) {
+        CHECK_EQ_I64(status_of(&fake, "GET", there[i], NULL), 200);
+        CHECK_EQ_I64(status_of(&fake, "POST", there[i], "{}"), 405);
+    }
+    for (size_t i = 0; i < MESH_LEN(not_there); i++)
+        CHECK_EQ_I64(status_of(&fake, "GET", not_there[i], NULL), 404);
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response list = ask(&fake, "GET", "/contracts", NULL, NULL);
+    CHECK_STR(list.body.p, "{\"contracts\":[\"mesh.shop.shop.large\"]}\n");
+    mesh_cleanup(mesh_http_response_deinit) struct mesh_http_response one =
+        ask(&fake, "GET", "/products/shop/asyncapi.json", NULL, NULL);
+    CHECK_STR(one.body.p, "{\"asyncapi\":\"3.0.0\"}");
+    CHECK_STR(header(&one, "Mesh-Product"), "shop@1.0.0");
+    CHECK(header(&one, "ETag") != NULL);
+}
+
 CASE(statuses)
 {
     struct fake fake = {.ready = true, .rows = 1};

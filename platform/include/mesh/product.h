@@ -250,6 +250,12 @@ struct mesh_member {
     const char *username, *role;
 };
 
+/* What else the product says of itself, as JSON: {"asyncapi.json", "..."}. */
+struct mesh_about {
+    const char *path; /* below / or /products/NAME/; without the slash */
+    const char *text; /* complete */
+};
+
 struct mesh_product {
     int abi; /* MESH_ABI */
     const char *domain, *name, *version, *status, *type;
@@ -258,12 +264,13 @@ struct mesh_product {
     const struct mesh_member *members;
     uint32_t n_members;
     const char *sla_latency, *sla_availability, *sla_retention;
-    const char *declaration;       /* path of the YAML */
-    const char *declaration_hash;  /* SHA-256, hex: checkpoints of another shape are refused */
-    const char *state_hash;        /* of everything that shapes state and topology */
-    const char *document;          /* JSON for /.well-known/data-product, complete */
-    const char *openapi;           /* JSON for /openapi.json, complete */
-    const char *pseudonym_key_env; /* name of the variable that holds the pseudonym key */
+    const char *declaration;               /* path of the YAML */
+    const char *declaration_hash;          /* SHA-256, hex: checkpoints of another shape are refused */
+    const char *state_hash;                /* of everything that shapes state and topology */
+    const char *document;                  /* JSON for /.well-known/data-product, complete */
+    const char *openapi;                   /* JSON for /openapi.json, complete */
+    const struct mesh_about *documents; /* the others, up to one without a path; NULL: none */
+    const char *pseudonym_key_env;         /* name of the variable that holds the pseudonym key */
     const char *dlq_topic, *late_topic;
     const struct mesh_input *inputs;
     uint32_t n_inputs;
