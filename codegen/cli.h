@@ -63,6 +63,9 @@ int mesh_cli_schema(struct mesh_cli *cli);
 int mesh_cli_breaking(struct mesh_cli *cli);
 int mesh_cli_lineage(struct mesh_cli *cli);
 int mesh_cli_plan(struct mesh_cli *cli);
+/* cli_breaking.c: the mesh of --against, checked, handed to `then`, whose exit code it returns. Its products may have mistakes. */
+int mesh_cli_older(struct mesh_cli *cli, const char *root,
+                   int (*then)(struct mesh_cli *cli, struct mesh_model *before, void *context), void *context);
 
 /* ---- cli_schema.c: schemas as files, without a mesh ---- */
 /* 0; an exit code after a message: the file cannot be read, or (with diagnostics in cli->diags) is no schema. */

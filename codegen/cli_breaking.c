@@ -195,6 +195,17 @@ static int load_older(struct mesh_cli *cli, const struct older *older, struct me
     return mesh_cli_fail("a product of '%s' cannot be read, so nothing can be said about what changed in it", cli->against);
 }
 
+int mesh_cli_older(struct mesh_cli *cli, const char *root,
+                   int (*then)(struct mesh_cli *cli, struct mesh_model *before, void *context), void *context)
+{
+    mesh_cleanup(older_deinit) struct older older = {0};
+    struct mesh_model *before = NULL;
+    int code = find_older(cli, root, &older);
+    if (code == MESH_CLI_OK)
+        code = load_older(cli, &older, &before);
+    return code == MESH_CLI_OK ? then(cli, before, context) : code;
+}
+
 static void say_fine(const struct mesh_cli *cli, const struct mesh_model *before)
 {
     size_t ports = 0;

@@ -1,5 +1,6 @@
-/* plan: what will run, and what it will keep in memory. */
+/* plan: what will run, and what it will keep in memory; with --against, what becomes of the state that is there. */
 #include "codegen/cli.h"
+#include "codegen/show_keep.h"
 #include "codegen/show_plan.h"
 
 #include <errno.h>
@@ -22,6 +23,22 @@ static bool parse_keys(const char *text, uint64_t *ret)
     return true;
 }
 
+struct kept {
+    struct mesh_model *now;
+    const struct mesh_model_product *only;
+};
+
+static int show_kept(struct mesh_cli *cli, struct mesh_model *before, void *context)
+{
+    (void)cli;
+    const struct kept *kept = context;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf out = MESH_BUF_NULL;
+    size_t replays = mesh_show_keep(before, kept->now, kept->only, &out);
+    if (out.n > 0)
+        fwrite(out.p, 1, out.n, stdout);
+    return replays > 0 ? MESH_CLI_FINDINGS : MESH_CLI_OK;
+}
+
 int mesh_cli_plan(struct mesh_cli *cli)
 {
     uint64_t keys = 0;
@@ -38,6 +55,13 @@ int mesh_cli_plan(struct mesh_cli *cli)
     const struct mesh_model_product *only = NULL;
     if (cli->product != NULL && (only = mesh_cli_find_product(cli, model)) == NULL)
         return MESH_CLI_USAGE;
+    if (cli->against != NULL) {
+        const char *root = mesh_cli_root(cli, cli->args[0]);
+        struct kept kept = {model, only};
+        if (json)
+            return mesh_cli_fail("plan --against is for people: it has no --format json");
+        return root == NULL ? MESH_CLI_USAGE : mesh_cli_older(cli, root, show_kept, &kept);
+    }
     struct mesh_show_plan **shows = mesh_arena_alloc(&cli->arena, (model->products.n + 1) * sizeof *shows);
     size_t n = 0;
     for (size_t i = 0; i < model->products.n; i++)

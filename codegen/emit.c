@@ -91,6 +91,23 @@ static void describe(struct mesh_emitter *e, struct mesh_data *data)
     }
 }
 
+/* What captures a pattern keeps, and with it its shape, is known once the code is made. */
+const char *mesh_emit_shape_text(struct mesh_model_product *product)
+{
+    struct mesh_arena *arena = product->mesh->arena;
+    struct mesh_emitter e = {.arena = arena, .product = product, .plan = mesh_plan_make(product), .p = product->name.text};
+    if (e.plan == NULL)
+        return NULL;
+    struct mesh_data *data = mesh_data_map(arena);
+    mesh_emit_structs_make(&e);
+    mesh_emit_records(&e, data);
+    mesh_emit_flows(&e, data);
+    mesh_emit_views(&e, data);
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf shape = MESH_BUF_NULL;
+    mesh_emit_shape(&e, &shape);
+    return mesh_arena_str(arena, (struct mesh_str){shape.p, (uint32_t)shape.n});
+}
+
 static int emit_product(struct mesh_model_product *product, struct emit_files *files, struct mesh_err *err)
 {
     struct mesh_arena *arena = product->mesh->arena;

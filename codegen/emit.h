@@ -27,6 +27,10 @@ struct mesh_generate_result {
 int mesh_generate(struct mesh_model *model, const struct mesh_generate_options *options, struct mesh_generate_result *ret,
                   struct mesh_err *err);
 
+/* What the state of a checked product looks like, a line for each state, input and topology: what `state_hash` is made of. In the arena of its
+ * mesh; NULL when it cannot be planned. */
+const char *mesh_emit_shape_text(struct mesh_model_product *product);
+
 /* A topic of a product, as a broker has to make it. */
 enum mesh_emit_topic_use { MESH_TOPIC_INPUT, MESH_TOPIC_UPSTREAM, MESH_TOPIC_PORT, MESH_TOPIC_INTERNAL, MESH_TOPIC_LETTERS };
 struct mesh_emit_topic {

@@ -60,6 +60,7 @@ static void help(FILE *out)
             "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
             "            registry        breaking: what the schema registry says of the topics\n"
             "            registry:SUBJECT  schema compat: the versions of a subject there\n"
+            "                            plan: the mesh that runs; what keeps its state, and what needs a replay, and why\n"
             "  --registry URL            the schema registry (otherwise: MESH_SCHEMA_REGISTRY_URL)\n"
             "  --product NAME            lineage, plan: this product only; PRODUCT or DOMAIN/PRODUCT\n"
             "  --field PORT.FIELD        lineage: the way of this field, hop by hop\n"

@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define EXIT_WRONG 2
-#define BEGIN_ANEW (-1) /* of run(): the same program with the same settings, as what its state now is */
+#define BEGIN_ANEW (-1)             /* of run(): the same program with the same settings, as what its state now is */
 #define STOP_US    INT64_C(9500000) /* a stop takes at most ten seconds, whatever hangs */
 #define OPEN_FILES (MESH_HTTP_CONNECTIONS_MAX + MESH_HTTP_LIVE_READERS_MAX + 1024)
 #define FREE_S     3 /* and then giving everything back at most these */

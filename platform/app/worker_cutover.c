@@ -115,7 +115,8 @@ static bool read_standing(struct mesh_arena *arena, char *line, const char *topi
     return true;
 }
 
-static int announce_port(struct mesh_worker *worker, uint32_t port, const struct mesh_buf *text, uint64_t *sent, struct mesh_err *err)
+static int announce_port(struct mesh_worker *worker, uint32_t port, const struct mesh_buf *text, uint64_t *sent,
+                         struct mesh_err *err)
 {
     struct mesh_arena arena = MESH_ARENA_NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf copy = MESH_BUF_NULL;
@@ -134,8 +135,8 @@ static int announce_port(struct mesh_worker *worker, uint32_t port, const struct
     mesh_arena_deinit(&arena);
     if (ok)
         return 0;
-    return mesh_err_set(err, MESH_ERR_FATAL, "role.stands", "%s/%s has a line that means nothing; run meshctl cutover again", worker->dir,
-                        MESH_STANDS_FILE);
+    return mesh_err_set(err, MESH_ERR_FATAL, "role.stands", "%s/%s has a line that means nothing; run meshctl cutover again",
+                        worker->dir, MESH_STANDS_FILE);
 }
 
 bool mesh_worker_has_to_announce(const struct mesh_worker *worker)
@@ -295,7 +296,8 @@ static int promote(struct mesh_worker *worker, int64_t now_us, struct mesh_err *
     if (cut->stage == STAGE_NEW) {
         mesh_engine_hold(worker->engine);
         for (size_t i = 0; i < cut->order.at.n; i++)
-            (void)mesh_engine_stop_at(worker->engine, cut->order.at.v[i].topic, cut->order.at.v[i].partition, cut->order.at.v[i].offset);
+            (void)mesh_engine_stop_at(worker->engine, cut->order.at.v[i].topic, cut->order.at.v[i].partition,
+                                      cut->order.at.v[i].offset);
         mesh_kafka_source_reassign(worker->source);
         cut->stage = STAGE_STOPPING;
     }
@@ -324,7 +326,8 @@ static void look_for_order(struct mesh_worker *worker, int64_t now_us)
     cut->looked_us = now_us;
     mesh_cleanup(mesh_freep) char *path = path_of(worker, MESH_ORDER_FILE);
     struct stat st;
-    if (stat(path, &st) != 0 || (st.st_ino == cut->order_inode && st.st_mtim.tv_nsec == cut->order_ns && st.st_mtim.tv_sec == cut->order_s))
+    if (stat(path, &st) != 0 ||
+        (st.st_ino == cut->order_inode && st.st_mtim.tv_nsec == cut->order_ns && st.st_mtim.tv_sec == cut->order_s))
         return;
     cut->order_inode = st.st_ino;
     cut->order_s = st.st_mtim.tv_sec;

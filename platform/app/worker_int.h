@@ -162,9 +162,9 @@ int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err);
 int mesh_worker_set_aside(struct mesh_worker *worker, const char *why, struct mesh_err *err);
 
 /* worker_cutover.c */
-int mesh_worker_open_role(struct mesh_worker *worker, struct mesh_err *err); /* before topics are named */
+int mesh_worker_open_role(struct mesh_worker *worker, struct mesh_err *err);  /* before topics are named */
 int mesh_worker_begin_role(struct mesh_worker *worker, struct mesh_err *err); /* the engine is bound, nothing was read yet */
-bool mesh_worker_has_to_announce(const struct mesh_worker *worker); /* it has just taken over */
+bool mesh_worker_has_to_announce(const struct mesh_worker *worker);           /* it has just taken over */
 bool mesh_worker_is_muted(const struct mesh_worker *worker);
 bool mesh_worker_is_retired(const struct mesh_worker *worker);
 /* Returns whether something moved; negative: fatal. */

@@ -2,6 +2,7 @@
 #include "flow/cutover.h"
 
 #include "base/hash.h"
+#include "flow/cutover_int.h"
 #include "flow/state.h"
 
 #include <stdlib.h>
@@ -193,9 +194,10 @@ static uint64_t announce_rows(struct mesh_flow_state *state, uint32_t port, stru
         while (i != MESH_STORE_NONE) {
             struct mesh_store_row *row = mesh_store_table_row(&state->table, i);
             i = row->next;
+            mesh_arena_reset(&state->task->scratch);
             struct mesh_engine_known own = {0};
             if (!mesh_flow_view_message(state, port, row, out, &own.key, &value))
-                continue;
+                continue; /* withheld: nothing of it may stand there */
             own.value = mesh_hash64(value.p, value.n);
             struct mesh_engine_known *found = n == 0 ? NULL : bsearch(&own, known, n, sizeof own, mesh_engine_known_order);
             if (found != NULL)
@@ -204,9 +206,9 @@ static uint64_t announce_rows(struct mesh_flow_state *state, uint32_t port, stru
                 mesh_flow_view_send(state, port, row, out);
                 sent++;
             }
-            mesh_arena_reset(&state->task->scratch);
         }
     }
+    mesh_arena_reset(&state->task->scratch);
     free(out);
     mesh_buf_deinit(&value);
     return sent;

@@ -1,6 +1,7 @@
 /* Rows on their way to MongoDB. A document waits as the image its commit wrote, so that nothing leaves before it is durable; a newer
  * change of the same row takes the older one's place. What is not stored yet is counted by commit: the log says from where on rows must
  * be handed out again. */
+#include "flow/cutover_int.h"
 #include "flow/state.h"
 
 #include "base/hash.h"

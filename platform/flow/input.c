@@ -2,7 +2,7 @@
  * dead letters with its original bytes; what is accepted goes to the order buffer or straight to the streams. */
 #include "flow/task_int.h"
 
-#include "flow/cutover.h"
+#include "flow/cutover_int.h"
 
 struct admitted {
     struct mesh_flow_lane *lane;

@@ -3,7 +3,7 @@
 #include "flow/task_int.h"
 
 #include "base/hash.h"
-#include "flow/cutover.h"
+#include "flow/cutover_int.h"
 
 static char *copy(char **to, struct mesh_str s)
 {

@@ -64,7 +64,8 @@ static int read_claim(struct mesh_engine *engine, struct mesh_cursor *in, struct
         return mesh_err_set(
             err, MESH_ERR_FATAL, "state.shape",
             "the state was written by %.*s with another shape of state (%.*s, now %s): its states or topologies "
-            "changed. Deploy the declaration that wrote it, or begin anew with MESH_STATE_RESET=1, which sets the old state aside",
+            "changed. Deploy the declaration that wrote it, and run this one beside it from history until it can take over (meshctl replay; "
+            "docs/OPERATIONS.md, \"A new version\"), or begin anew with MESH_STATE_RESET=1, which sets the old state aside",
             (int)product.n, product.p, (int)hash.n, hash.p, engine->product->state_hash);
     for (uint64_t i = 0; i < n; i++) {
         uint64_t partitions = mesh_get_varint(in);

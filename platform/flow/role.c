@@ -145,8 +145,9 @@ int mesh_role_read(struct mesh_str text, struct mesh_role *ret, struct mesh_err 
     mesh_buf_putc(&copy, '\0');
     char *rest = NULL;
     char *line = strtok_r(copy.p, "\n", &rest);
-    bool ok = line != NULL && strcmp(line, head) == 0;
+    bool begins = line != NULL && strcmp(line, head) == 0;
     bool has_word = false;
+    bool ok = begins;
     while (ok && (line = strtok_r(NULL, "\n", &rest)) != NULL) {
         char shown[80];
         snprintf(shown, sizeof shown, "%s", line);
@@ -156,7 +157,7 @@ int mesh_role_read(struct mesh_str text, struct mesh_role *ret, struct mesh_err 
     }
     if (ok && has_word)
         return 0;
-    if (ok || line == NULL || strcmp(line, head) == 0)
+    if (ok || !begins)
         mesh_err_set(err, MESH_ERR_FATAL, "role.file", "it does not begin with '%s' and name its word", head);
     mesh_role_deinit(ret);
     return 1;

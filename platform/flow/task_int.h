@@ -483,16 +483,6 @@ void mesh_flow_outbox_log(struct mesh_task *task, const struct mesh_flow_letter 
 bool mesh_flow_outbox_restore(struct mesh_task *task, struct mesh_cursor *in);
 uint64_t mesh_flow_outbox_lowest(const struct mesh_task *task); /* serial of the first unacknowledged */
 
-/* ---- cutover.c ---- */
-/* The generation that ports speak with. */
-static inline uint64_t mesh_flow_voice(const struct mesh_engine *engine)
-{
-    return engine->conf.voice != 0 ? engine->conf.voice : engine->generation;
-}
-/* The value of MESH_FLOW_SUCCEEDS; and whether one names this generation. */
-void mesh_flow_succeeds_write(const struct mesh_engine *engine, struct mesh_buf *out);
-bool mesh_flow_succeeds(struct mesh_str header, uint64_t generation);
-
 /* ---- letter.c ---- */
 /* `headers` are the original ones of the record, or NULL. */
 void mesh_flow_reject(struct mesh_task *task, const struct mesh_event *event, const struct mesh_site *site, unsigned code,

@@ -67,13 +67,14 @@ CASE(all_problems_at_once)
     struct mesh_config c;
     mesh_cleanup(mesh_freep) char *out = NULL;
     mesh_cleanup(mesh_freep) char *problems = NULL;
-    static const char *const env[] = {"MESH_LOG_LEVEL=loud", "MESH_KAFKA_FETCH_MB=0", "MESH_STATE_RESET=perhaps", NULL};
+    static const char *const env[] = {"MESH_LOG_LEVEL=loud", "MESH_KAFKA_FETCH_MB=0", "MESH_STATE_RESET=perhaps", "MESH_VARIANT=base", NULL};
     static char one[] = "--kafka-broker=x", two[] = "stray", three[] = "--mongo-uri=x";
     char *const options[] = {one, two, three, NULL};
     CHECK_EQ_I64(load(env, options, &c, &out, &problems), MESH_CONFIG_WRONG);
     CHECK_CONTAINS(problems, "MESH_LOG_LEVEL must be");
     CHECK_CONTAINS(problems, "MESH_KAFKA_FETCH_MB must be a number from 1 to 65536");
     CHECK_CONTAINS(problems, "MESH_STATE_RESET must be");
+    CHECK_CONTAINS(problems, "MESH_VARIANT must be lower case letters");
     CHECK_CONTAINS(problems, "did you mean --kafka-brokers?");
     CHECK_CONTAINS(problems, "'stray' is not an option");
     CHECK_CONTAINS(problems, "secrets are not for the command line");

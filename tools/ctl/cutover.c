@@ -19,8 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_MS     50
-#define BEHIND_MAX  100000 /* records that the new version may still have to read while the old one has stopped */
+#define LOOK_MS    50
+#define BEHIND_MAX 100000 /* records that the new version may still have to read while the old one has stopped */
 
 static const char usage[] =
     "usage: meshctl cutover  PRODUCT NAME [--state DIR] [--brokers LIST] [--timeout TIME]\n"
@@ -45,13 +45,15 @@ struct change {
 
 static int not_yet(const struct mesh_version *version, const char *what, struct mesh_err *err)
 {
-    return mesh_err_set(err, MESH_ERR_RETRY, "cutover.waits",
-                        "%s has not %s in time; its log and /readyz say what hinders it, and the order stands: the same command goes on "
-                        "(--timeout 10m waits longer)",
-                        version->name, what);
+    return mesh_err_set(
+        err, MESH_ERR_RETRY, "cutover.waits",
+        "%s has not %s in time; its log and /readyz say what hinders it, and the order stands: the same command goes on "
+        "(--timeout 10m waits longer)",
+        version->name, what);
 }
 
-static int wait_for(struct change *c, struct mesh_version *version, enum mesh_role_word word, const char *what, struct mesh_err *err)
+static int wait_for(struct change *c, struct mesh_version *version, enum mesh_role_word word, const char *what,
+                    struct mesh_err *err)
 {
     int64_t until_us = mesh_clock_mono_us() + c->o->timeout_ms * 1000;
     for (;;) {
@@ -97,7 +99,8 @@ static int check_near(struct change *c, struct mesh_err *err)
         int64_t low = 0, end = 0;
         if (strncmp(topic, "mesh.", 5) == 0)
             continue;
-        if (mesh_version_kafka_ends(&c->kafka, topic, atoi(mesh_json_get(sources->items[i], "partition")->text), &low, &end, err) < 0)
+        if (mesh_version_kafka_ends(&c->kafka, topic, atoi(mesh_json_get(sources->items[i], "partition")->text), &low, &end, err) <
+            0)
             return -1;
         position = position > low ? position : low;
         behind += end > position ? end - position : 0;
@@ -274,10 +277,11 @@ static int check_history(struct change *c, struct mesh_err *err)
         if (mesh_version_kafka_ends(&c->kafka, at->topic, at->partition, &low, &end, err) < 0)
             return -1;
         if (low > at->offset)
-            return mesh_err_set(err, MESH_ERR_REJECT, "rollback.history",
-                                "%s stopped at offset %lld of %s partition %d, and the broker has deleted what lay before %lld: it cannot "
-                                "go on without a gap. Replay that declaration as a version of another name instead",
-                                c->new.name, (long long)at->offset, at->topic, (int)at->partition, (long long)low);
+            return mesh_err_set(
+                err, MESH_ERR_REJECT, "rollback.history",
+                "%s stopped at offset %lld of %s partition %d, and the broker has deleted what lay before %lld: it cannot "
+                "go on without a gap. Replay that declaration as a version of another name instead",
+                c->new.name, (long long)at->offset, at->topic, (int)at->partition, (long long)low);
     }
     return 0;
 }
@@ -317,16 +321,17 @@ static int run(int argc, char **argv, bool back)
     struct mesh_arena arena = MESH_ARENA_NULL;
     result = mesh_version_open(&c.new, &o, o.variant, &err);
     if (result == 0 && !c.new.exists)
-        result = mesh_err_set(&err, MESH_ERR_REJECT, "cutover.unknown", "there is no version %s of %s in %s; meshctl replay makes one",
-                              o.variant, o.product, o.state);
+        result = mesh_err_set(&err, MESH_ERR_REJECT, "cutover.unknown",
+                              "there is no version %s of %s in %s; meshctl replay makes one", o.variant, o.product, o.state);
     if (result == 0 && !back && c.new.role.word == MESH_ROLE_RETIRED)
-        result = mesh_err_set(&err, MESH_ERR_REJECT, "cutover.retired", "%s of %s has retired; 'meshctl rollback %s %s' takes it back",
-                              o.variant, o.product, o.product, o.variant);
+        result =
+            mesh_err_set(&err, MESH_ERR_REJECT, "cutover.retired", "%s of %s has retired; 'meshctl rollback %s %s' takes it back",
+                         o.variant, o.product, o.product, o.variant);
     if (result == 0)
         result = find_old(&c, &arena, &err);
     if (result == 0)
         result = mesh_version_kafka_open(&c.kafka, &o, &err);
-    if (result == 0 && back && c.new.role.word != MESH_ROLE_ACTIVE && c.new.role.word != MESH_ROLE_HELD)
+    if (result == 0 && back && c.new.role.word != MESH_ROLE_ACTIVE &&c.new.role.word != MESH_ROLE_HELD)
         result = follow(&c, &err);
     if (result == 0)
         result = change_over(&c, &err);

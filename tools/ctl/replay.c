@@ -49,7 +49,8 @@ static int begin_at_time(struct mesh_version *version, struct mesh_version *old,
         const char *topic = mesh_json_get(sources->items[i], "topic")->text;
         int32_t partition = atoi(mesh_json_get(sources->items[i], "partition")->text);
         int64_t at = 0;
-        if ((table != NULL && table->boolean) || strncmp(topic, "mesh.", 5) == 0 || mesh_role_at(&version->role, topic, partition) >= 0)
+        if ((table != NULL && table->boolean) || strncmp(topic, "mesh.", 5) == 0 ||
+            mesh_role_at(&version->role, topic, partition) >= 0)
             continue;
         if (mesh_version_kafka_at_time(kafka, topic, partition, o->from_us, &at, err) < 0)
             return -1;
@@ -127,7 +128,8 @@ static int wait_for_answer(struct mesh_version *version, const struct mesh_versi
     while (mesh_version_ask(version, o, err) < 0) {
         int status = 0;
         if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
-            return mesh_err_set(err, MESH_ERR_REJECT, "replay.ended", "%s ended at once; %s.log says why", o->service, version->dir);
+            return mesh_err_set(err, MESH_ERR_REJECT, "replay.ended", "%s ended at once; %s.log says why", o->service,
+                                version->dir);
         if (mesh_clock_mono_us() > until_us)
             return -1;
         mesh_version_nap(LOOK_MS);
@@ -203,7 +205,8 @@ static int follow(struct mesh_version *version, const struct mesh_version_option
         }
         if (done) {
             if (p.trimmed > 0)
-                fprintf(stderr, "%s: the broker had deleted %lld records before they were read: what they would have added is missing\n",
+                fprintf(stderr,
+                        "%s: the broker had deleted %lld records before they were read: what they would have added is missing\n",
                         version->name, (long long)p.trimmed);
             return MESH_VERSION_EXIT_OK;
         }
@@ -227,8 +230,9 @@ static int run(struct mesh_version *version, const struct mesh_version_options *
         fflush(stdout);
     }
     if (version->role.from_us != INT64_MIN)
-        fprintf(stderr, "%s: its history begins at a time: what was counted without a window, and windows that had begun, lack what "
-                        "came before\n",
+        fprintf(stderr,
+                "%s: its history begins at a time: what was counted without a window, and windows that had begun, lack what "
+                "came before\n",
                 version->name);
     return o->wait ? follow(version, o, kafka, pid, err) : MESH_VERSION_EXIT_OK;
 }
@@ -244,8 +248,9 @@ int mesh_ctl_replay(int argc, char **argv)
     struct mesh_version_kafka kafka = {0};
     result = mesh_version_open(&version, &o, o.variant, &err);
     if (result == 0 && version.role.word != MESH_ROLE_MUTED && version.role.word != MESH_ROLE_HELD)
-        result = mesh_err_set(&err, MESH_ERR_REJECT, "replay.role", "%s of %s is %s: only a version that does not count is replayed",
-                              o.variant, o.product, mesh_role_word_text(version.role.word));
+        result =
+            mesh_err_set(&err, MESH_ERR_REJECT, "replay.role", "%s of %s is %s: only a version that does not count is replayed",
+                         o.variant, o.product, mesh_role_word_text(version.role.word));
     if (result == 0)
         result = mesh_version_kafka_open(&kafka, &o, &err);
     if (result == 0)

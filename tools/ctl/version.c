@@ -25,7 +25,8 @@ void mesh_version_nap(int ms)
 }
 
 /* ---- folders ---- */
-int mesh_version_open(struct mesh_version *version, const struct mesh_version_options *options, const char *name, struct mesh_err *err)
+int mesh_version_open(struct mesh_version *version, const struct mesh_version_options *options, const char *name,
+                      struct mesh_err *err)
 {
     *version = (struct mesh_version){.name = name};
     bool base = strcmp(name, MESH_VARIANT_BASE) == 0;
@@ -59,7 +60,8 @@ int mesh_version_look(struct mesh_version *version, struct mesh_err *err)
     return -1;
 }
 
-int mesh_version_active(struct mesh_arena *arena, const struct mesh_version_options *options, const char **ret, struct mesh_err *err)
+int mesh_version_active(struct mesh_arena *arena, const struct mesh_version_options *options, const char **ret,
+                        struct mesh_err *err)
 {
     char **names = NULL;
     size_t n = 0;
@@ -129,7 +131,8 @@ int mesh_version_get(struct mesh_version *version, const char *path, struct mesh
     const char *text = mesh_arena_str(arena, (struct mesh_str){body.p, (uint32_t)body.n});
     *ret = mesh_json_parse(arena, mesh_source_new(arena, path, text, body.n), &diags, "version.json");
     if (*ret == NULL)
-        return mesh_err_set(err, MESH_ERR_RETRY, "version.json", "127.0.0.1:%d%s gave no JSON (status %d)", version->port, path, status);
+        return mesh_err_set(err, MESH_ERR_RETRY, "version.json", "127.0.0.1:%d%s gave no JSON (status %d)", version->port, path,
+                            status);
     return status;
 }
 
@@ -157,8 +160,8 @@ int mesh_version_ask(struct mesh_version *version, const struct mesh_version_opt
 
 /* ---- the command line ---- */
 static const struct option longs[] = {
-    {"as", 1, NULL, 'a'},      {"state", 1, NULL, 's'},   {"service", 1, NULL, 'v'},  {"listen", 1, NULL, 'l'},
-    {"brokers", 1, NULL, 'b'}, {"from", 1, NULL, 'f'},    {"timeout", 1, NULL, 't'},  {"wait", 0, NULL, 'w'},
+    {"as", 1, NULL, 'a'},      {"state", 1, NULL, 's'},    {"service", 1, NULL, 'v'}, {"listen", 1, NULL, 'l'},
+    {"brokers", 1, NULL, 'b'}, {"from", 1, NULL, 'f'},     {"timeout", 1, NULL, 't'}, {"wait", 0, NULL, 'w'},
     {"format", 1, NULL, 'o'},  {"examples", 1, NULL, 'e'}, {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0},
 };
 
@@ -217,7 +220,8 @@ static bool take(int c, struct mesh_version_options *o)
     }
 }
 
-int mesh_version_options(int argc, char **argv, const char *takes, const char *usage, struct mesh_version_options *ret, int *ret_exit)
+int mesh_version_options(int argc, char **argv, const char *takes, const char *usage, struct mesh_version_options *ret,
+                         int *ret_exit)
 {
     const char *brokers = getenv("MESH_KAFKA_BROKERS");
     const char *state = getenv("MESH_STATE_DIR");

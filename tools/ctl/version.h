@@ -30,7 +30,7 @@ struct mesh_version_options {
 };
 
 struct mesh_version { /* one of the two */
-    const char *name;  /* "v2", "base" */
+    const char *name; /* "v2", "base" */
     char dir[PATH_MAX];
     struct mesh_role role; /* as the file says; without one: active or muted, by its name */
     bool exists;           /* it has a folder */
@@ -39,7 +39,8 @@ struct mesh_version { /* one of the two */
     int port;
 };
 
-int mesh_version_open(struct mesh_version *version, const struct mesh_version_options *options, const char *name, struct mesh_err *err);
+int mesh_version_open(struct mesh_version *version, const struct mesh_version_options *options, const char *name,
+                      struct mesh_err *err);
 void mesh_version_close(struct mesh_version *version);
 /* Read its role again. */
 int mesh_version_look(struct mesh_version *version, struct mesh_err *err);
@@ -51,7 +52,8 @@ int mesh_version_get(struct mesh_version *version, const char *path, struct mesh
 /* Leave an order, under a new number. */
 int mesh_version_order(struct mesh_version *version, struct mesh_role *order, struct mesh_err *err);
 /* Which other version of the product is active; NULL in *ret: none. Its name lies in the arena. */
-int mesh_version_active(struct mesh_arena *arena, const struct mesh_version_options *options, const char **ret, struct mesh_err *err);
+int mesh_version_active(struct mesh_arena *arena, const struct mesh_version_options *options, const char **ret,
+                        struct mesh_err *err);
 void mesh_version_nap(int ms);
 
 /* ---- version_kafka.c ---- */
@@ -62,11 +64,11 @@ struct mesh_version_kafka {
 };
 int mesh_version_kafka_open(struct mesh_version_kafka *kafka, const struct mesh_version_options *options, struct mesh_err *err);
 void mesh_version_kafka_close(struct mesh_version_kafka *kafka);
-int mesh_version_kafka_ends(struct mesh_version_kafka *kafka, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_end,
-                            struct mesh_err *err);
+int mesh_version_kafka_ends(struct mesh_version_kafka *kafka, const char *topic, int32_t partition, int64_t *ret_low,
+                            int64_t *ret_end, struct mesh_err *err);
 /* Where the first record at or behind this time is; the end when there is none. */
-int mesh_version_kafka_at_time(struct mesh_version_kafka *kafka, const char *topic, int32_t partition, int64_t time_us, int64_t *ret,
-                               struct mesh_err *err);
+int mesh_version_kafka_at_time(struct mesh_version_kafka *kafka, const char *topic, int32_t partition, int64_t time_us,
+                               int64_t *ret, struct mesh_err *err);
 int32_t mesh_version_kafka_partitions(struct mesh_version_kafka *kafka, const char *topic); /* 0: there is no such topic */
 /* All records of a topic up to its present end, partition by partition. */
 int mesh_version_kafka_read(struct mesh_version_kafka *kafka, const char *topic,
@@ -78,7 +80,8 @@ int mesh_ctl_compare(int argc, char **argv);
 int mesh_ctl_cutover(int argc, char **argv);
 int mesh_ctl_rollback(int argc, char **argv);
 /* Fill options from the command line; `takes`: letters of the options that the command knows. 0; else the exit code is in *ret_exit. */
-int mesh_version_options(int argc, char **argv, const char *takes, const char *usage, struct mesh_version_options *ret, int *ret_exit);
+int mesh_version_options(int argc, char **argv, const char *takes, const char *usage, struct mesh_version_options *ret,
+                         int *ret_exit);
 int mesh_version_fail(const struct mesh_err *err);
 
 #endif

@@ -46,8 +46,8 @@ static int failed(const char *doing, const char *topic, rd_kafka_resp_err_t code
                         rd_kafka_err2str(code));
 }
 
-int mesh_version_kafka_ends(struct mesh_version_kafka *kafka, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_end,
-                            struct mesh_err *err)
+int mesh_version_kafka_ends(struct mesh_version_kafka *kafka, const char *topic, int32_t partition, int64_t *ret_low,
+                            int64_t *ret_end, struct mesh_err *err)
 {
     int64_t until_us = mesh_clock_mono_us() + kafka->timeout_ms * 1000;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -58,8 +58,8 @@ int mesh_version_kafka_ends(struct mesh_version_kafka *kafka, const char *topic,
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : failed("cannot learn the end", topic, code, err);
 }
 
-int mesh_version_kafka_at_time(struct mesh_version_kafka *kafka, const char *topic, int32_t partition, int64_t time_us, int64_t *ret,
-                               struct mesh_err *err)
+int mesh_version_kafka_at_time(struct mesh_version_kafka *kafka, const char *topic, int32_t partition, int64_t time_us,
+                               int64_t *ret, struct mesh_err *err)
 {
     int64_t low = 0;
     if (mesh_version_kafka_ends(kafka, topic, partition, &low, ret, err) < 0)
