@@ -27,6 +27,7 @@ struct mesh_cli {
     const char *product;     /* --product */
     const char *field;       /* --field */
     const char *keys;        /* --keys */
+    const char *registry;    /* --registry */
     const char *format_name; /* --format as it was given, or NULL */
     enum mesh_diag_format format;
     const char *from;        /* --from */
@@ -67,6 +68,11 @@ int mesh_cli_plan(struct mesh_cli *cli);
 int mesh_cli_read_schema(struct mesh_cli *cli, const char *path, struct mesh_schema **ret);
 int mesh_cli_decode(struct mesh_cli *cli); /* cli_datum.c: what `schema decode` and `schema encode` do */
 int mesh_cli_encode(struct mesh_cli *cli);
+
+/* ---- cli_registry.c: a schema registry's say ---- */
+int mesh_cli_register(struct mesh_cli *cli);
+int mesh_cli_compat_registry(struct mesh_cli *cli, const char *subject);
+int mesh_cli_breaking_registry(struct mesh_cli *cli, const struct mesh_model *model);
 
 /* ---- explain.c: the codes ---- */
 struct mesh_code {

@@ -167,11 +167,12 @@ static int from_git(struct mesh_cli *cli, const char *root, const char *revision
 static int find_older(struct mesh_cli *cli, const char *root, struct older *ret)
 {
     if (cli->against == NULL)
-        return mesh_cli_fail("say against what: --against git:main, or --against FOLDER");
+        return mesh_cli_fail("say against what: --against git:main, --against FOLDER, or --against registry");
     if (strncmp(cli->against, "git:", 4) == 0)
         return from_git(cli, root, cli->against + 4, ret);
     if (!mesh_fs_exists(mesh_arena_printf(&cli->arena, "%s/mesh.yaml", cli->against)))
-        return mesh_cli_fail("there is no mesh.yaml in '%s'; --against is git:REVISION or the folder of a mesh", cli->against);
+        return mesh_cli_fail("there is no mesh.yaml in '%s'; --against is git:REVISION, registry, or the folder of a mesh",
+                             cli->against);
     ret->root = cli->against;
     ret->shown = mesh_arena_printf(&cli->arena, "%s/", cli->against);
     return MESH_CLI_OK;
@@ -222,6 +223,12 @@ int mesh_cli_breaking(struct mesh_cli *cli)
     if (now->incomplete) {
         mesh_cli_report(cli);
         return MESH_CLI_FINDINGS;
+    }
+    if (cli->against != NULL && strcmp(cli->against, "registry") == 0) {
+        if (mistakes > 0)
+            return mesh_cli_report(cli);
+        cli->diags = (struct mesh_diags){.arena = &cli->arena};
+        return mesh_cli_breaking_registry(cli, now);
     }
     int code = find_older(cli, root, &older);
     if (code == MESH_CLI_OK)

@@ -204,6 +204,11 @@ static bool mode_of(struct mesh_cli *cli, enum mesh_compat_mode *ret)
 
 static int schema_compat(struct mesh_cli *cli)
 {
+    if (cli->against != NULL && strncmp(cli->against, "registry:", 9) == 0)
+        return mesh_cli_compat_registry(cli, cli->against + 9);
+    if (cli->against != NULL)
+        return mesh_cli_fail("schema compat: --against is registry:SUBJECT, not '%s'; older files are named behind the new one",
+                             cli->against);
     struct evolution ev = {.n = cli->n_args - 1};
     if (ev.n < 2)
         return mesh_cli_fail("usage: meshgen schema compat [--mode MODE] NEW OLD...");
@@ -238,21 +243,23 @@ int mesh_cli_schema(struct mesh_cli *cli)
         const char *name;
         int (*run)(struct mesh_cli *cli);
     } commands[] = {
-        {"check", schema_check},   {"canonical", schema_canonical}, {"fingerprint", schema_fingerprint},
-        {"compat", schema_compat}, {"decode", mesh_cli_decode},     {"encode", mesh_cli_encode},
+        {"check", schema_check},         {"canonical", schema_canonical}, {"fingerprint", schema_fingerprint},
+        {"compat", schema_compat},       {"decode", mesh_cli_decode},     {"encode", mesh_cli_encode},
+        {"register", mesh_cli_register},
     };
     const char *names[MESH_LEN(commands)];
     for (size_t i = 0; i < MESH_LEN(commands); i++) {
         names[i] = commands[i].name;
         if (strcmp(cli->args[0], commands[i].name) != 0)
             continue;
-        if (cli->n_args < 2)
+        if (cli->n_args < 2 && commands[i].run != mesh_cli_register)
             return mesh_cli_fail("usage: meshgen schema %s FILE...", commands[i].name);
         return commands[i].run(cli);
     }
     const char *near = mesh_did_you_mean(cli->args[0], names, MESH_LEN(commands));
     return near != NULL
                ? mesh_cli_fail("there is no command 'schema %s'; did you mean '%s'?", cli->args[0], near)
-               : mesh_cli_fail("there is no command 'schema %s'; it is check, canonical, fingerprint, compat, decode or encode",
-                               cli->args[0]);
+               : mesh_cli_fail(
+                     "there is no command 'schema %s'; it is check, canonical, fingerprint, compat, decode, encode or register",
+                     cli->args[0]);
 }

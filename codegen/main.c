@@ -27,7 +27,7 @@ static const struct {
     {"breaking", "[DIR]", "what changed for the readers of the mesh, since --against", 0, 1, mesh_cli_breaking},
     {"lineage", "[DIR]", "which input fields feed which output fields, and how", 0, 1, mesh_cli_lineage},
     {"plan", "[DIR]", "what will run: tasks, keys, states and their memory, topics", 0, 1, mesh_cli_plan},
-    {"schema", "COMMAND FILE...", "Avro schemas as files: check, canonical, fingerprint, compat, decode, encode", 1,
+    {"schema", "COMMAND FILE...", "Avro schemas: check, canonical, fingerprint, compat, decode, encode; register", 1,
      MESH_CLI_ARGS_MAX, mesh_cli_schema},
     {"explain", "CODE", "tell more about a message", 1, 1, mesh_cli_explain},
     {"json-schema", "[FILE]", "print the JSON Schema for editors: of product.yaml; or mesh, waivers, test", 0, 1,
@@ -52,10 +52,13 @@ static void help(FILE *out)
             "  --domain NAME             generate: this domain only\n"
             "  --check                   generate: write nothing; exit 1 when something would change\n"
             "  --diff                    generate: write nothing, show what would change, line by line\n"
-            "  --dry-run                 generate, new-domain, init: show which files would be written\n"
+            "  --dry-run                 generate, new-domain, init, schema register: show what would be written\n"
             "  --from CONTRACT.avsc      new-domain: for the records of this contract\n"
             "  --type TYPE               new-domain: source-aligned, aggregate (the default) or consumer-aligned\n"
             "  --against git:REF|DIR     breaking: the state of the mesh that readers have; git:main, git:v1.2, a folder\n"
+            "            registry        breaking: what the schema registry says of the topics\n"
+            "            registry:SUBJECT  schema compat: the versions of a subject there\n"
+            "  --registry URL            the schema registry (otherwise: MESH_SCHEMA_REGISTRY_URL)\n"
             "  --product NAME            lineage, plan: this product only; PRODUCT or DOMAIN/PRODUCT\n"
             "  --field PORT.FIELD        lineage: the way of this field, hop by hop\n"
             "  --keys N                  plan: the memory of so many keys in each state (otherwise 10000)\n"
@@ -143,7 +146,8 @@ enum cli_option {
     OPT_AGAINST,
     OPT_PRODUCT,
     OPT_FIELD,
-    OPT_KEYS
+    OPT_KEYS,
+    OPT_REGISTRY
 };
 
 int main(int argc, char **argv)
@@ -167,6 +171,7 @@ int main(int argc, char **argv)
         {"product", required_argument, NULL, OPT_PRODUCT},
         {"field", required_argument, NULL, OPT_FIELD},
         {"keys", required_argument, NULL, OPT_KEYS},
+        {"registry", required_argument, NULL, OPT_REGISTRY},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPT_VERSION},
         {NULL, 0, NULL, 0},
@@ -230,6 +235,9 @@ int main(int argc, char **argv)
             break;
         case OPT_KEYS:
             cli.keys = optarg;
+            break;
+        case OPT_REGISTRY:
+            cli.registry = optarg;
             break;
         case 'h':
             help(stdout);

@@ -3,7 +3,7 @@
 #
 #   setup.sh minimal       the Debian packages for building and `make run`
 #   setup.sh full [PART..] everything `make test` needs; PART adds what is not in it
-#   setup.sh PART...       these only: packages librdkafka kafka mongo images oracles validators browser
+#   setup.sh PART...       these only: packages librdkafka kafka mongo images oracles registry validators browser
 #
 # Installed beside libmesh it knows packages, kafka and mongo, for `meshctl up`.
 # What cannot be had on this machine is said in one line, and the others are done all the same.
@@ -11,7 +11,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/setup" && pwd)
-parts_full=(packages librdkafka kafka mongo images oracles validators browser)
+parts_full=(packages librdkafka kafka mongo images oracles registry validators browser)
 [ -f "$here/librdkafka.sh" ] || parts_full=(packages kafka mongo)
 
 usage() {
@@ -24,7 +24,7 @@ command_of() {
     case $1 in
         packages) part_command=("$here/packages.sh" full) ;;
         browser) part_command=("$here/packages.sh" browser) ;;
-        librdkafka | kafka | mongo | images | oracles | validators)
+        librdkafka | kafka | mongo | images | oracles | registry | validators)
             part_command=("$here/$1.sh")
             [ -f "${part_command[0]}" ] || usage
             ;;

@@ -54,6 +54,22 @@ static const struct setting settings[] = {
     {MESH_KAFKA_SASL_MECHANISM_NAME, TEXT, AT(kafka_security.mechanism), "", 0, 0, false, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"},
     {MESH_KAFKA_USER_NAME, TEXT, AT(kafka_security.user), "", 0, 0, false, "user at the broker"},
     {MESH_KAFKA_PASSWORD_FILE_NAME, TEXT, AT(kafka_security.password_file), "", 0, 0, false, "file that holds the user's password"},
+    {MESH_REGISTRY_URL_NAME, TEXT, AT(registry.url), "", 0, 0, false,
+     "schema registry with Confluent's API, http(s)://host:port, commas between several; none: ids are computed from contracts"},
+    {"MESH_SCHEMA_REGISTRY_REGISTER", BOOLEAN, AT(registry_registers), "1", 0, 0, false,
+     "0: contracts of Kafka ports are looked up there and never registered"},
+    {"MESH_SCHEMA_REGISTRY_SUBJECTS", TEXT, AT(registry_subjects), "topic", 0, 0, false,
+     "under which subject: topic (<topic>-value), record or topic_record"},
+    {MESH_REGISTRY_USER_NAME, TEXT, AT(registry.user), "", 0, 0, false, "user at the schema registry"},
+    {MESH_REGISTRY_PASSWORD_FILE_NAME, TEXT, AT(registry.password_file), "", 0, 0, false, "file that holds that user's password"},
+    {MESH_REGISTRY_TOKEN_FILE_NAME, TEXT, AT(registry.token_file), "", 0, 0, false,
+     "file that holds a bearer token for the schema registry, instead of user and password"},
+    {MESH_REGISTRY_CA_FILE_NAME, TEXT, AT(registry.ca_file), "", 0, 0, false,
+     "PEM file of the CAs that sign the registry's certificate; none: the system's"},
+    {MESH_REGISTRY_CERT_FILE_NAME, TEXT, AT(registry.cert_file), "", 0, 0, false, "PEM file of the client certificate for it"},
+    {MESH_REGISTRY_KEY_FILE_NAME, TEXT, AT(registry.key_file), "", 0, 0, false, "PEM file of its private key"},
+    {MESH_REGISTRY_KEY_PASSWORD_FILE_NAME, TEXT, AT(registry.key_password_file), "", 0, 0, false,
+     "file that holds the password of that key"},
     {"MESH_MONGO_URI", TEXT, AT(mongo_uri), "", 0, 0, true, "MongoDB for the mongo ports; none: those ports are off"},
     {"MESH_MONGO_URI_FILE", TEXT, AT(mongo_uri_file), "", 0, 0, false,
      "file that holds that URI, so that its password is nowhere else"},
@@ -368,6 +384,10 @@ static void read_files(struct loading *l)
     struct mesh_err err = {0};
     char *uri = NULL;
     (void)mesh_kafka_security_load(&config->kafka_security, config->kafka_brokers, say, l);
+    (void)mesh_registry_load(&config->registry, say, l);
+    if (strcmp(config->registry_subjects, "topic") != 0 && strcmp(config->registry_subjects, "record") != 0 &&
+        strcmp(config->registry_subjects, "topic_record") != 0)
+        problem(l, "MESH_SCHEMA_REGISTRY_SUBJECTS must be topic, record or topic_record, not '%s'", config->registry_subjects);
     if (mesh_letters_load(MESH_LETTER_KEY_FILE_NAME, config->letter_key_file, &config->letters, &err) < 0)
         problem(l, "%s", err.text);
     if (load_state_keys(config, &err) < 0)
@@ -429,6 +449,7 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
 void mesh_config_deinit(struct mesh_config *config)
 {
     mesh_kafka_security_deinit(&config->kafka_security);
+    mesh_registry_conf_deinit(&config->registry);
     mesh_letters_deinit(&config->letters);
     explicit_bzero(&config->state_keys, sizeof config->state_keys);
     mesh_http_tls_deinit(&config->http_tls);

@@ -13,6 +13,7 @@
 #include "app/letters.h"
 #include "base/arena.h"
 #include "base/log.h"
+#include "contract/registry.h"
 #include "http/tls.h"
 #include "io/kafka_security.h"
 #include "mesh/product.h"
@@ -31,8 +32,11 @@ struct mesh_config {
     int64_t kafka_fetch_mb;
     int64_t kafka_linger_ms;
     struct mesh_kafka_security kafka_security; /* loaded */
-    const char *mongo_uri;                     /* "": none; also when it came from the file */
-    const char *mongo_uri_file;                /* "": none */
+    struct mesh_registry_conf registry;        /* loaded; url "": none */
+    bool registry_registers;
+    const char *registry_subjects; /* topic, record, topic_record */
+    const char *mongo_uri;         /* "": none; also when it came from the file */
+    const char *mongo_uri_file;    /* "": none */
     const char *mongo_database;
     const char *variant; /* "": none */
     const char *http_listen;

@@ -85,7 +85,7 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
     worker->status.from_us = worker->cutover.role.from_us;
     mesh_worker_list_topics(worker);
     register_metrics(worker);
-    if (role < 0 || mesh_worker_open_state(worker, err) < 0) {
+    if (role < 0 || mesh_worker_open_schemas(worker, err) < 0 || mesh_worker_open_state(worker, err) < 0) {
         mesh_worker_free(worker);
         return -1;
     }
@@ -149,7 +149,7 @@ static int look_at_link(struct mesh_worker *worker, struct mesh_err *err)
         mesh_log(MESH_LOG_WARN, "a topic is not there yet; waits for it", "product", worker->name, "topic", info->waiting_for,
                  NULL);
     }
-    if (info->phase != MESH_LINK_READY || worker->link_done)
+    if (info->phase != MESH_LINK_READY || worker->link_done || !mesh_schemas_ready(worker->schemas, NULL))
         return 0;
     worker->link_done = true;
     if (mesh_worker_bind_state(worker, err) < 0 || mesh_worker_begin_role(worker, err) < 0 || open_source(worker, err) < 0)
@@ -294,7 +294,8 @@ void mesh_worker_breathe(void *context)
 /* Returns whether something moved; negative: fatal. */
 static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err)
 {
-    int linked = look_at_link(worker, err);
+    int schemas = mesh_worker_look_at_schemas(worker, err);
+    int linked = schemas < 0 ? -1 : look_at_link(worker, err);
     if (linked < 0)
         return -1;
     mesh_mailbox_run(&worker->mailbox, worker, MESH_WORKER_QUESTIONS_US);
@@ -316,7 +317,7 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
     int ordered = sent < 0 ? -1 : mesh_worker_follow_orders(worker, now_us, err);
     if (ordered < 0)
         return -1;
-    return read > 0 || committed > 0 || sent > 0 || linked > 0 || ordered > 0 || told;
+    return read > 0 || committed > 0 || sent > 0 || linked > 0 || ordered > 0 || told || schemas > 0;
 }
 
 static int connect_broker(struct mesh_worker *worker, struct mesh_err *err)
@@ -449,6 +450,8 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     worker->lease = mesh_lease_stop(worker->lease);
     worker->link = mesh_link_stop(worker->link);
     mesh_worker_drop_outputs(worker);
+    mesh_worker_drop_held_back(worker);
+    worker->schemas = mesh_schemas_free(worker->schemas);
     worker->source = mesh_kafka_source_free(worker->source);
     worker->committer = mesh_committer_free(worker->committer);
     worker->engine = mesh_engine_free(worker->engine);

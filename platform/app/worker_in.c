@@ -24,6 +24,8 @@ static int64_t position(void *context, uint32_t topic, int32_t partition)
 static bool wants(void *context, uint32_t topic, int32_t partition)
 {
     struct mesh_worker *worker = context;
+    if (mesh_worker_holds_back(worker, topic, partition))
+        return false;
     for (uint32_t i = 0; i < worker->product->n_inputs; i++)
         if (worker->topic_of_input[i] == topic && mesh_engine_wants(worker->engine, i, partition))
             return true;
@@ -80,21 +82,12 @@ static int records(void *context, uint32_t topic, int32_t partition, rd_kafka_me
 {
     struct mesh_worker *worker = context;
     convert(worker, messages, n);
-    int64_t now_us = mesh_clock_wall_us();
-    for (uint32_t i = 0; i < worker->product->n_inputs; i++)
-        if (worker->topic_of_input[i] == topic &&
-            mesh_engine_feed(worker->engine, i, partition, worker->records.v, n, now_us, err) < 0)
-            return -1;
-    return 0;
+    return mesh_worker_feed(worker, topic, partition, worker->records.v, n, err);
 }
 
 static void at_end(void *context, uint32_t topic, int32_t partition, int64_t end)
 {
-    struct mesh_worker *worker = context;
-    int64_t now_us = mesh_clock_wall_us();
-    for (uint32_t i = 0; i < worker->product->n_inputs; i++)
-        if (worker->topic_of_input[i] == topic)
-            mesh_engine_at_end(worker->engine, i, partition, end, now_us);
+    mesh_worker_at_end(context, topic, partition, end);
 }
 
 static void trimmed(void *context, uint32_t topic, int32_t partition, int64_t from, int64_t to)

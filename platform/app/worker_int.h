@@ -8,6 +8,7 @@
  *     worker_live.c    server-sent events
  *     worker_cutover.c its role among the versions of the product
  *     worker_ready.c   what /readyz shows
+ *     worker_schemas.c records whose schema is not known yet
  *     worker_refused.c a broker that does not accept us
  */
 #ifndef MESH_APP_WORKER_INT_H
@@ -17,6 +18,7 @@
 #include "app/known.h"
 #include "app/mailbox.h"
 #include "app/memory.h"
+#include "app/schemas.h"
 #include "app/worker.h"
 #include "base/check.h"
 #include "base/vec.h"
@@ -44,6 +46,8 @@ struct mesh_worker_status {
     struct mesh_mongo_info mongo;
     struct mesh_memory memory; /* to show */
     bool has_mongo;
+    char schemas[MESH_SCHEMAS_WHY_MAX]; /* why it waits for the registry; "": it does not */
+    uint32_t held_back;
     MESH_VEC(struct mesh_source_info) sources;
     MESH_VEC(char *) dest_stopped; /* per destination, NULL or text; owned */
 };
@@ -99,6 +103,10 @@ struct mesh_worker {
     uint32_t n_topics, n_reads;
     struct mesh_kafka_source_topic *reads;
     uint32_t *topic_of_input;
+
+    struct mesh_schemas *schemas; /* NULL: no registry */
+    struct mesh_held_back *held_back;
+    uint32_t n_held_back; /* partitions */
 
     /* broker */
     struct mesh_kafka_conf kafka;
@@ -180,6 +188,17 @@ int mesh_worker_send(struct mesh_worker *worker, struct mesh_err *err);
 /* Everything is durable, sent, acknowledged and stored; what a MongoDB that is away cannot take stays in the log. */
 bool mesh_worker_is_drained(struct mesh_worker *worker, int64_t now_us);
 void mesh_worker_drop_outputs(struct mesh_worker *worker);
+
+/* worker_schemas.c */
+int mesh_worker_open_schemas(struct mesh_worker *worker, struct mesh_err *err);
+/* To all inputs of the topic; what cannot be fed yet is held back. */
+int mesh_worker_feed(struct mesh_worker *worker, uint32_t topic, int32_t partition, const struct mesh_record *records, size_t n,
+                     struct mesh_err *err);
+void mesh_worker_at_end(struct mesh_worker *worker, uint32_t topic, int32_t partition, int64_t end);
+bool mesh_worker_holds_back(const struct mesh_worker *worker, uint32_t topic, int32_t partition);
+/* Takes what the registry said: 1: something moved. */
+int mesh_worker_look_at_schemas(struct mesh_worker *worker, struct mesh_err *err);
+void mesh_worker_drop_held_back(struct mesh_worker *worker);
 
 /* worker_refused.c: a client was refused (why), or no more (NULL) */
 void mesh_worker_broker_refused(void *context, enum mesh_kafka_client client, const char *why);

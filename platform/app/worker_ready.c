@@ -75,6 +75,8 @@ void mesh_worker_show(struct mesh_worker *worker, bool now)
     status->has_mongo = worker->mongo != NULL;
     if (worker->mongo != NULL)
         mesh_mongo_info(worker->mongo, &status->mongo);
+    mesh_schemas_waits(worker->schemas, status->schemas);
+    status->held_back = worker->n_held_back;
     pthread_mutex_unlock(&worker->lock);
 }
 
@@ -169,6 +171,23 @@ static void write_mongo(const struct mesh_worker_status *status, struct mesh_buf
         member(out, "error", status->mongo.why);
     mesh_buf_putc(out, '}');
     *degraded = *degraded || status->mongo.away || status->mongo.stopped;
+}
+
+static void write_schemas(const struct mesh_worker *worker, struct mesh_buf *out, bool *degraded)
+{
+    const struct mesh_worker_status *status = &worker->status;
+    if (worker->schemas == NULL) {
+        member(out, "schemas", "off");
+        return;
+    }
+    bool waits = status->schemas[0] != '\0' || status->held_back > 0;
+    mesh_buf_puts(out, ",\"schemas\":{\"status\":");
+    mesh_json_string(out, mesh_str_of(status->schemas[0] != '\0' ? "waiting for the schema registry" : waits ? "asking" : "ok"));
+    mesh_buf_printf(out, ",\"partitions_waiting\":%" PRIu32, status->held_back);
+    if (status->schemas[0] != '\0')
+        member(out, "reason", status->schemas);
+    mesh_buf_putc(out, '}');
+    *degraded = *degraded || waits;
 }
 
 static void write_sources(const struct mesh_worker *worker, struct mesh_buf *out, bool *degraded)
@@ -269,6 +288,7 @@ bool mesh_worker_ready(struct mesh_worker *worker, struct mesh_buf *out, bool *d
     mesh_buf_printf(out, ",\"tables\":\"%s\",\"generation\":%" PRIu64 ",\"commits\":%" PRIu64,
                     status->tables_loaded ? "loaded" : "loading", status->generation, status->commits);
     write_mongo(status, out, &bad);
+    write_schemas(worker, out, &bad);
     bad = mesh_memory_show(&status->memory, out) || bad;
     write_sources(worker, out, &bad);
     write_ports(worker, embedded, out, &bad);

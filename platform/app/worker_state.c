@@ -85,6 +85,8 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
     for (uint32_t p = 0; p < product->n_ports; p++)
         if (product->ports[p].contract != NULL)
             port_ids[p] = product->ports[p].contract->local_id;
+    if (worker->schemas != NULL)
+        (void)mesh_schemas_ready(worker->schemas, port_ids);
     uint8_t random[(MESH_ENGINE_CLAIM_TEXT - 1) / 2];
     char claim[MESH_ENGINE_CLAIM_TEXT] = "";
     if (getrandom(random, sizeof random, 0) == (ssize_t)sizeof random)
@@ -97,6 +99,7 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .pseudonym_key = worker->pseudonym_key,
         .seal = mesh_letters_hook(&worker->config->letters),
         .wire_ids = wire,
+        .written = mesh_schemas_hook(worker->schemas),
         .port_ids = port_ids,
         .event_text = mesh_worker_event_text,
         .event_context = worker,
@@ -178,6 +181,7 @@ int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err)
 static void close_state(struct mesh_worker *worker)
 {
     mesh_worker_drop_outputs(worker);
+    mesh_worker_drop_held_back(worker);
     worker->committer = mesh_committer_free(worker->committer);
     worker->engine = mesh_engine_free(worker->engine);
     worker->told = false;

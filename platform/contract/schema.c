@@ -419,12 +419,19 @@ static bool is_plain(const struct mesh_schema *schema)
 
 struct mesh_schema *mesh_schema_parse(struct mesh_arena *arena, const struct mesh_source *source, struct mesh_diags *diags)
 {
+    return mesh_schema_parse_all(arena, &source, 1, diags);
+}
+
+struct mesh_schema *mesh_schema_parse_all(struct mesh_arena *arena, const struct mesh_source *const *sources, size_t n,
+                                          struct mesh_diags *diags)
+{
     size_t n_before = diags->n_errors;
-    const struct mesh_json *json = mesh_json_parse(arena, source, diags, "MC001");
-    if (json == NULL)
-        return NULL;
     struct mesh_schema_parser p = {.arena = arena, .diags = diags};
-    struct mesh_schema *schema = parse(&p, json, "");
+    struct mesh_schema *schema = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const struct mesh_json *json = mesh_json_parse(arena, sources[i], diags, "MC001");
+        schema = json == NULL ? NULL : parse(&p, json, "");
+    }
     mesh_schema_report_unknown(&p);
     bool whole = diags->n_errors == n_before;
     for (size_t i = 0; i < p.defaults.n; i++)

@@ -101,6 +101,9 @@ struct mesh_schema {
 
 /* NULL after at least one error in diags. The result lives in the arena. */
 struct mesh_schema *mesh_schema_parse(struct mesh_arena *arena, const struct mesh_source *source, struct mesh_diags *diags);
+/* The last of `n` sources, which may use the names that those before it define (the references of a schema registry). */
+struct mesh_schema *mesh_schema_parse_all(struct mesh_arena *arena, const struct mesh_source *const *sources, size_t n,
+                                          struct mesh_diags *diags);
 
 const struct mesh_schema_field *mesh_schema_field(const struct mesh_schema *record, const char *name); /* or NULL */
 /* ["null", T] or [T, "null"]: T and *ret_null_branch; otherwise NULL. */

@@ -144,7 +144,8 @@ static void write_held(struct mesh_flow_writer *writer, uint32_t lane, const str
     mesh_buf_zigzag(ops, held->time_us);
     mesh_buf_zigzag(ops, held->source_wm_us);
     mesh_buf_zigzag(ops, held->kafka_time_us);
-    mesh_buf_varint(ops, mesh_flow_contract_id(task->lanes[lane]->source->decl, held->version));
+    mesh_buf_varint(ops, mesh_flow_contract_id(task->lanes[lane]->source->decl, held->version) |
+                             (held->original_n < held->value.n ? MESH_FLOW_TRANSLATED : 0));
     mesh_buf_varint(ops, held->datum_at);
     mesh_buf_varint(ops, held->datum_n);
     mesh_buf_u8(ops, held->key.p != NULL);

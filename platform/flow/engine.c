@@ -120,7 +120,13 @@ static void copy_ids(struct mesh_engine *engine, const struct mesh_engine_conf *
     if (product->n_ports > 0)
         memcpy(ports, conf->port_ids, product->n_ports * sizeof *ports);
     engine->conf.wire_ids = wire;
-    engine->conf.port_ids = ports;
+    engine->conf.port_ids = engine->port_ids = ports;
+}
+
+void mesh_engine_set_port_id(struct mesh_engine *engine, uint32_t port, uint32_t id)
+{
+    mesh_assert(port < engine->product->n_ports);
+    engine->port_ids[port] = id;
 }
 
 static void init_engine(struct mesh_engine *engine, const struct mesh_engine_conf *conf)
@@ -249,6 +255,7 @@ struct mesh_engine *mesh_engine_free(struct mesh_engine *engine)
     free(engine->place_sources);
     free(engine->m_watermarks);
     free(engine->stopped);
+    mesh_buf_deinit(&engine->translated);
     free(engine->m_records);
     free(engine->m_rejected);
     free(engine->m_state_rows);
@@ -415,6 +422,17 @@ void mesh_engine_at_end(struct mesh_engine *engine, uint32_t input, int32_t part
     for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;)
         if (!s->stopped && mesh_flow_source_at_end(s, end, now_us))
             mesh_flow_mark_dirty(s->task);
+}
+
+void mesh_engine_waits(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t next)
+{
+    uint32_t at = 0;
+    for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;) {
+        mesh_flow_source_doubt(s);
+        s->at_end = false;
+        s->end = next;
+        mesh_flow_watermark(s->task);
+    }
 }
 
 void mesh_engine_trimmed(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t from, int64_t to)

@@ -54,16 +54,32 @@
 #define MESH_ENGINE_CLAIM_TEXT 33 /* 32 hex digits */
 
 struct mesh_engine;
+struct mesh_frame;
+struct mesh_resolve;
 struct mesh_seal_hook;
+
+/* Which schema wrote a record, where a schema registry says it (app/schemas.h). Asked for each record of an input that has contracts. */
+struct mesh_written {
+    uint32_t version; /* index into the input's contracts */
+    const struct mesh_resolve
+        *plan;       /* turns the datum into one of contracts[version]; NULL: it is one. Borrowed until the next record */
+    const char *why; /* MESH_WRITTEN_UNFIT: a sentence without values of records */
+};
+enum mesh_written_result { MESH_WRITTEN_BY = 0, MESH_WRITTEN_UNKNOWN, MESH_WRITTEN_UNFIT };
+struct mesh_written_hook {
+    enum mesh_written_result (*find)(void *context, uint32_t input, const struct mesh_frame *frame, struct mesh_written *ret);
+    void *context;
+};
 
 struct mesh_engine_conf {
     const struct mesh_product *product;
     const int32_t *input_partitions; /* per input of the product: what the topic has */
     const int32_t *port_partitions;  /* per port (0 for ports that are not Kafka), then per internal topic, then DLQ, late */
     struct mesh_str pseudonym_key;
-    const struct mesh_seal_hook *seal; /* letters of personal inputs (flow/sealed.h); borrowed; NULL: they stay readable */
-    const uint32_t *const *wire_ids;   /* per input: per contract: the schema id on the wire (registry or local id) */
-    const uint32_t *port_ids;          /* per port: schema id to write */
+    const struct mesh_seal_hook *seal;       /* letters of personal inputs (flow/sealed.h); borrowed; NULL: they stay readable */
+    const uint32_t *const *wire_ids;         /* per input: per contract: the schema id on the wire (registry or local id) */
+    const struct mesh_written_hook *written; /* borrowed; NULL: wire_ids say it alone */
+    const uint32_t *port_ids;                /* per port: schema id to write */
     /* Appends the text of an event of an SSE port, protected as its border says; of a removed row only its key. NULL: those ports say
      * nothing. */
     void (*event_text)(void *context, uint32_t port, const void *shown, bool removed, struct mesh_buf *out);
@@ -139,6 +155,8 @@ int mesh_engine_feed(struct mesh_engine *engine, uint32_t input, int32_t partiti
                      int64_t now_us, struct mesh_err *err);
 /* The log of this partition ends at `end` (everything below it was fed). */
 void mesh_engine_at_end(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t end, int64_t now_us);
+/* There are records from `next` on that cannot be fed yet, because nobody knows their schema: it is not at its end, and not idle. */
+void mesh_engine_waits(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t next);
 /* Records from..to-1 were deleted by the broker before they were read: counted, shown, and the position moves to `to`. */
 void mesh_engine_trimmed(struct mesh_engine *engine, uint32_t input, int32_t partition, int64_t from, int64_t to);
 /* Nothing could be read until now_us (the broker was away): silence before it does not make a source idle. now_us may lie ahead, to leave
@@ -175,6 +193,8 @@ struct mesh_message {
     uint64_t ticket; /* for mesh_engine_acked() */
 };
 
+/* The schema id that this port writes from now on. */
+void mesh_engine_set_port_id(struct mesh_engine *engine, uint32_t port, uint32_t id);
 /* The next durable message to send, in order; false when there is none. Borrowed until it is acknowledged. */
 bool mesh_engine_next_message(struct mesh_engine *engine, struct mesh_message *ret);
 /* In any order; each once. */

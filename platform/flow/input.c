@@ -2,7 +2,6 @@
  * dead letters with its original bytes; what is accepted goes to the order buffer or straight to the streams. */
 #include "flow/task_int.h"
 
-#include "contract/framing.h"
 #include "flow/cutover.h"
 
 struct admitted {
@@ -27,13 +26,15 @@ static struct mesh_event event_of(const struct mesh_flow_source *source, const s
     };
 }
 
-static void reject(struct mesh_flow_source *source, const struct mesh_record *record, unsigned code)
+static void reject(struct mesh_flow_source *source, const struct mesh_record *record, unsigned code, const char *why)
 {
     struct mesh_event event = event_of(source, record);
+    source->task->engine->reason = why;
     mesh_flow_reject(source->task, &event, &source->decl->site, code, record->headers, record->n_headers);
+    source->task->engine->reason = NULL;
 }
 
-static const struct mesh_header *find_header(const struct mesh_record *record, struct mesh_str name)
+const struct mesh_header *mesh_flow_find_header(const struct mesh_record *record, struct mesh_str name)
 {
     for (uint32_t i = record->n_headers; i > 0; i--)
         if (mesh_str_eq(record->headers[i - 1].name, name))
@@ -43,31 +44,12 @@ static const struct mesh_header *find_header(const struct mesh_record *record, s
 
 /* What a record is, apart from its turn: found out early when its rows are to be asked for early. */
 struct prepared {
-    unsigned code;    /* 0 or what is wrong */
-    uint32_t version; /* which contract wrote it */
-    struct mesh_str datum;
+    unsigned code; /* 0 or what is wrong */
+    struct mesh_flow_written by;
+    void *room;   /* NULL: none of its own */
     void *record; /* decoded; NULL: not yet */
     int64_t time_us;
 };
-
-static unsigned identify(const struct mesh_flow_source *source, const struct mesh_record *record, struct prepared *ret)
-{
-    const struct mesh_input *decl = source->decl;
-    const uint32_t *ids = source->task->engine->conf.wire_ids[source->input];
-    const struct mesh_header *header = record->n_headers == 0 ? NULL : find_header(record, MESH_STR(MESH_FRAME_HEADER_NAME));
-    struct mesh_frame frame;
-    int r = mesh_frame_read(record->value, header == NULL ? (struct mesh_str){0} : header->value, &frame);
-    if (r != MESH_FRAME_OK)
-        return r == MESH_FRAME_TRUNCATED ? MESH_FLOW_FRAME_TRUNCATED : MESH_FLOW_FRAME_MAGIC;
-    ret->datum = frame.datum;
-    for (uint32_t i = 0; i < decl->n_contracts; i++) {
-        ret->version = i;
-        if (frame.kind == MESH_FRAME_ID ? ids[i] == frame.id
-                                        : frame.kind == MESH_FRAME_SINGLE && decl->contracts[i].fingerprint == frame.fingerprint)
-            return 0;
-    }
-    return MESH_FLOW_SCHEMA_UNKNOWN;
-}
 
 unsigned mesh_flow_decode(const struct mesh_input *decl, uint32_t version, struct mesh_str datum, void *to)
 {
@@ -98,7 +80,7 @@ static unsigned check(const struct mesh_input *decl, const struct mesh_event *ev
 static void decode_to(const struct mesh_flow_source *source, struct prepared *p, void *room)
 {
     p->record = room;
-    p->code = mesh_flow_decode(source->decl, p->version, p->datum, room);
+    p->code = mesh_flow_decode(source->decl, p->by.version, p->by.datum, room);
     if (p->code == 0)
         p->time_us = source->decl->event_time(room);
 }
@@ -106,10 +88,10 @@ static void decode_to(const struct mesh_flow_source *source, struct prepared *p,
 static unsigned take_now(struct mesh_flow_source *source, struct admitted *in, struct prepared *p)
 {
     if (p->record == NULL)
-        decode_to(source, p, source->task->records);
+        decode_to(source, p, p->room != NULL ? p->room : source->task->records);
     in->record = p->record;
     in->event.time_us = p->code == 0 ? p->time_us : 0;
-    in->event.version = p->version;
+    in->event.version = p->by.version;
     return p->code != 0 ? p->code : check(source->decl, &in->event, in->record);
 }
 
@@ -119,9 +101,10 @@ static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, st
 {
     struct mesh_task *task = source->task;
     const struct mesh_input *decl = source->decl;
-    unsigned code = 0;
-    if (!task->ordered)
-        return take_now(source, in, p);
+    struct mesh_str value = in->event.value; /* with what a plan made of it */
+    unsigned code = p->by.plan == NULL ? 0 : mesh_flow_translate(task->engine, in->event.value, &p->by, &value);
+    if (code != 0 || !task->ordered)
+        return code != 0 ? code : take_now(source, in, p);
     if (in->lane == task->sole && in->lane->fifo_n == 0) {
         code = take_now(source, in, p);
         int64_t order_us = mesh_flow_order_of(in->lane, in->event.time_us, in->event.source_wm_us);
@@ -131,9 +114,12 @@ static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, st
         }
     }
     /* The datum must be decoded from the copy, which its strings then borrow from. */
-    struct mesh_flow_held *held = mesh_flow_hold(task, in->lane, &in->event, in->place, decl->record_size);
-    struct mesh_str mine = {held->value.p + (p->datum.p - in->event.value.p), p->datum.n};
-    code = mesh_flow_decode(decl, p->version, mine, held->record);
+    struct mesh_event event = in->event;
+    event.value = value;
+    struct mesh_flow_held *held = mesh_flow_hold(task, in->lane, &event, in->place, decl->record_size);
+    held->original_n = in->event.value.n;
+    struct mesh_str mine = {held->value.p + (p->by.datum.p - value.p), p->by.datum.n};
+    code = mesh_flow_decode(decl, p->by.version, mine, held->record);
     if (code == 0) {
         in->event.time_us = held->time_us = decl->event_time(held->record);
         code = check(decl, &in->event, held->record);
@@ -143,7 +129,7 @@ static unsigned take_in(struct mesh_flow_source *source, struct admitted *in, st
         return code;
     }
     held->order_us = mesh_flow_order_of(in->lane, held->time_us, held->source_wm_us);
-    held->version = p->version;
+    held->version = p->by.version;
     held->datum_at = (uint32_t)(mine.p - held->value.p);
     held->datum_n = mine.n;
     in->held = held;
@@ -177,7 +163,7 @@ static int feed_internal(struct mesh_flow_source *source, const struct mesh_reco
     struct mesh_task *task = source->task;
     struct mesh_flow_envelope envelope;
     if (record->value.p == NULL || !mesh_flow_envelope_read(record->value, &envelope)) {
-        reject(source, record, MESH_FLOW_ENVELOPE);
+        reject(source, record, MESH_FLOW_ENVELOPE, NULL);
         return 1;
     }
     if (envelope.origin.generation != task->engine->generation) {
@@ -208,17 +194,17 @@ static int feed_internal(struct mesh_flow_source *source, const struct mesh_reco
         return 1;
     case MESH_FLOW_PARTIAL:
         if (!mesh_flow_partial_apply(task, lane, &in.event, envelope.payload))
-            reject(source, record, MESH_FLOW_ENVELOPE);
+            reject(source, record, MESH_FLOW_ENVELOPE, NULL);
         mesh_flow_lane_advance(task, lane, wm);
         return 1;
     case MESH_FLOW_RECORD:
         break;
     }
     mesh_flow_lane_advance(task, lane, wm); /* what travelled with the record counts before it */
-    struct prepared prepared = {.datum = envelope.payload};
+    struct prepared prepared = {.by.datum = envelope.payload};
     code = take_in(source, &in, &prepared);
     if (code != 0)
-        reject(source, record, code);
+        reject(source, record, code, NULL);
     else
         go_on(source, &in, wm);
     return 1;
@@ -250,7 +236,7 @@ static void succeed(struct mesh_flow_source *source, const struct mesh_record *r
                     struct mesh_flow_upstream *up)
 {
     const struct mesh_header *header =
-        up->generation == origin->generation ? NULL : find_header(record, MESH_STR(MESH_FLOW_SUCCEEDS));
+        up->generation == origin->generation ? NULL : mesh_flow_find_header(record, MESH_STR(MESH_FLOW_SUCCEEDS));
     if (header == NULL || !mesh_flow_succeeds(header->value, up->generation))
         return;
     up->generation = origin->generation;
@@ -261,7 +247,7 @@ static void succeed(struct mesh_flow_source *source, const struct mesh_record *r
 /* 1: new; 0: a repetition; -1: stopped. */
 static int upstream_check(struct mesh_flow_source *source, const struct mesh_record *record)
 {
-    const struct mesh_header *header = find_header(record, MESH_STR(MESH_FLOW_HEADER));
+    const struct mesh_header *header = mesh_flow_find_header(record, MESH_STR(MESH_FLOW_HEADER));
     struct mesh_flow_origin origin;
     struct mesh_flow_upstream *up = NULL;
     if (header != NULL && mesh_flow_origin_read(header->value, &origin))
@@ -309,17 +295,17 @@ static int feed_external(struct mesh_flow_source *source, const struct mesh_reco
         if (decl->kind == MESH_INPUT_TABLE && decl->removed != NULL)
             remove_row(source, &in);
         else
-            reject(source, record, MESH_FLOW_NULL_VALUE);
+            reject(source, record, MESH_FLOW_NULL_VALUE, NULL);
         return 1;
     }
     struct prepared mine = {0};
     if (prepared == NULL) {
         prepared = &mine;
-        mine.code = identify(source, record, &mine);
+        mine.code = mesh_flow_written_by(source, record, &mine.by);
     }
     unsigned code = prepared->code != 0 ? prepared->code : take_in(source, &in, prepared);
     if (code != 0) {
-        reject(source, record, code);
+        reject(source, record, code, prepared->by.why);
         return 1;
     }
     go_on(source, &in, in.event.time_us - decl->delay_us);
@@ -329,15 +315,20 @@ static int feed_external(struct mesh_flow_source *source, const struct mesh_reco
 void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_record *record, const struct mesh_event *event)
 {
     const struct mesh_input *decl = source->decl;
-    struct prepared p = {.datum = record->value}; /* of an internal topic: without its envelope */
+    struct prepared p = {.by.datum = record->value}; /* of an internal topic: without its envelope */
+    struct mesh_str both;
     if (record->value.p == NULL)
         p.code = MESH_FLOW_NULL_VALUE;
     else if (decl->kind != MESH_INPUT_RECORDS)
-        p.code = identify(source, record, &p);
+        p.code = mesh_flow_written_by(source, record, &p.by);
+    if (p.code == 0 && p.by.plan != NULL)
+        p.code = mesh_flow_translate(source->task->engine, record->value, &p.by, &both);
     struct admitted in = {.event = *event};
     unsigned code = p.code != 0 ? p.code : take_now(source, &in, &p);
     if (code != 0) {
+        source->task->engine->reason = p.by.why;
         mesh_flow_reject(source->task, &in.event, &decl->site, code, record->headers, record->n_headers);
+        source->task->engine->reason = NULL;
         return;
     }
     in.event.late = in.event.time_us < in.event.source_wm_us;
@@ -347,13 +338,13 @@ void mesh_flow_feed_again(struct mesh_flow_source *source, const struct mesh_rec
 /* ---- batches ---- */
 static void prepare(struct mesh_flow_source *source, const struct mesh_record *record, struct prepared *ret, void *room)
 {
-    *ret = (struct prepared){0};
+    *ret = (struct prepared){.room = room};
     if (record->value.p == NULL)
         return;
-    ret->code = identify(source, record, ret);
-    if (ret->code == 0)
+    ret->code = mesh_flow_written_by(source, record, &ret->by);
+    if (ret->code == 0 && ret->by.plan == NULL) /* what a plan makes has room for one */
         decode_to(source, ret, room);
-    if (ret->code == 0)
+    if (ret->code == 0 && ret->record != NULL)
         mesh_flow_look_ahead(source->task, source->decl, ret->record, ret->time_us);
 }
 

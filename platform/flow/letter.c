@@ -19,6 +19,8 @@ static const char *const CODES[MESH_FLOW_CODE_AVRO] = {
     [MESH_FLOW_ENVELOPE] = "frame.envelope",
     [MESH_FLOW_LATE] = "late",
     [MESH_FLOW_SEALED] = "letter.sealed",
+    [MESH_FLOW_SCHEMA_UNFIT] = "schema.incompatible",
+    [MESH_FLOW_SCHEMA_VALUE] = "schema.value",
 };
 
 const char *mesh_flow_code_text(unsigned code)
@@ -30,7 +32,7 @@ const char *mesh_flow_code_text(unsigned code)
     return mesh_fault_code((enum mesh_fault)(code - MESH_FLOW_CODE_FAULT));
 }
 
-#define OWN_HEADERS_MAX 10
+#define OWN_HEADERS_MAX 11
 
 struct headers {
     struct mesh_header own[OWN_HEADERS_MAX];
@@ -77,6 +79,8 @@ static void put_aside(struct mesh_task *task, uint32_t dest, const struct mesh_e
     else
         add_header(&headers, "__mesh.errors.stage", "%s", stage);
     add_header(&headers, "__mesh.errors.code", "%s", code);
+    if (engine->reason != NULL)
+        add_header(&headers, "__mesh.errors.reason", "%s", engine->reason);
     if (site != NULL && site->file != NULL)
         add_header(&headers, "__mesh.errors.site", "%s:%d", site->file, site->line);
     add_header(&headers, "__mesh.errors.time", "%lld", (long long)event->kafka_time_us);

@@ -136,6 +136,7 @@ struct mesh_flow_held *mesh_flow_hold(struct mesh_task *task, struct mesh_flow_l
     char *to = (char *)held + struct_at + record_size;
     held->key = copy(&to, event->key);
     held->value = copy(&to, event->value);
+    held->original_n = event->value.n;
     task->engine->held_bytes += lane->chain.bytes - before_bytes;
     return held;
 }
@@ -260,7 +261,7 @@ static void apply(struct mesh_task *task, struct mesh_flow_lane *lane, bool forc
         .offset = held->offset,
         .kafka_time_us = held->kafka_time_us,
         .key = held->key,
-        .value = held->value,
+        .value = {held->value.p, held->original_n},
     };
     if (lane->table) {
         apply_row(task, lane, held, &event);

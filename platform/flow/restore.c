@@ -175,12 +175,14 @@ static bool op_held(struct mesh_task *task, struct mesh_cursor *in)
     mesh_store_chain_skip(&lane->chain, serial);
     const struct mesh_input *decl = lane->source->decl;
     uint32_t version = 0;
-    if (!version_of_id(decl, contract_id, &version))
+    if (!version_of_id(decl, contract_id & ~MESH_FLOW_TRANSLATED, &version))
         return false;
     struct mesh_flow_held *held = mesh_flow_hold(task, lane, &event, place, version == MESH_FLOW_REMOVED ? 0 : decl->record_size);
     held->version = version;
     held->datum_at = (uint32_t)datum_at;
     held->datum_n = (uint32_t)datum_n;
+    if ((contract_id & MESH_FLOW_TRANSLATED) != 0)
+        held->original_n = held->datum_at;
     if (version == MESH_FLOW_REMOVED)
         return lane->table && decl->removed != NULL;
     struct mesh_str datum = {held->value.p + datum_at, (uint32_t)datum_n};

@@ -38,6 +38,8 @@ enum mesh_flow_code {
     MESH_FLOW_ENVELOPE,
     MESH_FLOW_LATE,
     MESH_FLOW_SEALED,
+    MESH_FLOW_SCHEMA_UNFIT,
+    MESH_FLOW_SCHEMA_VALUE,
     MESH_FLOW_CODE_AVRO, /* + enum mesh_avro_fault */
     MESH_FLOW_CODE_FAULT = MESH_FLOW_CODE_AVRO + MESH_AVRO_FAULT_COUNT,
     MESH_FLOW_CODE_COUNT = MESH_FLOW_CODE_FAULT + MESH_FAULT_COUNT
@@ -53,6 +55,8 @@ struct mesh_flow_held {
     int64_t time_us, source_wm_us, kafka_time_us, offset;
     struct mesh_str key, value;
     uint32_t version, datum_at, datum_n; /* to decode it again */
+    /* Of `value`, what came. Behind it stands, of a record that a contract of its own wrote, what a plan made of it (flow/written.c). */
+    uint32_t original_n;
     void *record;
 };
 
@@ -288,6 +292,9 @@ struct mesh_engine {
     uint32_t *place_first;              /* per input: its partition 0 in place_sources */
     uint32_t *place_sources;            /* per (input, partition): where in by_place; one more at the end */
     char *stopped;
+    uint32_t *port_ids;         /* conf.port_ids, to be changed */
+    const char *reason;         /* of the letter that is being written, beside its code; NULL: none */
+    struct mesh_buf translated; /* a value, and behind it what a plan made of it */
     int64_t now_us;
 
     bool in_flight;
@@ -429,6 +436,22 @@ static inline uint32_t mesh_flow_contract_id(const struct mesh_input *decl, uint
     return version < decl->n_contracts ? decl->contracts[version].local_id : 0;
 }
 /* 0 or the code of what is wrong. */
+/* The last one of that name, or NULL. */
+const struct mesh_header *mesh_flow_find_header(const struct mesh_record *record, struct mesh_str name);
+/* written.c: which schema wrote a record, and what a plan makes of it. */
+struct mesh_flow_written {
+    uint32_t version;                /* what to decode `datum` with */
+    const struct mesh_resolve *plan; /* NULL: `datum` was written with that version */
+    const char *why;                 /* MESH_FLOW_SCHEMA_UNFIT: the reason; or NULL */
+    struct mesh_str datum;
+};
+/* 0 or the code of what is wrong. */
+unsigned mesh_flow_written_by(const struct mesh_flow_source *source, const struct mesh_record *record,
+                              struct mesh_flow_written *ret);
+/* By the plan: *ret_both is the value that came and the new datum behind it, which `written` then points at. Until the next call. */
+unsigned mesh_flow_translate(struct mesh_engine *engine, struct mesh_str value, struct mesh_flow_written *written,
+                             struct mesh_str *ret_both);
+
 unsigned mesh_flow_decode(const struct mesh_input *decl, uint32_t version, struct mesh_str datum, void *to);
 
 /* ---- dest.c ---- */
@@ -621,8 +644,11 @@ enum mesh_flow_op {
 };
 enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
 #define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT  6
-#define MESH_FLOW_LOG_OLDEST  4 /* that can be read; 5: error budgets, 6: names of destinations */
+#define MESH_FLOW_LOG_FORMAT  7
+#define MESH_FLOW_LOG_OLDEST                                                                                                       \
+    4 /* that can be read; 5: error budgets, 6: names of destinations, 7: records of schemas seen at run time */
+/* Beside the contract's id of a held record: what it is decoded from was made by a plan and stands behind what came. */
+#define MESH_FLOW_TRANSLATED (UINT64_C(1) << 32)
 
 struct mesh_flow_writer { /* the chunks of one task's commit */
     struct mesh_task *task;

@@ -7,7 +7,7 @@
 
 minimal=(
     gcc make pkg-config meson ninja-build ca-certificates
-    librdkafka-dev libavro-dev libmongoc-dev libmicrohttpd-dev libyaml-dev libjansson-dev
+    librdkafka-dev libavro-dev libmongoc-dev libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libjansson-dev
     libssl-dev libmimalloc-dev libxxhash-dev tzdata
 )
 full=(

@@ -122,6 +122,12 @@ def decoders(found, results):
             numbers |= {"ratio_to": DECODERS[2][2], "ratio": round(theirs / ns, 2), "correct": raw["equal"]}
         results.append(row(job, subject, **numbers))
         lines.append([f"{subject}: {job}", f"{raw[key]['min_ns']:.1f}", f"{ns:.1f}", f"{theirs / ns:.1f}×"])
+    for key, name in (("java", "Java Avro {}"), ("fastavro", "fastavro {}")):
+        for raw in found.get(("decode", key), [])[:1]:
+            ns, subject = raw["median_ns"], name.format(raw["version"])
+            results.append(row("decode 12 of 12 fields", subject, events=raw["records"], cpu_s=round(ns * raw["records"] / 1e9, 6),
+                               events_per_cpu_s=round(1e9 / ns)))
+            lines.append([f"{subject}: decode 12 of 12 fields", f"{raw['min_ns']:.1f}", f"{ns:.1f}", f"{theirs / ns:.1f}×"])
     table(["one record, same bytes", "min ns", "median ns", "against avro-c (read)"], lines)
 
 

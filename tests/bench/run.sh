@@ -18,6 +18,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
+# shellcheck source-path=SCRIPTDIR source=../../scripts/setup/cache.sh
+. "$root/scripts/setup/cache.sh"
 [ $# -ge 1 ] || {
     echo "usage: run.sh BUILD_DIR [quick]" >&2
     exit 2
@@ -165,6 +167,15 @@ make_topic() {
 
 # ---- decoding ----
 "$programs/decode" "$bench/datums" "$contract" "$decodes" > "$raw/decode.all.1.json"
+# Others on the same bytes; they are what `make setup` fetched for the oracles, and left out where they are not there.
+python=$mesh_cache/registry/python/bin/python jars=$mesh_cache/oracles/avro/libs
+if [ -x "$python" ]; then
+    "$python" "$here/peers/decode_fastavro.py" "$bench/datums" "$contract" "$decodes" > "$raw/decode.fastavro.1.json"
+fi
+if [ -d "$jars" ] && command -v javac > /dev/null; then
+    javac -cp "$jars/*" -d "$bench/peers" "$here/peers/DecodeAvro.java"
+    java -Xmx2g -cp "$bench/peers:$jars/*" DecodeAvro "$bench/datums" "$contract" "$decodes" > "$raw/decode.java.1.json"
+fi
 say "decoders done"
 
 # ---- small products, in turn with their ceilings ----

@@ -81,6 +81,7 @@ void world_start(struct world *w)
         .mongo = w->mongo,
         .event_text = w->event_text,
         .seal = w->seal,
+        .written = w->written,
         .generation = w->generation == 0 ? 1 : w->generation,
         .voice = w->voice,
         .succeeds = &w->succeeds,
@@ -161,7 +162,10 @@ void world_value(struct mesh_buf *out, const struct shop_record *record)
 int64_t world_put(struct world *w, uint32_t input, int32_t partition, const struct shop_record *record)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf value = MESH_BUF_NULL;
-    world_value(&value, record);
+    if (w->foreign != NULL && w->inputs[input][partition].messages.n % 3 == 0)
+        w->foreign(&value, record);
+    else
+        world_value(&value, record);
     return world_put_raw(w, input, partition, record->card, (struct mesh_str){value.p, (uint32_t)value.n}, record->at, NULL, 0);
 }
 

@@ -59,6 +59,9 @@ struct world {
     void (*between)(void *context); /* for the engine; NULL: none */
     void *between_context;
     void (*event_text)(void *context, uint32_t port, const void *shown, bool removed, struct mesh_buf *out); /* NULL: none */
+    /* Every third record of an input is written by another schema, which the hook knows; NULL: none. */
+    void (*foreign)(struct mesh_buf *out, const struct shop_record *record);
+    const struct mesh_written_hook *written;
     uint64_t round_log_bytes, round_sweep_bytes;
     uint32_t rounds, crashes, commits;
     uint32_t gaps; /* in sequences, as receivers see them */

@@ -1,6 +1,7 @@
 /* meshctl: what an operator does with a mesh. */
 #include "ctl/audit.h"
 #include "ctl/dlq.h"
+#include "ctl/registry.h"
 #include "ctl/up.h"
 #include "ctl/version.h"
 
@@ -24,6 +25,7 @@ static const char usage[] =
     "       meshctl compare PRODUCT v2           what it shows and sends otherwise\n"
     "       meshctl cutover PRODUCT v2           it takes over, nothing lost, nothing twice; meshctl rollback takes it back\n"
     "       meshctl audit verify DIR  whether the record of who was shown what is whole (meshctl audit --help)\n"
+    "       meshctl registry --dir DIR   a small schema registry with Confluent's API (meshctl registry --help)\n"
     "\n"
     "options of up:\n"
     "  --mesh DIR            folder of mesh.yaml (default: the current one)\n"
@@ -156,10 +158,13 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } versions[] = {{"replay", mesh_ctl_replay}, {"compare", mesh_ctl_compare}, {"cutover", mesh_ctl_cutover}, {"rollback", mesh_ctl_rollback}};
+    } versions[] = {
+        {"replay", mesh_ctl_replay}, {"compare", mesh_ctl_compare}, {"cutover", mesh_ctl_cutover}, {"rollback", mesh_ctl_rollback}};
     for (size_t i = 0; argc >= 2 && i < MESH_LEN(versions); i++)
         if (strcmp(argv[1], versions[i].name) == 0)
             return versions[i].run(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "registry") == 0)
+        return mesh_ctl_registry(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "--version") == 0)
         return puts("meshctl " MESH_VERSION) < 0 ? 1 : 0;
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
