@@ -19,13 +19,13 @@ DOMAIN = "sales_fraud"
 EXAMPLES = 12  # of each operation
 
 
-def run(service, streams):
+def run(service, left_out):
     tool = os.path.join(home, "py", "bin", "schemathesis")
     args = [tool, "run", "http://127.0.0.1:%d/openapi.json" % service.port, "--checks", "all", "--seed", "20261121", "--workers", "1",
             "--max-examples", str(EXAMPLES), "--request-timeout", "10", "--no-color", "--phases", "examples,coverage,fuzzing,stateful",
             "--suppress-health-check", "all"]
     env = dict(os.environ, SCHEMATHESIS_HOOKS=os.path.join(HERE, "openapi_hooks.py"))
-    for path in streams:
+    for path in left_out:
         args += ["--exclude-path", path]
     done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=service.mesh.dir, env=env, check=False)
     print(done.stdout)
@@ -41,8 +41,10 @@ def main():
         mesh.wait_caught_up()
         service = mesh.services[DOMAIN]
         paths = service.get("/openapi.json")["paths"]
-        streams = [p for p, item in paths.items() if "text/event-stream" in str(item)]
-        status = run(service, streams)
+        # ports of the shape of /sales/by-country would be asked the same again
+        alike = ("/sales/by-category", "/sales/by-method", "/sales/daily/")
+        left_out = [p for p, item in paths.items() if "text/event-stream" in str(item) or p.startswith(alike)]
+        status = run(service, left_out)
         service.alive()
     sys.exit(1 if status else 0)
 
