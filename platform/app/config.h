@@ -39,6 +39,10 @@ struct mesh_config {
     struct mesh_http_tls http_tls;          /* of the two files */
     int64_t http_client_rate;               /* 0: no limit */
     const char *audit_dir, *audit_key_file; /* "": no audit */
+    const char *state;                      /* "file" or "kafka" */
+    bool state_kafka;
+    const char *instance; /* static member of the groups; "": none */
+    const char *http_url; /* where other instances find this one */
     const char *state_dir;
     const char *accept_errors; /* inputs that go on although too many of their records became dead letters; "": none */
     bool state_reset;

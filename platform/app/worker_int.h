@@ -2,6 +2,7 @@
  *
  *     worker.c         the thread and its loop
  *     worker_state.c   the state's folder: open, restore, set aside, begin anew; the engine
+ *     worker_shard.c   the same for a shard, whose state is in Kafka
  *     worker_topics.c  which topics the product has; what the link found
  *     worker_in.c      records from the source into the engine
  *     worker_out.c     commits, messages, documents
@@ -19,9 +20,11 @@
 #include "base/check.h"
 #include "base/vec.h"
 #include "io/kafka_link.h"
+#include "io/kafka_log.h"
 #include "io/kafka_sink.h"
 #include "io/kafka_source.h"
 #include "io/mongo.h"
+#include "store/journal.h"
 #include "store/log.h"
 
 /* A copy of what the thread knows, for others; under `lock`. */
@@ -40,13 +43,18 @@ struct mesh_worker_status {
     bool has_mongo;
     MESH_VEC(struct mesh_source_info) sources;
     MESH_VEC(char *) dest_stopped; /* per destination, NULL or text; owned */
+    struct mesh_lease_mark mark;   /* of a shard: what others are told of its state */
+    int64_t epoch;
 };
 
 struct mesh_worker {
     const struct mesh_product *product;
     const struct mesh_config *config;
     struct mesh_str pseudonym_key;
-    struct mesh_metrics *metrics;
+    struct mesh_metrics *metrics, *part; /* part: of a shard, and is freed */
+    bool sharded;
+    struct mesh_worker_shard shard;
+    atomic_bool abandoned;
     char *name;  /* "sales_fraud/sales_fraud" */
     char *group; /* "mesh.sales_fraud.sales_fraud" */
     char *dir;
@@ -69,8 +77,10 @@ struct mesh_worker {
 
     /* state */
     struct mesh_known known;
-    struct mesh_store_log *log;
-    struct mesh_engine *engine;
+    struct mesh_journal journal;
+    struct mesh_store_log *log;       /* in files; the journal's */
+    struct mesh_kafka_log *kafka_log; /* of a shard; the journal's */
+    struct mesh_engine *engine, *restoring;
     bool reset; /* MESH_STATE_RESET set something aside, or asks to start anew */
     bool running;
 
@@ -98,7 +108,7 @@ struct mesh_worker {
     /* out */
     struct mesh_committer *committer;
     struct mesh_buf frames;
-    uint64_t log_bytes, segment;
+    uint64_t log_bytes, segment, frames_read;
     bool commit_in_flight, cut_in_flight;
     struct mesh_kafka_sink *sink;
     struct mesh_message message; /* could not be sent yet */
@@ -130,6 +140,17 @@ int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err);
 int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err);
 /* The embedded broker is another one: set the state aside. Engine and outputs are gone after it. */
 int mesh_worker_set_aside(struct mesh_worker *worker, const char *why, struct mesh_err *err);
+
+int mesh_worker_build_engine(struct mesh_worker *worker, uint64_t generation, struct mesh_engine **ret, struct mesh_err *err);
+/* Everything that the journal holds, into a new engine; says how long it took. 0, or what the journal's read returns. */
+int mesh_worker_restore(struct mesh_worker *worker, uint64_t generation, struct mesh_err *err);
+/* Claim the engine's log, and begin to commit. */
+int mesh_worker_begin_log(struct mesh_worker *worker, struct mesh_err *err);
+
+/* worker_shard.c */
+/* Claims the shard's log and restores it. 0, MESH_LOG_STOPPED, negative. */
+int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err);
+struct mesh_lease_mark mesh_worker_mark(const struct mesh_worker *worker);
 
 /* worker_topics.c */
 void mesh_worker_list_topics(struct mesh_worker *worker);

@@ -195,7 +195,8 @@ struct mesh_flow_hints {
 struct mesh_task {
     struct mesh_engine *engine;
     const struct mesh_product *product;
-    uint32_t index; /* among all tasks */
+    uint32_t index; /* among the tasks here */
+    uint32_t place; /* among those of all shards */
     uint32_t topology;
     int32_t partition;
     struct mesh_flow_state **states; /* by the product's index; NULL: another topology's */
@@ -267,8 +268,10 @@ struct mesh_engine {
     uint64_t generation, epoch;
     struct mesh_task **tasks;
     uint32_t n_tasks;
-    uint32_t *topology_first; /* task of partition 0 */
+    uint32_t *topology_first; /* its first task here ... */
+    uint32_t *topology_tasks; /* ... and how many there are: all partitions, or the shard's one, if it has so many */
     int32_t *topology_partitions;
+    uint32_t n_tasks_everywhere;
     int32_t *input_partitions; /* copied from conf */
     uint32_t n_dests;
     int32_t *dest_partitions;
@@ -325,7 +328,9 @@ void mesh_flow_add_claim(struct mesh_engine *engine, struct mesh_str claim);
 void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void mesh_flow_mark_dirty(struct mesh_task *task);
-/* Of the tasks that read a partition, this one is the first. */
+/* NULL: there is none, or it belongs to another shard. */
+struct mesh_task *mesh_flow_task_at(const struct mesh_engine *engine, uint64_t topology, uint64_t partition);
+/* Of the tasks that read a partition, in whatever shard, this one is the first. */
 bool mesh_flow_reads_first(const struct mesh_task *task, uint32_t input, int32_t partition);
 void mesh_flow_publish(struct mesh_engine *engine); /* gauges */
 /* Work like that of n records was done, and the tasks are whole: perhaps it is time to let the driver in. */

@@ -6,11 +6,12 @@
  * ABI history
  *   1  first.
  *   2  ports of kind SSE: mesh_port.out, n_out, replay; mesh_tell(). Who may ask a port: roles, purposes.
+ *   3  mesh_view.placed_by.
  */
 #ifndef MESH_VERSION_H
 #define MESH_VERSION_H
 
 #define MESH_VERSION "0.1.0"
-#define MESH_ABI     2
+#define MESH_ABI     3
 
 #endif
