@@ -105,14 +105,17 @@ static int count_shards(struct mesh_members *members, struct mesh_err *err)
         inputs[i] = found(members, members->product->inputs[i].topic);
     int32_t n = mesh_engine_n_shards(members->product, inputs);
     int32_t has = found(members, members->topic);
+    const char *largest = "";
+    for (uint32_t i = 0; i < members->product->n_inputs; i++)
+        if (inputs[i] == n && !members->product->inputs[i].copy_all)
+            largest = members->product->inputs[i].topic;
     if (n != has) {
         free(inputs);
-        return mesh_err_set(
-            err, MESH_ERR_FATAL, "partitions.changed",
-            "%s has %d partitions, one for each shard, and what the product reads has %d now: keys lie in other "
-            "partitions than their state. Give the topics the number they had, or begin anew: stop all instances, delete %s, "
-            "and start one with MESH_STATE_RESET=1",
-            members->topic, (int)has, (int)n, members->topic);
+        return mesh_err_set(err, MESH_ERR_FATAL, "partitions.changed",
+                            "%s has %d partitions, one for each shard, and %s has %d now: keys lie in other partitions than their state. "
+                            "Give the topics the number they had, or begin anew: stop all instances, delete %s, and start one with "
+                            "MESH_STATE_RESET=1",
+                            members->topic, (int)has, largest, (int)n, members->topic);
     }
     pthread_mutex_lock(&members->lock);
     members->inputs = inputs;
@@ -226,6 +229,18 @@ static void show(struct mesh_members *members)
 }
 
 /* ---- the loop ---- */
+static int look_at_shards(struct mesh_members *members, struct mesh_err *err)
+{
+    int64_t now_us = mesh_clock_mono_us();
+    int result = 0;
+    for (int32_t p = 0; p < members->n_shards; p++)
+        if (look_at_shard(members, p, now_us, err) < 0)
+            result = -1;
+    mesh_members_let_go(members);
+    show(members);
+    return result;
+}
+
 static int run_once(struct mesh_members *members, struct mesh_err *err)
 {
     if (look_at_link(members, err) < 0)
@@ -235,13 +250,9 @@ static int run_once(struct mesh_members *members, struct mesh_err *err)
         *err = members->err;
         return -1;
     }
-    int64_t now_us = mesh_clock_mono_us();
-    for (int32_t p = 0; p < members->n_shards; p++)
-        if (look_at_shard(members, p, now_us, err) < 0)
-            return -1;
-    mesh_members_let_go(members);
-    mesh_members_look(members, now_us);
-    show(members);
+    if (look_at_shards(members, err) < 0)
+        return -1;
+    mesh_members_look(members, mesh_clock_mono_us());
     return any;
 }
 
@@ -260,11 +271,12 @@ static int drain(struct mesh_members *members, struct mesh_err *err)
     int64_t until_us = mesh_clock_mono_us() + LEAVE_US;
     int result = 0;
     while (any_open(members)) {
-        if (run_once(members, err) < 0)
+        (void)mesh_members_poll(members);
+        if (look_at_shards(members, err) < 0)
             result = -1;
         mesh_wake_wait(&members->wake, SOON_US);
     }
-    if (!members->subscribed || members->away)
+    if (!members->subscribed || members->away || members->failed)
         return result;
     mesh_members_leave(members);
     while (!mesh_members_left(members) && mesh_clock_mono_us() < until_us) {

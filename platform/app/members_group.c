@@ -117,8 +117,11 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
         (void)rd_kafka_assign(rk, NULL);
         return;
     }
-    mesh_assert(members->revoked == NULL);
-    members->revoked = rd_kafka_topic_partition_list_copy(list);
+    if (members->revoked == NULL)
+        members->revoked = rd_kafka_topic_partition_list_new(list->cnt);
+    for (int i = 0; i < list->cnt; i++)
+        if (rd_kafka_topic_partition_list_find(members->revoked, list->elems[i].topic, list->elems[i].partition) == NULL)
+            rd_kafka_topic_partition_list_add(members->revoked, list->elems[i].topic, list->elems[i].partition);
     members->lost = rd_kafka_assignment_lost(rk) != 0;
     say(members, members->lost ? "the group has given its shards to others" : "the group takes shards back", list);
     set_given(members, list, false);
@@ -319,6 +322,7 @@ bool mesh_members_poll(struct mesh_members *members)
         rd_kafka_message_destroy(messages[i]);
         any = true;
     }
+    look_at_fatal(members); /* nobody is called for every one of them */
     for (rd_kafka_event_t *event; (event = rd_kafka_queue_poll(members->answers, 0)) != NULL; any = true) {
         if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT)
             answered(members, event);

@@ -169,6 +169,7 @@ static int look_at_link(struct mesh_worker *worker, struct mesh_err *err)
     if (bound < 0 || open_source(worker, err) < 0)
         return -1;
     worker->running = true;
+    mesh_worker_show(worker, true); /* who sees it running sees its sources too */
     mesh_worker_set_phase(worker, MESH_WORKER_RUNNING);
     return 1;
 }
@@ -334,6 +335,8 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
 static int connect_broker(struct mesh_worker *worker, struct mesh_err *err)
 {
     fill_kafka(worker);
+    if (worker->sharded && mesh_worker_open_shard(worker, err) < 0)
+        return -1;
     if (mesh_kafka_source_new(&worker->kafka, &mesh_worker_source_ops, worker, broker_away, &worker->source, err) < 0)
         return -1;
     worker->link = mesh_link_start(mesh_kafka_source_client(worker->source), worker->topics, worker->n_topics, &worker->wake);

@@ -148,6 +148,8 @@ int mesh_worker_restore(struct mesh_worker *worker, uint64_t generation, struct 
 int mesh_worker_begin_log(struct mesh_worker *worker, struct mesh_err *err);
 
 /* worker_shard.c */
+/* Makes its clients, which take a while to find out where they are. */
+int mesh_worker_open_shard(struct mesh_worker *worker, struct mesh_err *err);
 /* Claims the shard's log and restores it. 0, MESH_LOG_STOPPED, negative. */
 int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err);
 struct mesh_lease_mark mesh_worker_mark(const struct mesh_worker *worker);

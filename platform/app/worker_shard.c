@@ -88,11 +88,8 @@ static int check_told(const struct mesh_worker *worker, const struct mesh_lease_
         worker->shard.shard, worker->shard.topic, n, worker->group, told->n);
 }
 
-int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err)
+int mesh_worker_open_shard(struct mesh_worker *worker, struct mesh_err *err)
 {
-    int64_t begun_us = mesh_clock_mono_us();
-    mesh_known_set(&worker->known, worker->link_info.cluster_id, worker->topics, worker->n_topics);
-    struct mesh_lease_mark told = told_before(worker); /* before the claim: what is told later, the log has */
     struct mesh_kafka_log_conf conf = {.kafka = &worker->kafka,
                                        .topic = worker->shard.topic,
                                        .partition = worker->shard.shard,
@@ -102,7 +99,17 @@ int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err)
     if (mesh_kafka_log_open(&conf, &worker->kafka_log, err) < 0)
         return -1;
     worker->journal = mesh_kafka_log_journal(worker->kafka_log);
+    return 0;
+}
+
+int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err)
+{
+    int64_t begun_us = mesh_clock_mono_us();
+    mesh_known_set(&worker->known, worker->link_info.cluster_id, worker->topics, worker->n_topics);
+    struct mesh_lease_mark told = told_before(worker); /* before the claim: what is told later, the log has */
+    int64_t told_us = mesh_clock_mono_us();
     int r = mesh_kafka_log_claim(worker->kafka_log, err);
+    int64_t claimed_us = mesh_clock_mono_us();
     if (r != 0)
         return r;
     do {
@@ -112,10 +119,13 @@ int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err)
         return r;
     if (check_generation(worker, err) < 0 || check_told(worker, &told, err) < 0 || mesh_worker_begin_log(worker, err) < 0)
         return -1;
-    char shard[16], epoch[32], ms[32];
+    char shard[16], epoch[32], ms[32], told_ms[32], claim_ms[32];
     snprintf(shard, sizeof shard, "%" PRId32, worker->shard.shard);
     snprintf(epoch, sizeof epoch, "%" PRId64, mesh_kafka_log_epoch(worker->kafka_log));
     snprintf(ms, sizeof ms, "%lld", (long long)(mesh_clock_mono_us() - begun_us) / 1000);
-    mesh_log(MESH_LOG_INFO, "took over a shard", "product", worker->name, "shard", shard, "epoch", epoch, "ms", ms, NULL);
+    snprintf(told_ms, sizeof told_ms, "%lld", (long long)(told_us - begun_us) / 1000);
+    snprintf(claim_ms, sizeof claim_ms, "%lld", (long long)(claimed_us - told_us) / 1000);
+    mesh_log(MESH_LOG_INFO, "took over a shard", "product", worker->name, "shard", shard, "epoch", epoch, "ms", ms, "group_ms", told_ms,
+             "claim_ms", claim_ms, NULL);
     return 0;
 }

@@ -29,7 +29,8 @@ struct mesh_kafka_log {
     rd_kafka_resp_err_t failed;
 
     struct mesh_log_reader reader;
-    int64_t epoch, next; /* of the own claim; where the own next record belongs */
+    struct mesh_log_writer writer;
+    int64_t epoch; /* of the own claim; -1: none */
     uint64_t generation;
     uint64_t bytes; /* of the log as it is now, about */
     bool broken;
@@ -375,24 +376,19 @@ int mesh_kafka_log_claim(struct mesh_kafka_log *log, struct mesh_err *err)
     if (r != 0)
         return r;
     log->epoch = at;
-    log->next = at + 1;
+    mesh_log_writer_begin(&log->writer, at);
     return 0;
 }
 
 /* ---- appending ---- */
-struct look {
-    int64_t to;
-    bool fenced;
-};
-
 static int take_look(struct mesh_kafka_log *log, void *context, const rd_kafka_message_t *record, struct mesh_err *err)
 {
-    struct look *look = context;
+    (void)context;
     (void)err;
     if (record == NULL)
         return 0;
-    look->fenced = look->fenced || (record->offset < look->to && mesh_log_fences(key_of(record), record->offset, log->epoch));
-    return look->fenced || record->offset + 1 >= look->to ? 1 : 0;
+    mesh_log_writer_look(&log->writer, key_of(record), record->offset);
+    return record->offset + 1 >= log->writer.until ? 1 : 0;
 }
 
 static int fenced(struct mesh_kafka_log *log, struct mesh_err *err)
@@ -404,35 +400,22 @@ static int fenced(struct mesh_kafka_log *log, struct mesh_err *err)
                         log->conf.partition, log->conf.topic);
 }
 
-/* Offsets that do not follow: what lies between was written by somebody else. */
-static int look_between(struct mesh_kafka_log *log, int64_t from, int64_t to, struct mesh_err *err)
-{
-    struct look look = {.to = to};
-    int r = scan(log, log->conf.partition, from, take_look, &look, err);
-    drop_consumer(log);
-    if (r < 0)
-        return -1;
-    if (r == MESH_LOG_STOPPED)
-        return r;
-    return look.fenced || r == MESH_JOURNAL_AGAIN ? fenced(log, err) : 0; /* AGAIN: only an owner trims */
-}
-
 static int check_offsets(struct mesh_kafka_log *log, struct mesh_err *err)
 {
-    int64_t next = log->next;
-    bool gap = false;
-    int64_t last = next - 1;
-    for (size_t i = 0; i < log->offsets.n; i++) {
-        int64_t at = log->offsets.v[i];
-        if (at < 0)
-            return write_failed(log, RD_KAFKA_RESP_ERR__BAD_MSG, err);
-        gap = gap || at != last + 1;
-        last = at > last ? at : last;
+    switch (mesh_log_writer_acked(&log->writer, log->offsets.v, log->offsets.n)) {
+    case MESH_LOG_COUNTS:
+        return 0;
+    case MESH_LOG_UNKNOWN:
+        return write_failed(log, RD_KAFKA_RESP_ERR__BAD_MSG, err);
+    case MESH_LOG_LOOK:
+        break;
     }
-    int r = gap ? look_between(log, next, last + 1, err) : 0;
-    if (r == 0)
-        log->next = last + 1;
-    return r;
+    int r = scan(log, log->conf.partition, log->writer.look_at, take_look, NULL, err);
+    drop_consumer(log);
+    if (r < 0 || r == MESH_LOG_STOPPED)
+        return r;
+    bool trimmed = r == MESH_JOURNAL_AGAIN; /* which only an owner does */
+    return !trimmed && mesh_log_writer_counts(&log->writer) ? 0 : fenced(log, err);
 }
 
 static rd_kafka_resp_err_t produce_frame(struct mesh_kafka_log *log, struct mesh_str frame)

@@ -1,4 +1,4 @@
-/* All of the protocol's decisions are in take() and fences(); the rest is bytes. */
+/* The protocol's decisions are in mesh_log_reader_take() and the writer's functions; the rest is bytes. */
 #include "io/log_record.h"
 
 #include "base/check.h"
@@ -101,8 +101,38 @@ int mesh_log_reader_take(struct mesh_log_reader *reader, int64_t offset, struct 
     return frame(reader, offset, head.kind == MESH_LOG_FRAME, value, ret, err);
 }
 
-bool mesh_log_fences(struct mesh_str key, int64_t offset, int64_t epoch)
+void mesh_log_writer_begin(struct mesh_log_writer *writer, int64_t claim)
+{
+    *writer = (struct mesh_log_writer){.epoch = claim, .next = claim + 1};
+}
+
+enum mesh_log_verdict mesh_log_writer_acked(struct mesh_log_writer *writer, const int64_t *offsets, size_t n)
+{
+    bool gap = false;
+    int64_t last = writer->next - 1;
+    for (size_t i = 0; i < n; i++) {
+        if (offsets[i] < 0)
+            return MESH_LOG_UNKNOWN;
+        gap = gap || offsets[i] != last + 1;
+        last = offsets[i] > last ? offsets[i] : last;
+    }
+    writer->look_at = writer->next;
+    writer->until = last + 1;
+    if (gap)
+        return MESH_LOG_LOOK;
+    writer->next = writer->until;
+    return MESH_LOG_COUNTS;
+}
+
+void mesh_log_writer_look(struct mesh_log_writer *writer, struct mesh_str key, int64_t offset)
 {
     struct mesh_log_head head;
-    return mesh_log_head_read(key, &head) && head.kind == MESH_LOG_CLAIM && offset > epoch;
+    bool claim = mesh_log_head_read(key, &head) && head.kind == MESH_LOG_CLAIM;
+    writer->fenced = writer->fenced || (claim && offset > writer->epoch && offset < writer->until);
+}
+
+bool mesh_log_writer_counts(struct mesh_log_writer *writer)
+{
+    writer->next = writer->fenced ? writer->next : writer->until;
+    return !writer->fenced;
 }

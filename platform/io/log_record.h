@@ -63,7 +63,19 @@ int mesh_log_reader_take(struct mesh_log_reader *reader, int64_t offset, struct 
                          struct mesh_str *ret, struct mesh_err *err);
 
 /* ---- writing ---- */
-/* Whether this record, which lies among those that an owner of `epoch` appended, says that there is a newer one. */
-bool mesh_log_fences(struct mesh_str key, int64_t offset, int64_t epoch);
+struct mesh_log_writer {
+    int64_t epoch, next;    /* of the own claim; where the own next record belongs when nobody else writes */
+    int64_t look_at, until; /* what has to be looked at before the append counts */
+    bool fenced;
+};
+
+enum mesh_log_verdict { MESH_LOG_COUNTS, MESH_LOG_LOOK, MESH_LOG_UNKNOWN };
+
+void mesh_log_writer_begin(struct mesh_log_writer *writer, int64_t claim);
+/* All records of an append are acknowledged, at these offsets (-1: the broker does not say). COUNTS: durable. LOOK: others wrote in between;
+ * every record in [look_at, until) has to be shown to mesh_log_writer_look(), and then mesh_log_writer_counts() decides. */
+enum mesh_log_verdict mesh_log_writer_acked(struct mesh_log_writer *writer, const int64_t *offsets, size_t n);
+void mesh_log_writer_look(struct mesh_log_writer *writer, struct mesh_str key, int64_t offset);
+bool mesh_log_writer_counts(struct mesh_log_writer *writer);
 
 #endif

@@ -52,6 +52,9 @@ class Shared(Mesh):
     def truth_path(self):
         return os.path.join(self.dir, "truth")
 
+    def topic(self, what, *args):
+        subprocess.run([os.path.join(self.build, "tests", "mesh-records"), what, self.brokers, *args], check=True, timeout=60)
+
     def sent(self, sim):
         assert sim.wait(timeout=180) == 0, "mesh-sim failed"
         with open(self.truth_path()) as f:
@@ -88,6 +91,19 @@ def shared_out(services, at_least=0):
 def said(service, text):
     with open(service.log, errors="replace") as f:
         return f.read().count(text)
+
+
+def takeovers(mesh):
+    """Milliseconds from when a shard was given until it works, of all that were."""
+    found = {"ms": [], "group_ms": [], "claim_ms": []}
+    for service in mesh.services.values():
+        with open(service.log, errors="replace") as f:
+            for line in f:
+                if "took over a shard" in line:
+                    for name, values in found.items():
+                        values.append(int(line.split(" %s=" % name)[1].split()[0]))
+    return "%d takeovers, ms p50 %d, longest %d (the group's word %d, the claim %d)" % (
+        len(found["ms"]), sorted(found["ms"])[len(found["ms"]) // 2], max(found["ms"]), max(found["group_ms"]), max(found["claim_ms"]))
 
 
 def rows(mesh, path, windowed=True):
@@ -148,7 +164,7 @@ def alone(mesh, checks):
     """One instance has all shards. It is killed and stopped, and each time begins with an empty folder."""
     mesh.start_broker()
     service = mesh.instance()
-    sim = mesh.events(40000, rate=5000)
+    sim = mesh.events(150000, rate=5000)
     wait_until("it has all shards", lambda: held(service) == list(range(SHARDS)), 30)
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
         before = counted(mesh)
@@ -161,8 +177,201 @@ def alone(mesh, checks):
     checks.equal("states were restored", said(service, "state loaded") >= SHARDS, True)
     check_answers(mesh, checks, mesh.sent(sim))
 
+def epochs(service):
+    return {s["shard"]: s["epoch"] for s in product(service).get("held", [])}
 
-CASES = [alone]
+
+def positions(service, shards):
+    return {s["shard"]: sum(max(0, x["position"]) for x in s["sources"]) for s in product(service).get("held", []) if s["shard"] in shards}
+
+
+def settled(mesh, services, at_least=1, seconds=60):
+    return wait_until("the shards are shared out", lambda: all(s.alive() for s in services) and shared_out(services, at_least), seconds)
+
+
+def grow_and_shrink(mesh, checks):
+    """One, two, three; one is killed, one is asked to go. Shards that stay are not touched: their epoch is the same, and they go on reading
+    while others move."""
+    mesh.start_broker()
+    a = mesh.instance()
+    sim = mesh.events(120000, rate=5000)
+    settled(mesh, [a], SHARDS)
+    wait_until("some sales", lambda: counted(mesh) > 4000)
+    before = epochs(a)
+    b = mesh.instance(wait=False)
+    settled(mesh, [a, b], 2)
+    stayed = held(a)
+    checks.equal("two shards stayed", len(stayed), 2)
+    checks.equal("and were not opened anew", {p: e for p, e in epochs(a).items()}, {p: before[p] for p in stayed})
+    c = mesh.instance(wait=False)
+    was = positions(a, stayed), time.monotonic()
+    settled(mesh, [a, b, c], 1)
+    stayed_all = {s.name: epochs(s) for s in (a, b)}
+    checks.equal("only one shard moved", sum(p in before and before[p] == e for p, e in stayed_all[a.name].items()) +
+                 len(stayed_all[b.name]), 3)
+    now = positions(a, held(a))
+    checks.equal("those that stay read on meanwhile", all(now[p] > was[0][p] for p in now if p in was[0]), True)
+    since = time.monotonic()
+    b.kill()
+    settled(mesh, [a, c], 2)
+    print("    killed: all shards are held again after %.1f s, of which the session is %d s" % (time.monotonic() - since, SESSION_S))
+    since = time.monotonic()
+    checks.equal("exit code of one that leaves", c.kill(signal.SIGTERM), 0)
+    settled(mesh, [a], SHARDS)
+    print("    left: all shards are held again after %.1f s" % (time.monotonic() - since))
+    checks.equal("no folder was made", os.path.exists(os.path.join(mesh.dir, "state")), False)
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
+def more_than_partitions(mesh, checks):
+    """Six instances of four partitions: two have nothing to do, are ready, and take over when others go."""
+    mesh.start_broker()
+    all_of = [mesh.instance(wait=False) for _ in range(SHARDS + 2)]
+    for service in all_of:
+        service.wait_ready()
+    have = settled(mesh, all_of, 0)
+    checks.equal("each shard has its own instance", sorted(len(h) for h in have), [0, 0, 1, 1, 1, 1])
+    sim = mesh.events(40000, rate=4000)
+    busy = [s for s in all_of if held(s)]
+    wait_until("some sales", lambda: counted(mesh) > 3000)
+    checks.equal("exit code of one that leaves", busy[0].kill(signal.SIGTERM), 0)
+    busy[1].kill()
+    left = [s for s in all_of if s.process.poll() is None]
+    have = settled(mesh, left, 1)
+    checks.equal("the idle ones took over", [len(h) for h in have], [1, 1, 1, 1])
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
+def rolling(mesh, checks):
+    """Two with names of their own are restarted one after the other, twice: nothing moves."""
+    mesh.start_broker()
+    pair = [mesh.instance(wait=False, MESH_INSTANCE="instance-%d" % i) for i in range(2)]
+    sim = mesh.events(80000, rate=5000)
+    settled(mesh, pair, 2)
+    for _ in range(2):
+        for k in range(2):
+            before = counted(mesh)
+            wait_until("some sales", lambda: counted(mesh) > before + 1000)
+            mine, others = held(pair[k]), epochs(pair[1 - k])
+            checks.equal("exit code", pair[k].kill(signal.SIGTERM), 0)
+            pair[k].start(wait=False)
+            settled(mesh, pair, 2)
+            checks.equal("it has the shards that it had", held(pair[k]), mine)
+            checks.equal("the other one did not notice", epochs(pair[1 - k]), others)
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
+def frozen(mesh, checks):
+    """One is frozen past its session while records come in; the other one takes over. Then it wakes, with a producer, a log and a state of
+    before: nothing of it counts, and it comes back as a member like any other."""
+    mesh.start_broker()
+    a, b = mesh.instance(wait=False), mesh.instance(wait=False)
+    sim = mesh.events(120000, rate=5000)
+    settled(mesh, [a, b], 2)
+    wait_until("some sales", lambda: counted(mesh) > 4000)
+    for first, second in ((a, b), (b, a)):
+        mine, epoch = held(first), epochs(first)
+        first.process.send_signal(signal.SIGSTOP)
+        since = time.monotonic()
+        wait_until("the other one has all", lambda: second.alive() and held(second) == list(range(SHARDS)), 60)
+        print("    frozen: taken over after %.1f s" % (time.monotonic() - since))
+        taken = epochs(second)
+        checks.equal("with newer claims", all(taken[p] > epoch[p] for p in mine), True)
+        time.sleep(1)  # the successor works on for a while
+        first.process.send_signal(signal.SIGCONT)
+        settled(mesh, [a, b], 2)
+        checks.equal("it found out", said(first, "state.fenced") + said(first, "given its shards to others") > 0, True)
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
+def asked(mesh, checks):
+    """A key is answered by any instance, directly or by sending the client on; a list by each for its part, and by one with all."""
+    mesh.start_broker()
+    a, b = mesh.instance(wait=False), mesh.instance(wait=False)
+    settled(mesh, [a, b], 2)
+    truth = mesh.sent(mesh.events(20000))
+    check_answers(mesh, checks, truth)
+    want, sent_on = countries(mesh), 0
+    wait_until("both know who has what", lambda: all(u for s in (a, b) for u in product(s)["owners"]))
+    for country, (n, _) in sorted(want.items()):
+        for service in (a, b):
+            path = "/sales/daily/by-country/%s?window=all" % country
+            status, body, headers = service.request(path)
+            if status == 307:
+                other = b if service is a else a
+                checks.equal("Location", headers["Location"], "http://127.0.0.1:%d%s" % (other.port, path))
+                sent_on += 1
+                status, body, _ = other.request(path)
+            checks.equal("%s: status" % country, status, 200)
+            checks.equal("%s: n" % country, sum(r["n"] for r in json.loads(body)["items"]), n)
+    checks.equal("each key was sent on once", sent_on, len(want))
+    checks.equal("a key that nobody has", {s.request("/sales/daily/by-country/XX")[0] for s in (a, b)}, {404, 307})
+    status, body, headers = a.request("/sales/daily/by-country?window=all")
+    detail = json.loads(body)["detail"]
+    checks.equal("a list of two instances", status, 503)
+    checks.equal("it names both: " + detail, all(":%d" % s.port in detail for s in (a, b)), True)
+    parts = []
+    for service in (a, b):
+        status, body, headers = service.request("/sales/daily/by-country?window=all&partitions=local&limit=1000")
+        parts += headers["Mesh-Partitions"].split("/")[0].split(",")
+        checks.equal("a part: status", (status, headers["Mesh-Consistency"]), (200, "per-partition"))
+    checks.equal("the parts are all", sorted(parts), ["0", "1", "2", "3"])
+    both = rows(mesh, "/sales/daily/by-country")
+    b.kill(signal.SIGTERM)
+    settled(mesh, [a], SHARDS)
+    paged, after = [], None
+    while True:  # page by page through the merged list
+        page = a.get("/sales/daily/by-country?window=all&limit=3" + ("&after=" + after if after else ""))
+        paged += page["items"]
+        after = page.get("next")
+        if not after:
+            break
+    checks.equal("one with all answers whole lists", sorted((r["country"], r["n"]) for r in paged), sorted((r["country"], r["n"]) for r in both))
+    checks.equal("in their order", [(r["window_start"], r["country"]) for r in paged], sorted((r["window_start"], r["country"]) for r in paged))
+    checks.equal("and counts", a.get("/sales/daily/by-country?window=all&count=1")["count"], len(both))
+
+
+def refused(mesh, checks, what, texts, **env):
+    service = mesh.instance(wait=False, **env)
+    try:
+        code = service.process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        service.kill()
+        code = "goes on"
+    with open(service.log, errors="replace") as f:
+        text = f.read()
+    checks.equal(what + ": exit code", code, WRONG)
+    for part in texts:
+        checks.equal("%s: says '%s'" % (what, part), part in text or text, True)
+    print("    %s: %s" % (what, text.strip().splitlines()[-1][:300]))
+
+
+def mistakes(mesh, checks):
+    """What would give wrong answers does not start, and says what to do. Partitions that are added while it runs are not read, and it says so."""
+    mesh.start_broker()
+    refused(mesh, checks, "no such kind of state", ["MESH_STATE must be file or kafka"], MESH_STATE="s3")
+    refused(mesh, checks, "an embedded broker", ["needs a real Kafka"], MESH_KAFKA_EMBEDDED="1")
+    refused(mesh, checks, "an address that nobody can reach", ["MESH_HTTP_URL"], MESH_HTTP_URL="http://0.0.0.0:80")
+    a = mesh.instance(MESH_INSTANCE="one")
+    settled(mesh, [a], SHARDS)
+    truth = mesh.sent(mesh.events(5000))
+    check_answers(mesh, checks, truth)
+    refused(mesh, checks, "a reset of what is in use", ["mesh.sales_fraud.sales_fraud.state", "stop all of them"], MESH_STATE_RESET="1")
+    b = mesh.instance(wait=False, MESH_INSTANCE="one")
+    checks.equal("the first of two with one name ends", a.process.wait(timeout=60), WRONG)
+    checks.equal("and says why", said(a, "MESH_INSTANCE"), 1)
+    settled(mesh, [b], SHARDS)
+    mesh.topic("grow", "omnishop.sales.card-payments", str(SHARDS + 1))
+    wait_until("it sees the new partition", lambda: "keys lie elsewhere" in product(b).get("stopped", ""), 30)
+    checks.equal("it goes on with what it has", (product(b)["ready"], product(b)["degraded"], held(b)), (True, True, list(range(SHARDS))))
+    checks.equal("exit code", b.kill(signal.SIGTERM), 0)
+    refused(mesh, checks, "more partitions than shards", ["card-payments", "4", "5"])
+    mesh.topic("delete", "mesh.sales_fraud.sales_fraud.state")
+    refused(mesh, checks, "the state is lost", ["committed offsets", "MESH_STATE_RESET=1"])
+
+
+CASES = [alone, grow_and_shrink, more_than_partitions, rolling, frozen, asked, mistakes]
+
 
 
 def main():
@@ -175,8 +384,9 @@ def main():
         try:
             with Shared(build) as mesh:
                 case(mesh, checks)
+                print("    " + takeovers(mesh))
             checks.end(at_least=3)
-        except (AssertionError, subprocess.SubprocessError, OSError, KeyError):
+        except (AssertionError, subprocess.SubprocessError, OSError, KeyError, AttributeError):
             traceback.print_exc(file=sys.stdout)
             for line in checks.wrong:
                 print("WRONG " + line)
