@@ -4,8 +4,8 @@
  *   names.c         names that C, CEL or the generated code cannot take; names that become the same
  *   check_shape.c   shapes and scopes
  *   check_input.c   input ports: contract, key, event time, tables, ports of other products
- *   check_stream.c  steps; check_pattern.c patterns
- *   check_view.c    views
+ *   check_stream.c  steps; check_flatten.c flatten; check_pattern.c patterns
+ *   check_view.c    views; check_people.c rows that are hidden until enough people are in them
  *   check_port.c    output ports; check_contract.c their contracts
  *   privacy.c       labels, protection, release
  *   check_govern.c  owner, labels, retention
@@ -79,8 +79,12 @@ void mesh_check_assigns(struct mesh_checker *c, struct mesh_model_assign *assign
 void mesh_check_input_product(struct mesh_checker *c, struct mesh_model_input *input); /* topic, contract, key of `product:` */
 void mesh_check_input(struct mesh_checker *c, struct mesh_model_input *input);
 void mesh_check_stream(struct mesh_checker *c, struct mesh_model_stream *stream);
+/* The item's shape and its name in the scope; false: it could not be checked (reported). */
+bool mesh_check_flatten(struct mesh_checker *c, struct mesh_model_stream *stream, struct mesh_model_step *step,
+                        const struct mesh_gen_shape *record, struct mesh_scope *scope);
 void mesh_check_pattern(struct mesh_checker *c, struct mesh_model_stream *stream, const struct mesh_scope *scope);
 void mesh_check_view(struct mesh_checker *c, struct mesh_model_view *view);
+void mesh_check_people(struct mesh_checker *c, struct mesh_model_view *view, const struct mesh_gen_shape *row); /* fills who */
 void mesh_check_port(struct mesh_checker *c, struct mesh_model_port *port);
 void mesh_check_contract(struct mesh_checker *c, struct mesh_model_port *port, const struct mesh_gen_shape *shape);
 void mesh_check_borders(struct mesh_checker *c); /* topics, paths and collections that two ports take */
@@ -89,6 +93,8 @@ void mesh_check_versions(struct mesh_checker *c); /* fills subject->mode and con
 void mesh_check_readable(struct mesh_checker *c); /* versions that an input port will refuse */
 /* Fills port->protect; reports what would leave unprotected. */
 void mesh_privacy_port(struct mesh_checker *c, struct mesh_model_port *port, const struct mesh_gen_shape *shape);
+/* What many people's rows add up to: personal inside, and free to leave. */
+bool mesh_privacy_many(const struct mesh_model_view *view, const struct mesh_gen_member *member);
 void mesh_privacy_lint(struct mesh_checker *c);
 
 /* Shape and narrowed members of what a `from` names; NULL when it could not be checked (reported). */

@@ -379,6 +379,10 @@ static void check_step(struct flow *f, struct mesh_model_step *step, size_t i)
     case MESH_STEP_RISES:
         step_rises(f, step, i);
         break;
+    case MESH_STEP_FLATTEN:
+        if (!mesh_check_flatten(f->c, f->stream, step, f->shape, &f->scope))
+            f->shape = NULL;
+        break;
     }
 }
 

@@ -430,6 +430,7 @@ void mesh_check_view(struct mesh_checker *c, struct mesh_model_view *view)
     else
         check_let(&f, row);
     check_remove(&f);
+    mesh_check_people(c, view, row);
     for (size_t i = 0; i < row->members.n; i++)
         row->members.v[i].used = true; /* a row is served as a whole */
     mesh_names_check_shape(c, row);

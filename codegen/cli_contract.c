@@ -1,5 +1,6 @@
 /* The contract of a view's rows as Avro, once: from then on the file belongs to its author. Labels are those behind the border:
  * what the product's `protect` turns into pseudonyms is pseudonymous here. */
+#include "codegen/check.h"
 #include "codegen/cli.h"
 
 #include "base/json.h"
@@ -91,7 +92,8 @@ static bool is_defined(const struct mesh_gen_shape *row, size_t index)
     return false;
 }
 
-static const char *label_of(const struct mesh_model_product *product, const struct mesh_gen_member *member)
+static const char *label_of(const struct mesh_model_product *product, const struct mesh_model_view *view,
+                            const struct mesh_gen_member *member)
 {
     static const char *const words[MESH_LABEL_COUNT] = {
         [MESH_PUBLIC] = "public",   [MESH_INTERNAL] = "internal",         [MESH_PERSONAL] = "personal",
@@ -99,6 +101,8 @@ static const char *label_of(const struct mesh_model_product *product, const stru
     };
     enum mesh_protect protect = member->label == MESH_SPECIAL ? product->protect_special : product->protect_personal;
     bool personal = member->label == MESH_PERSONAL || member->label == MESH_SPECIAL;
+    if (mesh_privacy_many(view, member))
+        return words[MESH_INTERNAL];
     return words[personal && protect == MESH_PSEUDONYM ? MESH_PSEUDONYMOUS : member->label];
 }
 
@@ -130,7 +134,7 @@ static void print_members(struct mesh_buf *out, const struct mesh_model_product 
         mesh_buf_puts(out, member->type.nullable ? "[\"null\", " : "");
         avro_type(out, &member->type, member->type.kind == MESH_GEN_ENUM && is_defined(view->shape, i));
         mesh_buf_puts(out, member->type.nullable ? "], \"default\": null" : "");
-        const char *label = label_of(product, member);
+        const char *label = label_of(product, view, member);
         mesh_buf_printf(out, ", \"label\": \"%s\"", label);
         if (member->subject != NULL && strcmp(label, "public") != 0 && strcmp(label, "internal") != 0) {
             mesh_buf_puts(out, ", \"subject\": ");

@@ -87,6 +87,7 @@ static bool step_ahead(struct ahead_emit *a, const struct mesh_plan_step *step)
     switch (m->kind) {
     case MESH_STEP_WHERE:
     case MESH_STEP_RISES:
+    case MESH_STEP_FLATTEN:
         return true;
     case MESH_STEP_DEDUPE:
         look_up_by(a, step->state, m->by.v, m->by.n);

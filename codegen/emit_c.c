@@ -55,7 +55,7 @@ static void struct_add(struct mesh_emitter *e, const char *name, const struct me
         bool there = false;
         for (size_t k = 0; k < s->members.n; k++)
             there = there || strcmp(s->members.v[k]->name, member->name) == 0;
-        if (member->used && !there && mesh_emit_has_c_type(&member->type))
+        if (member->used && !there && (mesh_emit_has_c_type(&member->type) || member->type.kind == MESH_GEN_LIST))
             *mesh_vec_push_in(e->arena, &s->members) = member;
     }
 }
@@ -86,7 +86,7 @@ void mesh_emit_structs_make(struct mesh_emitter *e)
         struct_add(e, mesh_arena_printf(e->arena, "%s_record", name), flow->stream->shape);
         struct_add(e, mesh_arena_printf(e->arena, "%s_old", name), flow->stream->shape_old);
         for (size_t s = 0; s < flow->steps.n; s++)
-            if (flow->steps.v[s].model->kind == MESH_STEP_JOIN) /* missing: keep reads a row of its own, with everything nullable */
+            if (mesh_model_brings(flow->steps.v[s].model)) /* missing: keep reads a row of its own, with everything nullable */
                 struct_add(e, mesh_arena_printf(e->arena, "%s_%s", name, flow->steps.v[s].model->alias),
                            flow->steps.v[s].model->shape_joined);
         for (size_t s = 0; s < flow->steps.n; s++)
@@ -134,12 +134,12 @@ const char *mesh_emit_c_type(const struct mesh_gen_type *type)
         return "mesh_dec ";
     case MESH_GEN_STRING:
     case MESH_GEN_BYTES:
+    case MESH_GEN_LIST: /* its items as they were written, for flatten */
         return "struct mesh_str ";
     case MESH_GEN_ENUM:
         return "int32_t ";
     case MESH_GEN_ERROR:
     case MESH_GEN_NULL:
-    case MESH_GEN_LIST:
     case MESH_GEN_RECORD:
         break;
     }
@@ -161,6 +161,7 @@ const char *mesh_emit_field_type(const struct mesh_gen_type *type)
     case MESH_GEN_STRING:
         return "MESH_STRING";
     case MESH_GEN_BYTES:
+    case MESH_GEN_LIST:
         return "MESH_BYTES";
     case MESH_GEN_ENUM:
         return "MESH_ENUM";
@@ -172,7 +173,6 @@ const char *mesh_emit_field_type(const struct mesh_gen_type *type)
         return "MESH_DATE";
     case MESH_GEN_ERROR:
     case MESH_GEN_NULL:
-    case MESH_GEN_LIST:
     case MESH_GEN_RECORD:
         break;
     }

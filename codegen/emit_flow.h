@@ -30,6 +30,10 @@ void mesh_flow_join_matched(struct flow_emit *f, const struct mesh_plan_step *st
 /* Records of this flow are kept for the join. */
 void mesh_flow_join_keeps(struct flow_emit *f, const struct mesh_plan_flow *flow, const struct mesh_plan_state *state);
 
+/* emit_flatten.c: the code that reads an item, and the loop that calls `next` with each. */
+void mesh_flow_item_reader(struct flow_emit *f, const struct mesh_plan_step *step);
+void mesh_flow_step_flatten(struct flow_emit *f, const struct mesh_plan_step *step, const char *next);
+
 /* emit_fold.c */
 void mesh_flow_step_fold(struct flow_emit *f, const struct mesh_plan_step *step);
 

@@ -336,7 +336,7 @@ static void unused(struct flow_emit *f, size_t part, const char *body)
 static bool ends_part(const struct mesh_plan_step *step)
 {
     return step->model->kind == MESH_STEP_SET || step->model->kind == MESH_STEP_SELECT || step->model->kind == MESH_STEP_FOLD ||
-           mesh_model_joins_stream(step->model);
+           step->model->kind == MESH_STEP_FLATTEN || mesh_model_joins_stream(step->model);
 }
 
 /* Steps from..to-1 are one function; does it need the fault variable? */
@@ -390,6 +390,8 @@ static void emit_step(struct flow_emit *f, size_t index)
     case MESH_STEP_RISES:
         step_rises(f, step);
         break;
+    case MESH_STEP_FLATTEN: /* the last one of its part, which calls the next */
+        break;
     }
 }
 
@@ -401,8 +403,9 @@ static void emit_part(struct flow_emit *f, size_t part, size_t from, const struc
     size_t to = part_end(flow, from);
     bool ended = to > from && ends_part(&flow->steps.v[to - 1]);
     bool waits = ended && mesh_model_joins_stream(flow->steps.v[to - 1].model);
-    bool made = ended && !waits;
-    bool more = waits || to < flow->steps.n || (flow->pattern && ended);
+    bool flat = ended && flow->steps.v[to - 1].model->kind == MESH_STEP_FLATTEN;
+    bool made = ended && !waits && !flat;
+    bool more = waits || flat || to < flow->steps.n || (flow->pattern && ended);
     const char *next = mesh_arena_printf(arena, "%s_%s_%zu", f->e->p, flow->cname, part + 2);
     size_t joins = f->joins.n;
     if (waits) { /* what earlier joins found does not wait with the record (MP005) */
@@ -413,10 +416,12 @@ static void emit_part(struct flow_emit *f, size_t part, size_t from, const struc
         mesh_flow_join_matched(f, &flow->steps.v[to - 1], next);
     } else if (more) { /* the functions behind this one see the joins of this part too */
         for (size_t i = from; i < to; i++)
-            if (flow->steps.v[i].model->kind == MESH_STEP_JOIN)
+            if (mesh_model_brings(flow->steps.v[i].model))
                 *mesh_vec_push_in(arena, &f->joins) = &flow->steps.v[i];
         emit_part(f, part + 1, to, flow->steps.v[to - 1].after);
         f->joins.n = joins;
+        if (flat)
+            mesh_flow_item_reader(f, &flow->steps.v[to - 1]);
     }
     if (!more && flow->pattern)
         emit_complete(f, to > from ? flow->steps.v[to - 1].after : shape);
@@ -434,7 +439,9 @@ static void emit_part(struct flow_emit *f, size_t part, size_t from, const struc
     for (size_t i = from; i < to; i++)
         emit_step(f, i);
     const struct mesh_gen_shape *after = to > from ? flow->steps.v[to - 1].after : shape;
-    if (more && !waits) {
+    if (flat) {
+        mesh_flow_step_flatten(f, &flow->steps.v[to - 1], next);
+    } else if (more && !waits) {
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf call = MESH_BUF_NULL;
         mesh_buf_printf(&call, "%s(task, event, &record", next);
         for (size_t i = 0; i < f->joins.n; i++)

@@ -90,6 +90,11 @@ void mesh_emit_skip(struct mesh_buf *out, int level, const struct mesh_schema *s
 /* Statements that read a field into `member`, which has its type; NULL: nobody reads it. */
 void mesh_emit_read_field(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_schema_field *field,
                           const struct mesh_gen_member *member);
+/* Statements that keep an array as it was written: `in` stands in front of a value of `schema`. */
+void mesh_emit_read_list(struct mesh_buf *out, const struct mesh_schema *schema, const struct mesh_gen_member *member);
+/* The default of an array that the writer does not have: its encoded bytes. */
+void mesh_emit_default_list(struct mesh_buf *out, const struct mesh_schema_field *field, const struct mesh_gen_member *member,
+                            const char *bytes, size_t n);
 /* "static void payment_v1_from_v2(...)": what `writer` wrote, as Avro's resolution lets `reader` read it, into `s`. Returns its name. */
 const char *mesh_emit_resolver(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_emit_struct *s,
                                const struct mesh_model_contract *reader, const struct mesh_model_contract *writer);

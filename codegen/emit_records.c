@@ -129,6 +129,10 @@ void mesh_emit_read_field(struct mesh_emitter *e, struct mesh_buf *out, const st
         skip(out, 1, field->type, 0);
         return;
     }
+    if (member->type.kind == MESH_GEN_LIST) {
+        mesh_emit_read_list(out, field->type, member);
+        return;
+    }
     int null_branch = 0;
     const struct mesh_schema *inner = mesh_schema_nullable(field->type, &null_branch);
     if (inner == NULL) {
@@ -187,6 +191,8 @@ static void internal_codec(struct mesh_emitter *e, struct mesh_buf *out, const s
     for (size_t i = 0; i < s->members.n; i++) {
         const struct mesh_gen_member *m = s->members.v[i];
         int level = 1;
+        if (m->type.kind == MESH_GEN_LIST)
+            continue; /* flattened before, or never */
         if (m->type.nullable) {
             mesh_emit_line(out, 1, "mesh_out_bool(out, r->%s_set);", m->cname);
             mesh_emit_line(out, 1, "if (r->%s_set)", m->cname);
@@ -218,6 +224,8 @@ static void internal_codec(struct mesh_emitter *e, struct mesh_buf *out, const s
     for (size_t i = 0; i < s->members.n; i++) {
         const struct mesh_gen_member *m = s->members.v[i];
         int level = 1;
+        if (m->type.kind == MESH_GEN_LIST)
+            continue; /* flattened before, or never */
         if (m->type.nullable) {
             mesh_emit_line(out, 1, "r->%s_set = mesh_in_bool(in);", m->cname);
             mesh_emit_line(out, 1, "if (r->%s_set)", m->cname);

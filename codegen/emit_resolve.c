@@ -215,6 +215,10 @@ static void put_default(struct resolver *r, const struct mesh_schema_field *fiel
     mesh_assert(encoded == 0); /* else the versions would not fit (contract/resolve.h) */
     struct mesh_in in = {.p = (const uint8_t *)bytes.p, .end = (const uint8_t *)bytes.p + bytes.n};
     const struct mesh_schema *type = field->type;
+    if (member->type.kind == MESH_GEN_LIST) {
+        mesh_emit_default_list(r->out, field, member, bytes.p, bytes.n);
+        return;
+    }
     if (type->kind == MESH_AVRO_UNION) {
         type = type->branches[mesh_in_union(&in, (int32_t)type->n_branches)];
         if (type->kind == MESH_AVRO_NULL) {
@@ -248,7 +252,9 @@ static void read_field(struct resolver *r, const struct mesh_emit_struct *s, con
     for (size_t i = 0; i < s->members.n && member == NULL; i++)
         member = source_of(r, s->members.v[i]) == field ? s->members.v[i] : NULL;
     const struct mesh_schema *reader = member == NULL ? NULL : mesh_schema_field(r->reader->schema, member->name)->type;
-    if (member == NULL || is_the_same(reader, field->type))
+    if (member != NULL && member->type.kind == MESH_GEN_LIST)
+        mesh_emit_read_list(r->out, field->type, member);
+    else if (member == NULL || is_the_same(reader, field->type))
         mesh_emit_read_field(r->e, r->out, field, member);
     else
         read_value(r, 1, reader, field->type, member);

@@ -32,6 +32,8 @@ static void shape_view(struct mesh_buf *out, const struct mesh_model_view *m)
     }
     for (size_t i = 0; i < m->state.n; i++)
         shape_type(out, m->state.v[i].name, &m->state.v[i].type);
+    if (m->min_people > 0)
+        mesh_buf_puts(out, " people"); /* of how many, the row says itself */
 }
 
 static void shape_state(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_plan_state *state)

@@ -182,6 +182,10 @@ static void views(struct table_emit *t)
             mesh_emit_line(t->out, 2, ".final = offsetof(struct %s, final),", out_name);
         }
         mesh_emit_line(t->out, 2, ".revision = offsetof(struct %s, revision),", out_name);
+        if (m->min_people > 0) {
+            mesh_emit_line(t->out, 2, ".min_people = %d,", (int)m->min_people);
+            mesh_emit_line(t->out, 2, ".people = offsetof(struct %s_row, people),", m->name);
+        }
         if (m->state.n > 0)
             mesh_emit_line(t->out, 2, ".init = %s_init_%s,", e->p, m->name);
         mesh_emit_line(t->out, 2, ".finish = %s_finish_%s,", e->p, m->name);

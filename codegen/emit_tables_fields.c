@@ -1,4 +1,5 @@
 /* The descriptors of structs: what a row, what is shown of it, and what a run of a pattern consist of. */
+#include "codegen/check.h"
 #include "codegen/emit_tables.h"
 
 #include <string.h>
@@ -25,7 +26,7 @@ void mesh_table_row_fields(struct table_emit *t, const struct mesh_model_view *m
 {
     struct mesh_emitter *e = t->e;
     const char *owner = mesh_arena_printf(e->arena, "%s_row", m->name);
-    if (m->aggregates.list.n == 0 && m->state.n == 0)
+    if (m->aggregates.list.n == 0 && m->state.n == 0 && m->min_people == 0)
         return;
     mesh_emit_line(t->out, 0, "static const struct mesh_field fields_of_%s[] = {", owner);
     for (size_t i = 0; i < m->aggregates.list.n; i++) {
@@ -91,6 +92,8 @@ void mesh_table_row_fields(struct table_emit *t, const struct mesh_model_view *m
         plain_field(t, s->name, mesh_emit_field_type(&s->type), owner,
                     mesh_arena_printf(e->arena, "%s%s%s", digits, symbols, there));
     }
+    if (m->min_people > 0)
+        plain_field(t, "people", "MESH_BYTES", owner, "");
     mesh_emit_line(t->out, 0, "};");
     mesh_emit_blank(t->out);
 }
@@ -107,8 +110,12 @@ void mesh_table_out_fields(struct table_emit *t, const struct mesh_model_view *m
         plain_field(t, "final", "MESH_BOOL", owner, "");
     }
     plain_field(t, "revision", "MESH_LONG", owner, "");
-    for (size_t i = m->by.n; i < m->shape->members.n; i++)
-        mesh_emit_field(t->e, t->out, owner, &m->shape->members.v[i], MESH_AS_IS);
+    for (size_t i = m->by.n; i < m->shape->members.n; i++) {
+        struct mesh_gen_member member = m->shape->members.v[i];
+        if (mesh_privacy_many(m, &member))
+            member.label = MESH_INTERNAL; /* as it is shown of many */
+        mesh_emit_field(t->e, t->out, owner, &member, MESH_AS_IS);
+    }
     mesh_emit_line(t->out, 0, "};");
     mesh_emit_blank(t->out);
 }

@@ -43,7 +43,7 @@ static void state_view(struct table_emit *t, const struct mesh_plan_state *state
     const struct mesh_model_view *m = state->view->model;
     mesh_emit_line(t->out, 2, ".kind = MESH_STATE_VIEW,");
     mesh_table_site(t, m->at, mesh_arena_printf(e->arena, "views.%s", m->name));
-    if (m->aggregates.list.n > 0 || m->state.n > 0)
+    if (m->aggregates.list.n > 0 || m->state.n > 0 || m->min_people > 0)
         fields_line(t, mesh_arena_printf(e->arena, "fields_of_%s_row", m->name), mesh_arena_printf(e->arena, "%s_row", m->name));
     else
         mesh_emit_line(t->out, 2, ".row_size = sizeof(struct %s_row),", m->name);

@@ -1,45 +1,7 @@
 /* Views: the row that is kept, how records fold into it, what is shown of it. */
-#include "codegen/emit_int.h"
+#include "codegen/emit_view.h"
 
 #include <string.h>
-
-struct view_emit {
-    struct mesh_emitter *e;
-    const struct mesh_plan_view *view;
-    struct mesh_buf *code, *protos, *structs;
-};
-
-static const char *text_of(struct mesh_emitter *e, const struct mesh_expr *expr, bool present)
-{
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
-    if (present)
-        mesh_expr_emit_present(expr, &text);
-    else
-        mesh_expr_emit(expr, &text);
-    return mesh_arena_strdup(e->arena, text.p);
-}
-
-/* An aggregate's accumulators are members of the row: <cname>, and for some <cname>_n, <cname>_m2, <cname>_set. */
-
-static bool is_text(const struct mesh_gen_type *type)
-{
-    return type->kind == MESH_GEN_STRING || type->kind == MESH_GEN_BYTES;
-}
-
-static bool keeps_sketch(const struct mesh_aggregate *a)
-{
-    return a->fn == MESH_AGG_DISTINCT || a->fn == MESH_AGG_QUANTILE;
-}
-
-static bool keeps_one(const struct mesh_aggregate *a)
-{
-    return a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX || a->fn == MESH_AGG_FIRST || a->fn == MESH_AGG_LAST;
-}
-
-static const char *sum_type(const struct mesh_aggregate *a)
-{
-    return a->arg_type.kind == MESH_GEN_DOUBLE ? "double" : "mesh_dec";
-}
 
 static void row_struct(struct view_emit *v)
 {
@@ -51,29 +13,16 @@ static void row_struct(struct view_emit *v)
         const struct mesh_aggregate *a = &m->aggregates.list.v[i];
         if (a->shared)
             continue;
-        if (keeps_sketch(a)) {
-            mesh_emit_line(out, 1, "struct mesh_str %s; /* sketch */", a->cname);
-        } else if (a->fn == MESH_AGG_COUNT) {
-            mesh_emit_line(out, 1, "int64_t %s;", a->cname);
-        } else if (a->fn == MESH_AGG_VARIANCE) {
-            mesh_emit_line(out, 1, "double %s; /* mean */", a->cname);
-            mesh_emit_line(out, 1, "double %s_m2;", a->cname);
-            mesh_emit_line(out, 1, "int64_t %s_n;", a->cname);
-        } else if (keeps_one(a)) {
-            mesh_emit_line(out, 1, "%s%s;", mesh_emit_c_type(&a->arg_type), a->cname);
-            mesh_emit_line(out, 1, "bool %s_set;", a->cname);
-        } else {
-            mesh_emit_line(out, 1, "%s %s;", sum_type(a), a->cname);
-            if (a->fn == MESH_AGG_AVG)
-                mesh_emit_line(out, 1, "int64_t %s_n;", a->cname);
-        }
+        mesh_aggregate_members(out, a);
     }
     for (size_t i = 0; i < m->state.n; i++) {
         mesh_emit_line(out, 1, "%s%s;", mesh_emit_c_type(&m->state.v[i].type), m->state.v[i].name);
         if (m->state.v[i].type.nullable)
             mesh_emit_line(out, 1, "bool %s_set;", m->state.v[i].name);
     }
-    if (m->aggregates.list.n == 0 && m->state.n == 0)
+    if (m->min_people > 0)
+        mesh_emit_line(out, 1, "struct mesh_str people; /* who is in it, until they are %d */", (int)m->min_people);
+    if (m->aggregates.list.n == 0 && m->state.n == 0 && m->min_people == 0)
         mesh_emit_line(out, 1, "char none;");
     mesh_emit_line(out, 0, "};");
     mesh_emit_blank(out);
@@ -106,105 +55,18 @@ static bool fold_locals(struct view_emit *v, uint32_t source)
         if (a->source != source || a->shared)
             continue;
         if (a->cond != NULL)
-            mesh_emit_line(out, 1, "const bool if_%s = %s;", a->cname, text_of(v->e, a->cond, false));
+            mesh_emit_line(out, 1, "const bool if_%s = %s;", a->cname, mesh_view_text_of(v->e, a->cond, false));
         if (a->arg != NULL) {
-            const char *value = text_of(v->e, a->arg, false);
+            const char *value = mesh_view_text_of(v->e, a->arg, false);
             if (mesh_emit_faulty(a->arg) && a->cond != NULL)
                 mesh_emit_line(out, 1, "const %sof_%s = if_%s ? %s : (%s){0};", mesh_emit_c_type(&a->arg_type), a->cname, a->cname,
-                               value, is_text(&a->arg_type) ? "struct mesh_str" : mesh_emit_c_type(&a->arg_type));
+                               value, mesh_view_is_text(&a->arg_type) ? "struct mesh_str" : mesh_emit_c_type(&a->arg_type));
             else
                 mesh_emit_line(out, 1, "const %sof_%s = %s;", mesh_emit_c_type(&a->arg_type), a->cname, value);
         }
         faulty = faulty || mesh_emit_faulty(a->arg) || mesh_emit_faulty(a->cond);
     }
     return faulty;
-}
-
-static void fold_sketch(struct mesh_buf *out, const struct mesh_aggregate *a, int level)
-{
-    enum mesh_gen_kind kind = a->arg_type.kind;
-    const char *c = a->cname;
-    if (a->fn == MESH_AGG_DISTINCT)
-        mesh_emit_line(out, level, "mesh_distinct_add(&row->%s, mesh_hash_of_%s(of_%s));", c,
-                       kind == MESH_GEN_DOUBLE    ? "double"
-                       : kind == MESH_GEN_DECIMAL ? "dec"
-                       : is_text(&a->arg_type)    ? "str"
-                                                  : "long",
-                       c);
-    else if (kind == MESH_GEN_DECIMAL)
-        mesh_emit_line(out, level, "mesh_quantile_add(&row->%s, mesh_dec_double(of_%s, %d));", c, c, a->arg_type.scale);
-    else
-        mesh_emit_line(out, level, "mesh_quantile_add(&row->%s, (double)of_%s);", c, c);
-}
-
-static void fold_one(struct view_emit *v, const struct mesh_aggregate *a, int level)
-{
-    struct mesh_buf *out = v->code;
-    struct mesh_gen_type arg = a->arg == NULL ? (struct mesh_gen_type){0} : mesh_expr_type(a->arg);
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf guard = MESH_BUF_NULL;
-    if (a->cond != NULL)
-        mesh_buf_printf(&guard, "if_%s", a->cname);
-    if (a->arg != NULL && arg.nullable)
-        mesh_buf_printf(&guard, "%s%s", guard.n > 0 ? " && " : "", text_of(v->e, a->arg, true));
-    const char *c = a->cname;
-    const char *better = a->fn == MESH_AGG_MIN ? "<" : ">";
-    if (a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX) {
-        mesh_cleanup(mesh_buf_deinit) struct mesh_buf test = MESH_BUF_NULL;
-        if (is_text(&a->arg_type))
-            mesh_buf_printf(&test, "!row->%s_set || mesh_str_cmp(of_%s, row->%s) %s 0", c, c, c, better);
-        else
-            mesh_buf_printf(&test, "!row->%s_set || of_%s %s row->%s", c, c, better, c);
-        if (guard.n > 0)
-            mesh_emit_line(out, level, "if ((%s) && (%s)) {", guard.p, test.p);
-        else
-            mesh_emit_line(out, level, "if (%s) {", test.p);
-    } else if (a->fn == MESH_AGG_FIRST) {
-        mesh_emit_line(out, level, guard.n > 0 ? "if (!row->%s_set && (%s)) {" : "if (!row->%s_set%s) {", c,
-                       guard.n > 0 ? guard.p : "");
-    } else if (guard.n > 0) {
-        mesh_emit_line(out, level, "if (%s) {", guard.p);
-    }
-    bool braces = guard.n > 0 || a->fn == MESH_AGG_MIN || a->fn == MESH_AGG_MAX || a->fn == MESH_AGG_FIRST;
-    int in = braces ? level + 1 : level;
-    switch (a->fn) {
-    case MESH_AGG_COUNT:
-        mesh_emit_line(out, in, "row->%s++;", c);
-        break;
-    case MESH_AGG_SUM:
-    case MESH_AGG_AVG:
-        mesh_emit_line(out, in, "row->%s += of_%s;", c, c);
-        if (a->fn == MESH_AGG_AVG)
-            mesh_emit_line(out, in, "row->%s_n++;", c);
-        break;
-    case MESH_AGG_VARIANCE: /* Welford 1962 */
-        mesh_emit_line(out, in, "row->%s_n++;", c);
-        if (a->arg_type.kind == MESH_GEN_DECIMAL)
-            mesh_emit_line(out, in, "const double x_%s = mesh_dec_double(of_%s, %d);", c, c, a->arg_type.scale);
-        else
-            mesh_emit_line(out, in, "const double x_%s = (double)of_%s;", c, c);
-        mesh_emit_line(out, in, "const double d_%s = x_%s - row->%s;", c, c, c);
-        mesh_emit_line(out, in, "row->%s += d_%s / (double)row->%s_n;", c, c, c);
-        mesh_emit_line(out, in, "row->%s_m2 += d_%s * (x_%s - row->%s);", c, c, c, c);
-        break;
-    case MESH_AGG_MIN:
-    case MESH_AGG_MAX:
-    case MESH_AGG_FIRST:
-    case MESH_AGG_LAST:
-        if (is_text(&a->arg_type))
-            mesh_emit_line(out, in, "mesh_row_set_str(&row->%s, of_%s);", c, c);
-        else
-            mesh_emit_line(out, in, "row->%s = of_%s;", c, c);
-        mesh_emit_line(out, in, "row->%s_set = true;", c);
-        break;
-    case MESH_AGG_DISTINCT:
-    case MESH_AGG_QUANTILE:
-        fold_sketch(out, a, in);
-        break;
-    case MESH_AGG_FN_COUNT:
-        break;
-    }
-    if (braces)
-        mesh_emit_line(out, level, "}");
 }
 
 static void view_key(struct view_emit *v, const struct mesh_gen_shape *shape)
@@ -245,10 +107,10 @@ static void fold_update(struct view_emit *v, const struct mesh_model_update *upd
         const struct mesh_gen_member *member = mesh_gen_shape_member(m->shape, assign->name);
         struct mesh_gen_type from = mesh_expr_type(assign->expr);
         mesh_cleanup(mesh_buf_deinit) struct mesh_buf value = MESH_BUF_NULL;
-        mesh_emit_value_as(&value, text_of(v->e, assign->expr, false), &from, &member->type);
+        mesh_emit_value_as(&value, mesh_view_text_of(v->e, assign->expr, false), &from, &member->type);
         mesh_emit_line(out, 1, "const %snew_%s = %s;", mesh_emit_c_type(&member->type), assign->name, value.p);
         if (member->type.nullable)
-            mesh_emit_line(out, 1, "const bool new_%s_set = %s;", assign->name, text_of(v->e, assign->expr, true));
+            mesh_emit_line(out, 1, "const bool new_%s_set = %s;", assign->name, mesh_view_text_of(v->e, assign->expr, true));
         faulty = faulty || mesh_emit_faulty(assign->expr);
     }
     mesh_emit_line(out, 1, "(void)row;");
@@ -260,13 +122,26 @@ static void fold_update(struct view_emit *v, const struct mesh_model_update *upd
     for (size_t i = 0; i < update->assigns.n; i++) {
         const char *name = update->assigns.v[i].name;
         const struct mesh_gen_member *member = mesh_gen_shape_member(m->shape, name);
-        if (is_text(&member->type))
+        if (mesh_view_is_text(&member->type))
             mesh_emit_line(out, 1, "mesh_row_set_str(&to->%s, new_%s);", name, name);
         else
             mesh_emit_line(out, 1, "to->%s = new_%s;", name, name);
         if (member->type.nullable)
             mesh_emit_line(out, 1, "to->%s_set = new_%s_set;", name, name);
     }
+}
+
+static void fold_people(struct view_emit *v, uint32_t source, int level)
+{
+    const struct mesh_model_view *m = v->view->model;
+    const struct mesh_gen_member *who = m->who.v[source];
+    struct mesh_buf *out = v->code;
+    if (who->type.nullable)
+        mesh_emit_line(out, level++, "if (r->%s_set)", who->cname);
+    mesh_emit_line(
+        out, level, "mesh_people_add(task, &row->people, %d, %s, %s);", (int)m->min_people,
+        mesh_emit_cstr(v->e, who->subject == NULL ? "" : who->subject),
+        mesh_arena_printf(v->e->arena, who->type.kind == MESH_GEN_INT ? "mesh_text_of_long(task, r->%s)" : "r->%s", who->cname));
 }
 
 static void fold_aggregates(struct view_emit *v, uint32_t source, const char *state)
@@ -288,7 +163,9 @@ static void fold_aggregates(struct view_emit *v, uint32_t source, const char *st
     }
     for (size_t i = 0; i < m->aggregates.list.n; i++)
         if (m->aggregates.list.v[i].source == source && !m->aggregates.list.v[i].shared)
-            fold_one(v, &m->aggregates.list.v[i], level);
+            mesh_aggregate_fold(v, &m->aggregates.list.v[i], level);
+    if (m->min_people > 0)
+        fold_people(v, source, level);
     if (hop)
         mesh_emit_line(out, 1, "}");
 }
@@ -333,7 +210,7 @@ static void fold_function(struct view_emit *v, uint32_t source)
     view_key(v, shape);
     if (remove) {
         mesh_emit_line(out, 1, "/* remove, line %d */", mesh_emit_line_of(mesh_expr_at(m->remove)));
-        mesh_emit_line(out, 1, "if (%s) {", text_of(e, m->remove, false));
+        mesh_emit_line(out, 1, "if (%s) {", mesh_view_text_of(e, m->remove, false));
         mesh_emit_line(out, 2, "mesh_view_remove(task, %s, &key, event);", state);
         mesh_emit_line(out, 2, "return;");
         mesh_emit_line(out, 1, "}");
@@ -365,16 +242,16 @@ static void init_function(struct view_emit *v)
     mesh_emit_line(out, 1, "*(struct %s_row *)row = (struct %s_row){", m->name, m->name);
     for (size_t i = 0; i < m->state.n; i++) {
         const struct mesh_model_state *s = &m->state.v[i];
-        if (s->init != NULL && !is_text(&s->type))
-            mesh_emit_line(out, 2, ".%s = %s,", s->name, text_of(v->e, s->init, false));
+        if (s->init != NULL && !mesh_view_is_text(&s->type))
+            mesh_emit_line(out, 2, ".%s = %s,", s->name, mesh_view_text_of(v->e, s->init, false));
         if (s->init != NULL && s->type.nullable)
-            mesh_emit_line(out, 2, ".%s_set = %s,", s->name, text_of(v->e, s->init, true));
+            mesh_emit_line(out, 2, ".%s_set = %s,", s->name, mesh_view_text_of(v->e, s->init, true));
     }
     mesh_emit_line(out, 1, "};");
     for (size_t i = 0; i < m->state.n; i++)
-        if (m->state.v[i].init != NULL && is_text(&m->state.v[i].type))
+        if (m->state.v[i].init != NULL && mesh_view_is_text(&m->state.v[i].type))
             mesh_emit_line(out, 1, "mesh_row_set_str(&((struct %s_row *)row)->%s, %s);", m->name, m->state.v[i].name,
-                           text_of(v->e, m->state.v[i].init, false));
+                           mesh_view_text_of(v->e, m->state.v[i].init, false));
     mesh_emit_line(out, 0, "}");
     mesh_emit_blank(out);
 }
@@ -382,55 +259,6 @@ static void init_function(struct view_emit *v)
 bool mesh_emit_merges(const struct mesh_plan_view *view)
 {
     return view->partial != NULL || view->model->window == MESH_WINDOW_SESSION;
-}
-
-/* What `b` holds goes into `a`; where it makes a difference `b` lies behind `a`. */
-static void merge_one(struct view_emit *v, const struct mesh_aggregate *a)
-{
-    struct mesh_buf *out = v->code;
-    const char *c = a->cname;
-    const char *better = a->fn == MESH_AGG_MIN ? "<" : ">";
-    bool text = is_text(&a->arg_type);
-    switch (a->fn) {
-    case MESH_AGG_COUNT:
-    case MESH_AGG_SUM:
-    case MESH_AGG_AVG:
-        mesh_emit_line(out, 1, "a->%s += b->%s;", c, c);
-        if (a->fn == MESH_AGG_AVG)
-            mesh_emit_line(out, 1, "a->%s_n += b->%s_n;", c, c);
-        return;
-    case MESH_AGG_VARIANCE: /* Chan, Golub, LeVeque 1979 */
-        mesh_emit_line(out, 1, "if (b->%s_n > 0) {", c);
-        mesh_emit_line(out, 2, "const double n = (double)a->%s_n + (double)b->%s_n;", c, c);
-        mesh_emit_line(out, 2, "const double d = b->%s - a->%s;", c, c);
-        mesh_emit_line(out, 2, "a->%s_m2 += b->%s_m2 + d * d * ((double)a->%s_n / n * (double)b->%s_n);", c, c, c, c);
-        mesh_emit_line(out, 2, "a->%s += d * ((double)b->%s_n / n);", c, c);
-        mesh_emit_line(out, 2, "a->%s_n += b->%s_n;", c, c);
-        mesh_emit_line(out, 1, "}");
-        return;
-    case MESH_AGG_MIN:
-    case MESH_AGG_MAX:
-        if (text)
-            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || mesh_str_cmp(b->%s, a->%s) %s 0)) {", c, c, c, c, better);
-        else
-            mesh_emit_line(out, 1, "if (b->%s_set && (!a->%s_set || b->%s %s a->%s)) {", c, c, c, better, c);
-        break;
-    case MESH_AGG_FIRST:
-        mesh_emit_line(out, 1, "if (b->%s_set && !a->%s_set) {", c, c);
-        break;
-    case MESH_AGG_LAST:
-        mesh_emit_line(out, 1, "if (b->%s_set) {", c);
-        break;
-    case MESH_AGG_DISTINCT:
-    case MESH_AGG_QUANTILE:
-        mesh_emit_line(out, 1, "mesh_%s_merge(&a->%s, b->%s);", mesh_expr_aggregate_name(a->fn), c, c);
-        return;
-    case MESH_AGG_FN_COUNT:
-        return;
-    }
-    mesh_emit_line(out, 2, text ? "mesh_row_set_str(&a->%s, b->%s);" : "a->%s = b->%s;", c, c);
-    mesh_emit_line(out, 2, "a->%s_set = true;", c);
-    mesh_emit_line(out, 1, "}");
 }
 
 static void merge_function(struct view_emit *v)
@@ -446,8 +274,10 @@ static void merge_function(struct view_emit *v)
     mesh_emit_line(out, 1, "const struct %s_row *b = from;", m->name);
     for (size_t i = 0; i < m->aggregates.list.n; i++)
         if (!m->aggregates.list.v[i].shared)
-            merge_one(v, &m->aggregates.list.v[i]);
-    if (m->aggregates.list.n == 0) {
+            mesh_aggregate_merge(v, &m->aggregates.list.v[i]);
+    if (m->min_people > 0)
+        mesh_emit_line(out, 1, "mesh_people_merge(&a->people, b->people, %d);", (int)m->min_people);
+    if (m->aggregates.list.n == 0 && m->min_people == 0) {
         mesh_emit_line(out, 1, "(void)a;");
         mesh_emit_line(out, 1, "(void)b;");
     }
@@ -455,50 +285,11 @@ static void merge_function(struct view_emit *v)
     mesh_emit_blank(out);
 }
 
-static void agg_value(void *context, const struct mesh_aggregate *a, struct mesh_buf *out)
-{
-    (void)context;
-    const char *c = a->cname;
-    if (a->fn == MESH_AGG_AVG) {
-        mesh_buf_printf(out, "(row->%s_n == 0 ? 0.0 : ", c);
-        if (a->arg_type.kind == MESH_GEN_DECIMAL)
-            mesh_buf_printf(out, "mesh_dec_double(row->%s, %d)", c, a->arg_type.scale);
-        else if (a->arg_type.kind == MESH_GEN_INT)
-            mesh_buf_printf(out, "mesh_dec_double(row->%s, 0)", c);
-        else
-            mesh_buf_printf(out, "row->%s", c);
-        mesh_buf_printf(out, " / (double)row->%s_n)", c);
-    } else if (a->fn == MESH_AGG_VARIANCE) {
-        mesh_buf_printf(out, "(row->%s_n == 0 ? 0.0 : row->%s_m2 / (double)row->%s_n)", c, c, c);
-    } else if (a->fn == MESH_AGG_SUM && a->arg_type.kind == MESH_GEN_INT) {
-        mesh_buf_printf(out, "mesh_dec_clamp(row->%s)", c);
-    } else if (a->fn == MESH_AGG_DISTINCT) {
-        mesh_buf_printf(out, "mesh_distinct_count(row->%s)", c);
-    } else if (a->fn == MESH_AGG_QUANTILE) {
-        mesh_buf_printf(out, "mesh_quantile_of(row->%s, %.17g, %s)", c, a->q, a->arg_type.kind == MESH_GEN_INT ? "true" : "false");
-    } else {
-        mesh_buf_printf(out, "row->%s", c);
-    }
-}
-
-static void agg_present(void *context, const struct mesh_aggregate *a, struct mesh_buf *out)
-{
-    (void)context;
-    if (a->fn == MESH_AGG_AVG || a->fn == MESH_AGG_VARIANCE)
-        mesh_buf_printf(out, "(row->%s_n > 0)", a->cname);
-    else if (a->fn == MESH_AGG_QUANTILE)
-        mesh_buf_printf(out, "(row->%s.n > 0)", a->cname);
-    else if (keeps_one(a))
-        mesh_buf_printf(out, "row->%s_set", a->cname);
-    else
-        mesh_buf_puts(out, "true");
-}
-
 static void finish_function(struct view_emit *v)
 {
     const struct mesh_model_view *m = v->view->model;
     struct mesh_buf *out = v->code;
-    struct mesh_expr_aggregate_c c = {agg_value, agg_present, NULL};
+    struct mesh_expr_aggregate_c c = {mesh_aggregate_value, mesh_aggregate_present, NULL};
     bool faulty = false;
     for (size_t i = 0; i < m->let.n; i++)
         faulty = faulty || mesh_emit_faulty(m->let.v[i].expr);

@@ -154,6 +154,15 @@ static const struct mesh_model_stream *joined_stream(const struct reader *r, con
     return NULL;
 }
 
+/* The array whose items have this member. */
+static const char *flattened(const struct reader *r, const struct mesh_gen_member *member)
+{
+    for (size_t i = 0; i < r->stream->steps.n && i < r->step; i++)
+        if (r->stream->steps.v[i].kind == MESH_STEP_FLATTEN && is_of(r->stream->steps.v[i].shape_joined, member))
+            return r->stream->steps.v[i].array.text;
+    return NULL;
+}
+
 /* `old` and `new` of a stream that reads the changes of a view. */
 static const struct mesh_model_view *changed(const struct mesh_model_stream *stream, const struct mesh_gen_member *member)
 {
@@ -178,7 +187,10 @@ static void read_member(void *context, const struct mesh_gen_member *member)
         const struct mesh_model_input *table = joined(r, member);
         const struct mesh_model_stream *other = joined_stream(r, member);
         const struct mesh_model_view *view = changed(r->stream, member);
-        if (other != NULL)
+        const char *array = flattened(r, member);
+        if (array != NULL)
+            stream_field(w, r->stream, r->step, array, r->direct);
+        else if (other != NULL)
             stream_field(w, other, STEP_EMIT, member->name, r->direct);
         else if (table != NULL)
             input_field(w, table, member->name, r->direct);
@@ -350,8 +362,8 @@ static bool decides(struct walk *w, const void *owner, struct mesh_srcref at, co
 static const char *step_word(enum mesh_step_kind kind)
 {
     static const char *const words[] = {
-        [MESH_STEP_WHERE] = "where",   [MESH_STEP_DEDUPE] = "dedupe", [MESH_STEP_JOIN] = "join",  [MESH_STEP_SET] = "set",
-        [MESH_STEP_SELECT] = "select", [MESH_STEP_FOLD] = "fold",     [MESH_STEP_RISES] = "rises"};
+        [MESH_STEP_WHERE] = "where",   [MESH_STEP_DEDUPE] = "dedupe", [MESH_STEP_JOIN] = "join",   [MESH_STEP_SET] = "set",
+        [MESH_STEP_SELECT] = "select", [MESH_STEP_FOLD] = "fold",     [MESH_STEP_RISES] = "rises", [MESH_STEP_FLATTEN] = "flatten"};
     return words[kind];
 }
 
@@ -378,6 +390,8 @@ static void step_decides(struct walk *w, const struct mesh_model_stream *stream,
     } else if (step->kind == MESH_STEP_JOIN) {
         input_field(w, step->table, step->table->table_by.text, false);
         input_field(w, step->table, step->table->versioned.text, false);
+    } else if (step->kind == MESH_STEP_FLATTEN) {
+        stream_field(w, stream, i, step->array.text, false);
     } else if (step->kind == MESH_STEP_DEDUPE) {
         event_times(w, stream->from.v, stream->from.n, false);
     }

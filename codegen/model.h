@@ -86,7 +86,8 @@ enum mesh_step_kind {
     MESH_STEP_SET,
     MESH_STEP_SELECT,
     MESH_STEP_FOLD,
-    MESH_STEP_RISES
+    MESH_STEP_RISES,
+    MESH_STEP_FLATTEN
 };
 
 enum mesh_missing { MESH_MISSING_DLQ, MESH_MISSING_SKIP, MESH_MISSING_KEEP };
@@ -116,13 +117,15 @@ struct mesh_model_step {
     const char *other_by;            /* JOIN of a stream: its field that equals the key */
     int64_t from_us, to_us;          /* JOIN of a stream: between */
     enum mesh_pick pick;             /* JOIN of a stream */
-    const char *alias;               /* JOIN: name its fields are read under (the table's or stream's name) */
-    struct mesh_srcref alias_at;     /* JOIN */
-    struct mesh_expr *as_of;         /* JOIN: a timestamp, or NULL */
-    enum mesh_missing missing;       /* JOIN */
+    const char *alias;               /* JOIN: name its fields are read under (the table's or stream's name); FLATTEN: the item's */
+    struct mesh_srcref alias_at;     /* JOIN, FLATTEN */
+    struct mesh_model_text array;    /* FLATTEN: the field with the items */
+    const struct mesh_model_contract *contract; /* FLATTEN (checked): what the records were read with, and so the items */
+    struct mesh_expr *as_of;                    /* JOIN: a timestamp, or NULL */
+    enum mesh_missing missing;                  /* JOIN; FLATTEN: of an array without items, SKIP or KEEP */
     struct mesh_gen_shape
         *shape_joined; /* (checked) JOIN: the row as it is read: the table's shape; of a stream: a copy, which is what is kept.
-                          missing: keep -> every member nullable */
+                          missing: keep -> every member nullable. FLATTEN: the item, likewise */
     MESH_VEC(struct mesh_model_assign) assigns; /* SET, SELECT; FOLD: the let */
     MESH_VEC(struct mesh_model_window) windows; /* FOLD */
     struct mesh_aggregates aggregates;          /* FOLD (checked) */
@@ -130,6 +133,12 @@ struct mesh_model_step {
     struct mesh_gen_shape *shape_after; /* (checked) what flows on; the same pointer as before when unchanged */
     const struct mesh_yaml *yaml;       /* JOIN: for messages */
 };
+
+/* Behind it something is read under a name of its own, beside the record. */
+static inline bool mesh_model_brings(const struct mesh_model_step *step)
+{
+    return step->kind == MESH_STEP_JOIN || step->kind == MESH_STEP_FLATTEN;
+}
 
 static inline bool mesh_model_joins_stream(const struct mesh_model_step *step)
 {
@@ -201,8 +210,11 @@ struct mesh_model_view {
     MESH_VEC(struct mesh_model_update) updates;
     struct mesh_expr *remove; /* or NULL; a bool over one source */
     uint32_t remove_source;
-    const struct mesh_yaml *yaml; /* for messages */
-    struct mesh_gen_shape *shape; /* (checked) the out struct: by members, then let (or state) members */
+    int32_t min_people;            /* a row is hidden at every border until so many different people are in it; 0: none is */
+    struct mesh_model_text people; /* the field that says who, or absent */
+    MESH_VEC(const struct mesh_gen_member *) who; /* (checked) with min_people: that field, per source */
+    const struct mesh_yaml *yaml;                 /* for messages */
+    struct mesh_gen_shape *shape;                 /* (checked) the out struct: by members, then let (or state) members */
 };
 
 enum mesh_model_port_kind { MESH_MODEL_KAFKA, MESH_MODEL_HTTP, MESH_MODEL_MONGO, MESH_MODEL_SSE }; /* as bind_table.c lists them */

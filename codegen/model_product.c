@@ -272,6 +272,8 @@ static struct mesh_model_view *load_view(struct mesh_model *model, const struct 
         mesh_load_assigns(model, update->entries.v[i].value, &one->assigns.v, &one->assigns.n);
     }
     view->remove = mesh_load_expr(model, mesh_yaml_get(map, "remove"));
+    view->min_people = (int32_t)mesh_bind_integer(P, map, "views.*.min_people");
+    view->people = mesh_load_text(map, "people");
     return view;
 }
 

@@ -90,6 +90,13 @@ static void load_step(struct mesh_model *model, struct mesh_model_stream *stream
     } else if (strcmp(entry->key, "fold") == 0) {
         step.kind = MESH_STEP_FOLD;
         load_fold(model, &step, value);
+    } else if (strcmp(entry->key, "flatten") == 0) {
+        struct mesh_model_text as = mesh_load_text(value, "as");
+        step.kind = MESH_STEP_FLATTEN;
+        step.array = mesh_load_text(value, "array");
+        step.alias = as.text;
+        step.alias_at = as.at;
+        step.missing = mesh_bind_enum(P, value, STEPS "flatten.empty") == 1 ? MESH_MISSING_KEEP : MESH_MISSING_SKIP;
     } else if (strcmp(entry->key, "rises") == 0) {
         step.kind = MESH_STEP_RISES;
         step.where = mesh_load_expr(model, mesh_yaml_get(value, "when"));

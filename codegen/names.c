@@ -107,6 +107,11 @@ static void check_stream_names(struct mesh_checker *c, const struct mesh_model_s
         const struct mesh_model_step *step = &stream->steps.v[s];
         if (mesh_model_joins_stream(step) && is_local(step->alias))
             reserved(c, step->alias, step->alias_at, "generated code has a variable of this name where the stream is joined");
+        if (step->kind == MESH_STEP_FLATTEN && step->alias != NULL) {
+            check_word(c, step->alias, step->alias_at);
+            if (is_local(step->alias))
+                reserved(c, step->alias, step->alias_at, "generated code has a variable of this name beside the item");
+        }
         for (size_t i = 0; i < step->assigns.n; i++)
             check_word(c, step->assigns.v[i].name, step->assigns.v[i].at);
         for (size_t i = 0; i < step->windows.n; i++)

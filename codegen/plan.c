@@ -3,16 +3,6 @@
 
 #include <string.h>
 
-struct planner {
-    struct mesh_plan *plan;
-    MESH_VEC(const struct mesh_model_step *) lost; /* joins of the stream at hand whose rows a change of key left behind */
-    struct mesh_arena *arena;
-    struct mesh_diags *diags;
-    MESH_VEC(struct mesh_plan_internal *) partials; /* by level; NULL: not needed */
-    MESH_VEC(uint32_t) levels;                      /* by root: behind how many topics of partials it stands */
-    size_t errors;
-};
-
 /* ---- topologies as a union-find over roots (inputs and internal topics) ---- */
 
 uint32_t mesh_plan_root(const struct mesh_plan *plan, uint32_t root)
@@ -22,7 +12,7 @@ uint32_t mesh_plan_root(const struct mesh_plan *plan, uint32_t root)
     return root;
 }
 
-static void join_roots(struct mesh_plan *plan, uint32_t a, uint32_t b)
+void mesh_plan_join_roots(struct mesh_plan *plan, uint32_t a, uint32_t b)
 {
     a = mesh_plan_root(plan, a);
     b = mesh_plan_root(plan, b);
@@ -51,7 +41,7 @@ static uint32_t level_of(const struct planner *p, uint32_t root)
 
 /* ---- parts ---- */
 
-static struct mesh_plan_state *new_state(struct planner *p, enum mesh_state_kind kind, const char *cname, uint32_t root)
+struct mesh_plan_state *mesh_plan_new_state(struct planner *p, enum mesh_state_kind kind, const char *cname, uint32_t root)
 {
     struct mesh_plan_state *state = mesh_arena_new(p->arena, struct mesh_plan_state);
     state->kind = kind;
@@ -101,7 +91,7 @@ static void sends_to(struct planner *p, struct mesh_plan_internal *internal, uin
     *mesh_vec_push_in(p->arena, &internal->from_roots) = root;
 }
 
-static struct mesh_plan_input *input_of(const struct planner *p, const struct mesh_model_input *model)
+struct mesh_plan_input *mesh_plan_input_of(const struct planner *p, const struct mesh_model_input *model)
 {
     for (size_t i = 0; i < p->plan->inputs.n; i++)
         if (p->plan->inputs.v[i]->model == model)
@@ -110,7 +100,7 @@ static struct mesh_plan_input *input_of(const struct planner *p, const struct me
 }
 
 /* The last flow of a stream: what its readers read. */
-static struct mesh_plan_flow *flow_of(const struct planner *p, const struct mesh_model_stream *stream)
+struct mesh_plan_flow *mesh_plan_flow_of(const struct planner *p, const struct mesh_model_stream *stream)
 {
     struct mesh_plan_flow *found = NULL;
     for (size_t i = 0; i < p->plan->flows.n; i++)
@@ -140,7 +130,7 @@ static const char *key_through(const struct mesh_model_assign *assigns, size_t n
     return NULL;
 }
 
-static bool by_holds(struct mesh_expr *const *by, size_t n, const char *key)
+bool mesh_plan_by_holds(struct mesh_expr *const *by, size_t n, const char *key)
 {
     for (size_t i = 0; i < n && key != NULL; i++) {
         const struct mesh_gen_member *member = mesh_expr_member(by[i]);
@@ -150,7 +140,7 @@ static bool by_holds(struct mesh_expr *const *by, size_t n, const char *key)
     return false;
 }
 
-static const char *by_name(struct mesh_expr *const *by)
+const char *mesh_plan_by_name(struct mesh_expr *const *by)
 {
     const struct mesh_gen_member *member = mesh_expr_member(by[0]);
     return member == NULL ? NULL : member->name;
@@ -158,8 +148,8 @@ static const char *by_name(struct mesh_expr *const *by)
 
 /* ---- flows ---- */
 
-static struct mesh_plan_flow *new_flow(struct planner *p, struct mesh_model_stream *stream, const char *cname, uint32_t root,
-                                       const char *key, const struct mesh_gen_shape *shape)
+struct mesh_plan_flow *mesh_plan_new_flow(struct planner *p, struct mesh_model_stream *stream, const char *cname, uint32_t root,
+                                          const char *key, const struct mesh_gen_shape *shape)
 {
     struct mesh_plan_flow *flow = mesh_arena_new(p->arena, struct mesh_plan_flow);
     flow->stream = stream;
@@ -172,7 +162,7 @@ static struct mesh_plan_flow *new_flow(struct planner *p, struct mesh_model_stre
 }
 
 /* End this flow with an internal topic keyed by `key`; the flow behind it. */
-static struct mesh_plan_flow *cut(struct planner *p, struct mesh_plan_flow *flow, const char *key)
+struct mesh_plan_flow *mesh_plan_cut(struct planner *p, struct mesh_plan_flow *flow, const char *key)
 {
     const char *cname = mesh_arena_printf(p->arena, "%s_by_%s", flow->cname, key);
     struct mesh_plan_internal *internal = new_internal(p, MESH_INPUT_RECORDS, cname);
@@ -181,9 +171,10 @@ static struct mesh_plan_flow *cut(struct planner *p, struct mesh_plan_flow *flow
     flow->cut = internal;
     flow->cut_key = key;
     for (size_t i = 0; i < flow->steps.n; i++)
-        if (flow->steps.v[i].model->kind == MESH_STEP_JOIN)
+        if (mesh_model_brings(flow->steps.v[i].model))
             *mesh_vec_push_in(p->arena, &p->lost) = flow->steps.v[i].model;
-    struct mesh_plan_flow *next = new_flow(p, flow->stream, cname, internal->input->root, key, flow->shape_out);
+    struct mesh_plan_flow *next = mesh_plan_new_flow(p, flow->stream, cname, internal->input->root, key, flow->shape_out);
+    next->travelled = true;
     internal->input->flow = next;
     *mesh_vec_push_in(p->arena, &internal->input->flows) = next;
     return next;
@@ -192,13 +183,13 @@ static struct mesh_plan_flow *cut(struct planner *p, struct mesh_plan_flow *flow
 static void error_dedupe(struct planner *p, const struct mesh_plan_flow *flow, const struct mesh_model_step *step)
 {
     struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP001", mesh_expr_at(step->by.v[0]),
-                                        "dedupe by '%s' does not hold the partition key '%s'", by_name(step->by.v),
+                                        "dedupe by '%s' does not hold the partition key '%s'", mesh_plan_by_name(step->by.v),
                                         flow->key_out == NULL ? "(none)" : flow->key_out);
     mesh_diag_why(
         p->diags, d, "two copies of a record find each other only in the same task, and the records come partitioned by %s",
         flow->key_out == NULL ? "what is no member of them any more" : mesh_arena_printf(p->arena, "'%s'", flow->key_out));
     if (flow->key_out != NULL)
-        mesh_diag_fix(p->diags, d, "dedupe: { by: [%s, %s], ... }", flow->key_out, by_name(step->by.v));
+        mesh_diag_fix(p->diags, d, "dedupe: { by: [%s, %s], ... }", flow->key_out, mesh_plan_by_name(step->by.v));
     else
         mesh_diag_fix(p->diags, d, "dedupe before the step that replaces the key, or under another name than the key's there");
     p->errors++;
@@ -219,157 +210,14 @@ static void check_fold(struct planner *p, const struct mesh_model_step *step)
     }
 }
 
-static void plan_join(struct planner *p, struct mesh_plan_flow *flow, const struct mesh_model_step *step,
-                      struct mesh_plan_step *planned)
-{
-    struct mesh_plan_input *table = input_of(p, step->table);
-    planned->state = table->table;
-    bool known = false;
-    for (size_t i = 0; i < table->table->roots.n; i++)
-        known = known || table->table->roots.v[i] == flow->root;
-    if (!known)
-        *mesh_vec_push_in(p->arena, &table->table->roots) = flow->root;
-    if (step->table->copy_all)
-        return;
-    if (!by_holds(step->by.v, step->by.n, flow->key_out)) {
-        struct mesh_diag *d =
-            mesh_diag_add(p->diags, MESH_ERROR, "MP003", mesh_expr_at(step->by.v[0]),
-                          "the join's key is not the partition key '%s'", flow->key_out == NULL ? "(none)" : flow->key_out);
-        mesh_diag_why(p->diags, d, "the table '%s' is partitioned by its key, so a task holds only the rows of its own partition",
-                      step->table->name);
-        mesh_diag_fix(p->diags, d, "give every task the whole table: table: { by: %s, copy: all }", step->table->table_by.text);
-        p->errors++;
-        return;
-    }
-    join_roots(p->plan, flow->root, table->root);
-}
-
-/* Does what this root's tasks send come to the other one's? */
-static bool sends_far(const struct mesh_plan *plan, uint32_t from, uint32_t to)
-{
-    for (size_t i = 0; i < plan->internals.n; i++) {
-        const struct mesh_plan_internal *internal = plan->internals.v[i];
-        for (size_t k = 0; k < internal->from_roots.n; k++) {
-            uint32_t reader = mesh_plan_root(plan, internal->input->root);
-            if (mesh_plan_root(plan, internal->from_roots.v[k]) == mesh_plan_root(plan, from) &&
-                (reader == mesh_plan_root(plan, to) || sends_far(plan, reader, to)))
-                return true;
-        }
-    }
-    return false;
-}
-
-/* A stream whose only step is to change the key. */
-static struct mesh_plan_flow *regroup(struct planner *p, const char *name, const char *cname, struct mesh_srcref at,
-                                      const struct mesh_plan_source *source, struct mesh_plan_flow **ret_before, const char *key)
-{
-    struct mesh_model_stream *stream = mesh_arena_new(p->arena, struct mesh_model_stream);
-    stream->name = name;
-    stream->at = at;
-    stream->shape_in = stream->shape = (struct mesh_gen_shape *)source->shape;
-    *ret_before = new_flow(p, stream, cname, source->root, source->key, source->shape);
-    struct mesh_plan_flow *behind = cut(p, *ret_before, key);
-    behind->key_out = behind->key;
-    return behind;
-}
-
-/* The two streams meet in the tasks of the key: each is regrouped unless it comes by it. */
-static struct mesh_plan_flow *plan_join_stream(struct planner *p, struct mesh_plan_flow *flow, struct mesh_model_step *step,
-                                               struct mesh_plan_state **ret_state)
-{
-    if (!by_holds(step->by.v, step->by.n, flow->key_out))
-        flow = cut(p, flow, by_name(step->by.v));
-    for (size_t i = 0; i < flow->steps.n; i++)
-        if (flow->steps.v[i].model->kind == MESH_STEP_JOIN)
-            *mesh_vec_push_in(p->arena, &p->lost) = flow->steps.v[i].model;
-    struct mesh_plan_flow *other = flow_of(p, step->other.stream);
-    if (other->key_out == NULL || strcmp(other->key_out, step->other_by) != 0) {
-        struct mesh_plan_source source = {other->shape_out, other->root, other->key_out};
-        struct mesh_plan_flow *before = NULL;
-        const char *name = mesh_arena_printf(p->arena, "%s_%s", flow->stream->name, step->alias);
-        struct mesh_plan_flow *behind =
-            regroup(p, name, mesh_arena_printf(p->arena, "%s_records", name), step->at, &source, &before, step->other_by);
-        *mesh_vec_push_in(p->arena, &other->flows) = before;
-        other = behind;
-    }
-    if (sends_far(p->plan, flow->root, other->root) || sends_far(p->plan, other->root, flow->root)) {
-        struct mesh_diag *d = mesh_diag_add(p->diags, MESH_ERROR, "MP007", step->at, "'%s' and '%s' cannot meet in one task",
-                                            flow->stream->name, step->alias);
-        mesh_diag_why(p->diags, d,
-                      "records change their key on the way from one of them to the other, so one would wait for itself");
-        mesh_diag_fix(p->diags, d, "join before the step that changes the key, or let both read the same side of it");
-        p->errors++;
-        return flow;
-    }
-    join_roots(p->plan, flow->root, other->root);
-    *ret_state =
-        new_state(p, MESH_STATE_INTERVAL, mesh_arena_printf(p->arena, "%s_%s", flow->stream->name, step->alias), flow->root);
-    (*ret_state)->asks = flow->shape_out;
-    *mesh_vec_push_in(p->arena, &other->kept) = *ret_state;
-    return flow;
-}
-
-struct lost_search {
-    const struct planner *planner;
-    const struct mesh_model_step *found;
-};
-
-static void is_lost(void *context, const struct mesh_gen_member *member)
-{
-    struct lost_search *search = context;
-    for (size_t i = 0; i < search->planner->lost.n; i++) {
-        const struct mesh_gen_shape *shape = search->planner->lost.v[i]->shape_joined;
-        if (member >= shape->members.v && member < shape->members.v + shape->members.n)
-            search->found = search->planner->lost.v[i];
-    }
-}
-
-/* Only the record itself travels to the task of another key, or waits: what a join before found does not. */
-static void check_lost(struct planner *p, const struct mesh_expr *expr)
-{
-    struct lost_search search = {p, NULL};
-    const char *subject = NULL;
-    if (expr == NULL || p->lost.n == 0)
-        return;
-    mesh_expr_label(expr, &subject, is_lost, &search);
-    if (search.found == NULL)
-        return;
-    struct mesh_diag *d =
-        mesh_diag_add(p->diags, MESH_ERROR, "MP005", mesh_expr_at(expr),
-                      "a field of '%s' is read behind a change of key, or behind a join of streams", search.found->alias);
-    mesh_diag_why(
-        p->diags, d,
-        "the records travel to the tasks of the new key, or wait for what a join may still find, without the rows they were "
-        "joined with");
-    mesh_diag_fix(p->diags, d, "put what is needed into the record before: a 'set:' step behind the join");
-    mesh_diag_note(p->diags, d, search.found->at, "joined here");
-    p->errors++;
-}
-
-static void check_step_lost(struct planner *p, const struct mesh_model_step *step)
-{
-    check_lost(p, step->where);
-    check_lost(p, step->rearm);
-    check_lost(p, step->as_of);
-    for (size_t i = 0; i < step->by.n; i++)
-        check_lost(p, step->by.v[i]);
-    for (size_t i = 0; i < step->assigns.n && step->kind != MESH_STEP_FOLD; i++)
-        check_lost(p, step->assigns.v[i].expr);
-    for (size_t i = 0; i < step->aggregates.list.n; i++) {
-        check_lost(p, step->aggregates.list.v[i].arg);
-        check_lost(p, step->aggregates.list.v[i].cond);
-    }
-}
-
-/* Plan one step; returns the flow that goes on (another one behind a change of key). */
 static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow *flow, struct mesh_model_step *step, size_t index)
 {
-    if (step->kind == MESH_STEP_FOLD && !by_holds(step->by.v, step->by.n, flow->key_out))
-        flow = cut(p, flow, by_name(step->by.v));
+    if (step->kind == MESH_STEP_FOLD && !mesh_plan_by_holds(step->by.v, step->by.n, flow->key_out))
+        flow = mesh_plan_cut(p, flow, mesh_plan_by_name(step->by.v));
     struct mesh_plan_state *joined = NULL;
     if (mesh_model_joins_stream(step))
-        flow = plan_join_stream(p, flow, step, &joined);
-    check_step_lost(p, step);
+        flow = mesh_plan_join_stream(p, flow, step, &joined);
+    mesh_plan_check_step_lost(p, step);
     struct mesh_plan_step *planned = mesh_vec_push_in(p->arena, &flow->steps);
     planned->model = step;
     planned->before = flow->shape_out;
@@ -378,15 +226,18 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
     switch (step->kind) {
     case MESH_STEP_WHERE:
         break;
+    case MESH_STEP_FLATTEN:
+        mesh_plan_check_array(p, flow, step);
+        break;
     case MESH_STEP_DEDUPE:
-        if (!by_holds(step->by.v, step->by.n, flow->key_out))
+        if (!mesh_plan_by_holds(step->by.v, step->by.n, flow->key_out))
             error_dedupe(p, flow, step);
-        planned->state = new_state(p, MESH_STATE_DEDUPE, mesh_arena_printf(p->arena, "%s_dedupe", cname), flow->root);
+        planned->state = mesh_plan_new_state(p, MESH_STATE_DEDUPE, mesh_arena_printf(p->arena, "%s_dedupe", cname), flow->root);
         break;
     case MESH_STEP_JOIN:
         planned->state = joined;
         if (!mesh_model_joins_stream(step))
-            plan_join(p, flow, step, planned);
+            mesh_plan_join_table(p, flow, step, planned);
         break;
     case MESH_STEP_SET:
         for (size_t i = 0; i < step->assigns.n && flow->key_out != NULL; i++)
@@ -398,10 +249,10 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
         break;
     case MESH_STEP_FOLD:
         check_fold(p, step);
-        planned->state = new_state(p, MESH_STATE_RING, mesh_arena_printf(p->arena, "%s_fold", cname), flow->root);
+        planned->state = mesh_plan_new_state(p, MESH_STATE_RING, mesh_arena_printf(p->arena, "%s_fold", cname), flow->root);
         break;
     case MESH_STEP_RISES:
-        planned->state = new_state(p, MESH_STATE_LATCH, mesh_arena_printf(p->arena, "%s_rises", cname), flow->root);
+        planned->state = mesh_plan_new_state(p, MESH_STATE_LATCH, mesh_arena_printf(p->arena, "%s_rises", cname), flow->root);
         break;
     }
     if (planned->state != NULL && planned->state->table == NULL) {
@@ -415,21 +266,22 @@ static struct mesh_plan_flow *plan_step(struct planner *p, struct mesh_plan_flow
 /* Where a stream's records come from: root and key, the same for all of a union. */
 static struct mesh_plan_flow *start_flow(struct planner *p, struct mesh_model_stream *stream)
 {
-    struct mesh_plan_flow *flow = new_flow(p, stream, stream->name, 0, NULL, stream->shape_in);
+    struct mesh_plan_flow *flow = mesh_plan_new_flow(p, stream, stream->name, 0, NULL, stream->shape_in);
     for (size_t i = 0; i < stream->from.n; i++) {
         const struct mesh_model_from *from = &stream->from.v[i];
         uint32_t root = 0;
         const char *key = NULL;
         if (from->kind == MESH_FROM_INPUT) {
-            struct mesh_plan_input *input = input_of(p, from->input);
+            struct mesh_plan_input *input = mesh_plan_input_of(p, from->input);
             *mesh_vec_push_in(p->arena, &input->flows) = flow;
             root = input->root;
             key = from->input->key.text;
         } else if (from->kind == MESH_FROM_STREAM) {
-            struct mesh_plan_flow *source = flow_of(p, from->stream);
+            struct mesh_plan_flow *source = mesh_plan_flow_of(p, from->stream);
             *mesh_vec_push_in(p->arena, &source->flows) = flow;
             root = source->root;
             key = source->key_out;
+            flow->travelled = flow->travelled || source->travelled;
         } else {
             struct mesh_plan_view *view = view_of(p, from->view);
             *mesh_vec_push_in(p->arena, &view->changes) = flow;
@@ -452,7 +304,7 @@ static struct mesh_plan_flow *start_flow(struct planner *p, struct mesh_model_st
             p->errors++;
             continue;
         }
-        join_roots(p->plan, flow->root, root);
+        mesh_plan_join_roots(p->plan, flow->root, root);
     }
     flow->key_out = flow->key;
     return flow;
@@ -470,16 +322,17 @@ static void plan_stream(struct planner *p, struct mesh_model_stream *stream)
     }
     if (!stream->has_pattern)
         return;
-    if (!by_holds(stream->pattern_by.v, stream->pattern_by.n, flow->key_out)) {
-        flow = cut(p, flow, by_name(stream->pattern_by.v));
+    if (!mesh_plan_by_holds(stream->pattern_by.v, stream->pattern_by.n, flow->key_out)) {
+        flow = mesh_plan_cut(p, flow, mesh_plan_by_name(stream->pattern_by.v));
         flow->key_out = flow->key;
     }
     for (size_t i = 0; i < stream->pattern.n; i++)
-        check_lost(p, stream->pattern.v[i].where);
+        mesh_plan_check_lost(p, stream->pattern.v[i].where);
     for (size_t i = 0; i < stream->emit.n; i++)
-        check_lost(p, stream->emit.v[i].expr);
+        mesh_plan_check_lost(p, stream->emit.v[i].expr);
     flow->pattern = true;
-    flow->pattern_state = new_state(p, MESH_STATE_PATTERN, mesh_arena_printf(p->arena, "%s_pattern", stream->name), flow->root);
+    flow->pattern_state =
+        mesh_plan_new_state(p, MESH_STATE_PATTERN, mesh_arena_printf(p->arena, "%s_pattern", stream->name), flow->root);
     flow->pattern_state->flow = flow;
     flow->key_out = key_through(stream->emit.v, stream->emit.n, flow->key_out);
     flow->shape_out = stream->shape;
@@ -515,10 +368,10 @@ static void add_source(struct planner *p, struct mesh_plan_view *view, const str
 {
     struct mesh_plan_source *source = mesh_vec_push_in(p->arena, &view->sources);
     if (from->kind == MESH_FROM_INPUT) {
-        struct mesh_plan_input *input = input_of(p, from->input);
+        struct mesh_plan_input *input = mesh_plan_input_of(p, from->input);
         *source = (struct mesh_plan_source){from->input->shape, input->root, from->input->key.text};
     } else {
-        struct mesh_plan_flow *flow = flow_of(p, from->stream);
+        struct mesh_plan_flow *flow = mesh_plan_flow_of(p, from->stream);
         *source = (struct mesh_plan_source){flow->shape_out, flow->root, flow->key_out};
     }
 }
@@ -545,12 +398,13 @@ static void regroup_source(struct planner *p, struct mesh_plan_view *view)
     }
     struct mesh_plan_source *source = &view->sources.v[0];
     struct mesh_plan_flow *flow = NULL;
-    struct mesh_plan_flow *behind = regroup(p, view->model->name, mesh_arena_printf(p->arena, "%s_records", view->model->name),
-                                            view->model->at, source, &flow, view->model->by.v[0]);
+    struct mesh_plan_flow *behind =
+        mesh_plan_regroup(p, view->model->name, mesh_arena_printf(p->arena, "%s_records", view->model->name), view->model->at,
+                          source, &flow, view->model->by.v[0]);
     if (from->kind == MESH_FROM_INPUT)
-        *mesh_vec_push_in(p->arena, &input_of(p, from->input)->flows) = flow;
+        *mesh_vec_push_in(p->arena, &mesh_plan_input_of(p, from->input)->flows) = flow;
     else
-        *mesh_vec_push_in(p->arena, &flow_of(p, from->stream)->flows) = flow;
+        *mesh_vec_push_in(p->arena, &mesh_plan_flow_of(p, from->stream)->flows) = flow;
     *source = (struct mesh_plan_source){behind->shape_out, behind->root, behind->key_out};
     *mesh_vec_push_in(p->arena, &behind->views) = view;
 }
@@ -572,15 +426,15 @@ static void plan_view(struct planner *p, struct mesh_model_view *model)
         view->root = view->sources.v[0].root;
         view->key = view->sources.v[0].key;
         for (size_t i = 1; i < view->sources.n; i++)
-            join_roots(p->plan, view->root, view->sources.v[i].root);
+            mesh_plan_join_roots(p->plan, view->root, view->sources.v[i].root);
     } else if (view->mergeable) {
         uint32_t level = 0;
         for (size_t i = 0; i < view->sources.n; i++)
             level = level_of(p, view->sources.v[i].root) > level ? level_of(p, view->sources.v[i].root) : level;
         struct mesh_plan_internal *partials = partials_behind(p, level);
         view->root = partials->input->root;
-        view->partial =
-            new_state(p, MESH_STATE_VIEW, mesh_arena_printf(p->arena, "%s_partial", model->name), view->sources.v[0].root);
+        view->partial = mesh_plan_new_state(p, MESH_STATE_VIEW, mesh_arena_printf(p->arena, "%s_partial", model->name),
+                                            view->sources.v[0].root);
         view->partial->partial = true;
         view->partial->view = view;
         for (size_t i = 1; i < view->sources.n; i++)
@@ -593,14 +447,14 @@ static void plan_view(struct planner *p, struct mesh_model_view *model)
         view->root = view->sources.v[0].root;
         view->key = view->sources.v[0].key;
     }
-    view->state = new_state(p, MESH_STATE_VIEW, model->name, view->root);
+    view->state = mesh_plan_new_state(p, MESH_STATE_VIEW, model->name, view->root);
     view->state->view = view;
     for (size_t i = 0; i < model->from.n && !attached; i++) {
         const struct mesh_model_from *from = &model->from.v[i];
         if (from->kind == MESH_FROM_INPUT)
-            *mesh_vec_push_in(p->arena, &input_of(p, from->input)->views) = view;
+            *mesh_vec_push_in(p->arena, &mesh_plan_input_of(p, from->input)->views) = view;
         else
-            *mesh_vec_push_in(p->arena, &flow_of(p, from->stream)->views) = view;
+            *mesh_vec_push_in(p->arena, &mesh_plan_flow_of(p, from->stream)->views) = view;
     }
 }
 
@@ -609,7 +463,7 @@ static void plan_view(struct planner *p, struct mesh_model_view *model)
 static bool streams_ready(const struct planner *p, const struct mesh_model_from *from, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (from[i].kind == MESH_FROM_STREAM && flow_of(p, from[i].stream) == NULL)
+        if (from[i].kind == MESH_FROM_STREAM && mesh_plan_flow_of(p, from[i].stream) == NULL)
             return false;
         if (from[i].kind == MESH_FROM_CHANGES && view_of(p, from[i].view) == NULL)
             return false;
@@ -636,8 +490,8 @@ struct mesh_plan *mesh_plan_make(struct mesh_model_product *product)
             new_input(&p, model->is_table ? MESH_INPUT_TABLE : MESH_INPUT_STREAM, model->name, model->topic.text);
         input->model = model;
         if (model->is_table) {
-            input->table =
-                new_state(&p, model->versioned.text != NULL ? MESH_STATE_VERSIONS : MESH_STATE_TABLE, model->name, input->root);
+            input->table = mesh_plan_new_state(&p, model->versioned.text != NULL ? MESH_STATE_VERSIONS : MESH_STATE_TABLE,
+                                               model->name, input->root);
             input->table->table = input;
             input->table->roots.n = 0; /* kept by the topologies that join it */
         }
@@ -647,7 +501,8 @@ struct mesh_plan *mesh_plan_make(struct mesh_model_product *product)
         progress = false;
         for (size_t i = 0; i < product->streams.n; i++) {
             struct mesh_model_stream *stream = product->streams.v[i];
-            if (flow_of(&p, stream) == NULL && streams_ready(&p, stream->from.v, stream->from.n) && joins_ready(&p, stream)) {
+            if (mesh_plan_flow_of(&p, stream) == NULL && streams_ready(&p, stream->from.v, stream->from.n) &&
+                joins_ready(&p, stream)) {
                 plan_stream(&p, stream);
                 progress = true;
             }
@@ -663,7 +518,7 @@ struct mesh_plan *mesh_plan_make(struct mesh_model_product *product)
     for (size_t i = 0; i < product->ports.n; i++) {
         struct mesh_model_port *port = product->ports.v[i];
         if (port->view == NULL && port->from.stream != NULL)
-            *mesh_vec_push_in(p.arena, &flow_of(&p, port->from.stream)->ports) = port;
+            *mesh_vec_push_in(p.arena, &mesh_plan_flow_of(&p, port->from.stream)->ports) = port;
     }
     if (p.errors > 0)
         return NULL;

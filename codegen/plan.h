@@ -9,7 +9,7 @@
  *
  * Codes: MP001 dedupe is not local; MP002 streams of a union are partitioned differently; MP003 a join with a co-partitioned table does
  * not use the partition key; MP004 a view that cannot be merged reads sources that are partitioned differently; MP005 a joined field
- * is read behind a change of key, or behind a join whose records wait; MP006 min or max of a fold with a condition or of something
+ * is read behind a change of key, or behind a join whose records wait (or an array flattened there); MP006 min or max of a fold with a condition or of something
  * nullable; MP007 the two sides of a join of streams read each other through a change of key.
  */
 #ifndef MESH_CODEGEN_PLAN_H
@@ -63,6 +63,7 @@ struct mesh_plan_flow {
     const char *cname;                                 /* function: "clean", "terminal_profile", "terminal_profile_regrouped" */
     const struct mesh_gen_shape *shape_in, *shape_out; /* in: what it is handed; out: what its readers get (stream's, unless cut) */
     bool from_changes;
+    bool travelled; /* its records are not as they came in: they changed their key, or waited; arrays were left behind */
     struct mesh_model_view *changes_of;
     uint32_t root;
     const char *key; /* member of shape_in that is the partition key, or NULL */

@@ -86,6 +86,11 @@ static struct layout view_row(const struct mesh_model_view *view)
     }
     for (size_t i = 0; i < view->state.n; i++)
         add_member(&layout, &view->state.v[i].type, view->state.v[i].type.nullable);
+    if (view->min_people > 0) {
+        add_type(&layout, "struct mesh_str ");
+        layout.texts--;
+        layout.sketches += MESH_PLAN_PEOPLE_HEAD + MESH_PLAN_PERSON_BYTES * ((size_t)view->min_people - 1);
+    }
     return layout;
 }
 

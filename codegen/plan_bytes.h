@@ -20,6 +20,8 @@
 #define MESH_PLAN_SESSION_BYTES 112 /* a session's timer, and the list of its key, as if no other session shared it */
 /* Sketches: of 511 different values or more; and of values that lie within two factors of two. */
 #define MESH_PLAN_DISTINCT_BYTES 4096
+#define MESH_PLAN_PEOPLE_HEAD    8 /* and so much for all but one of min_people, as long as a row is hidden */
+#define MESH_PLAN_PERSON_BYTES   8
 #define MESH_PLAN_QUANTILE_BYTES 2048
 /* What a fold, a versioned table, a pattern and a join of streams keep in their row, ... */
 #define MESH_PLAN_RING_BYTES     40

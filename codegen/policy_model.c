@@ -58,7 +58,7 @@ static const struct attribute view_attributes[] = {
     TEXT("name", "its name"), MAYBE("description", "`description`"), NUMBER("sources", "what it reads from"), NUMBER("by", "members of the key"),
     TEXT("window", "`none`, `tumbling`, `hopping` or `session`"), DURATION("size", "length of the windows, gap of sessions; 0 without"), DURATION("grace", "`window.grace`"),
     {"keep", MESH_GEN_DURATION, true, "`keep`; null: for ever"}, NUMBER("columns", "columns of a row, the key included"),
-    FLAG("personal", "whether a column is personal or special"),
+    FLAG("personal", "whether a column is personal or special"), NUMBER("minPeople", "`min_people`; 0: rows are never hidden"),
 };
 static const struct attribute port_attributes[] = {
     TEXT("name", "its name"), TEXT("kind", "`kind`"), MAYBE("description", "`description`"), TEXT("from", "`from`"), MAYBE("topic", "`topic` of kafka"),
@@ -262,6 +262,7 @@ static void fill_view(struct filling *f, const struct mesh_model_view *view)
     *next(f, MESH_GEN_DURATION, view->keep_us != 0) = (struct mesh_expr_value){.i = view->keep_us};
     number(f, view->shape == NULL ? 0 : view->shape->members.n);
     flag(f, personal);
+    number(f, (size_t)view->min_people);
 }
 
 static void fill_port(struct filling *f, const struct mesh_model_product *product, const struct mesh_model_port *port)

@@ -70,7 +70,9 @@ static struct mesh_port_field member_field(struct mesh_arena *arena, const struc
     };
     /* What is personal and leaves as it is without a release only adds up what a pseudonym did (privacy.c). */
     bool adds_up = field.protect == MESH_AS_IS && field.release == NULL && field.label == MESH_PERSONAL;
-    if (field.protect == MESH_PSEUDONYM || adds_up)
+    if (adds_up && port->view != NULL && port->view->min_people > 0)
+        field.label = MESH_INTERNAL; /* it adds up what many people did */
+    else if (field.protect == MESH_PSEUDONYM || adds_up)
         field.label = MESH_PSEUDONYMOUS;
     return field;
 }

@@ -4,6 +4,9 @@
  * it becomes a pseudonym, is left out, or is an error. A row that is keyed by a person is about that person as a whole; when its
  * key leaves as a pseudonym, figures that only add up what the person did (count, sum, avg, variance, distinct) leave with it, as
  * pseudonymous as the key is. Single values (first, last, min, max), and quantiles, which of few records are single values, never do.
+ *
+ * A row of a view with `min_people` is hidden until so many people are in it. What adds up then says nothing of one of them, also a
+ * quantile, and leaves; single values still do not, nor what is special.
  */
 #include "codegen/check.h"
 #include "codegen/yaml.h"
@@ -57,6 +60,7 @@ struct sums {
     const struct mesh_model_view *view;
     bool single; /* a personal value is kept as it is */
     int depth;
+    bool many; /* of many people: quantiles count as sums */
 };
 
 static void look_at_aggregate(void *context, const struct mesh_aggregate *aggregate, struct mesh_buf *out)
@@ -64,8 +68,11 @@ static void look_at_aggregate(void *context, const struct mesh_aggregate *aggreg
     struct sums *sums = context;
     const char *subject = NULL;
     bool adds = aggregate->fn == MESH_AGG_COUNT || aggregate->fn == MESH_AGG_SUM || aggregate->fn == MESH_AGG_AVG ||
-                aggregate->fn == MESH_AGG_VARIANCE || aggregate->fn == MESH_AGG_DISTINCT;
-    if (!adds && aggregate->arg != NULL && is_personal(mesh_expr_label(aggregate->arg, &subject, NULL, NULL)))
+                aggregate->fn == MESH_AGG_VARIANCE || aggregate->fn == MESH_AGG_DISTINCT ||
+                (sums->many && aggregate->fn == MESH_AGG_QUANTILE);
+    bool about = (aggregate->arg != NULL && is_personal(mesh_expr_label(aggregate->arg, &subject, NULL, NULL))) ||
+                 (aggregate->cond != NULL && is_personal(mesh_expr_label(aggregate->cond, &subject, NULL, NULL)));
+    if (!adds && about)
         sums->single = true;
     mesh_buf_puts(out, "0");
 }
@@ -98,11 +105,11 @@ static void look_at_let(struct sums *sums, const struct mesh_expr *expr)
     sums->depth--;
 }
 
-/* A figure that is made of count, sum, avg, variance and distinct alone. */
-static bool only_adds_up(const struct mesh_model_view *view, const struct mesh_gen_member *member)
+/* A figure that is made of count, sum, avg, variance and distinct alone; of many people, also of quantiles. */
+static bool adds_up(const struct mesh_model_view *view, const struct mesh_gen_member *member, bool many)
 {
     enum mesh_gen_kind kind = member->type.kind;
-    struct sums sums = {.view = view};
+    struct sums sums = {.view = view, .many = many};
     if (kind != MESH_GEN_INT && kind != MESH_GEN_DOUBLE && kind != MESH_GEN_DECIMAL)
         return false;
     for (size_t i = 0; i < view->let.n; i++) {
@@ -114,12 +121,23 @@ static bool only_adds_up(const struct mesh_model_view *view, const struct mesh_g
     return false;
 }
 
+static bool only_adds_up(const struct mesh_model_view *view, const struct mesh_gen_member *member)
+{
+    return adds_up(view, member, view->min_people > 0);
+}
+
+bool mesh_privacy_many(const struct mesh_model_view *view, const struct mesh_gen_member *member)
+{
+    return view->min_people > 0 && member->label == MESH_PERSONAL && only_adds_up(view, member);
+}
+
 /* ---- the message ---- */
 
 struct leak {
     const struct mesh_gen_member *member;
     const char *reason;
-    bool unsaid; /* `protect` does not say what happens to it */
+    bool unsaid;  /* `protect` does not say what happens to it */
+    bool grouped; /* it could leave when rows were of many people */
 };
 
 typedef MESH_VEC(struct leak) leak_list;
@@ -157,9 +175,17 @@ static void report(struct mesh_checker *c, const struct mesh_model_port *port, c
     mesh_diag_why(c->diags, diag, "what is personal leaves as a pseudonym, is left out, or is released for a stated purpose");
     const char *release = mesh_arena_printf(c->arena, "release: { fields: [%s], purpose: service, basis: contract }", names.p);
     bool unsaid = false;
-    for (size_t i = 0; i < leaks->n; i++)
+    bool grouped = leaks->n > 0;
+    for (size_t i = 0; i < leaks->n; i++) {
         unsaid = unsaid || leaks->v[i].unsaid;
-    if (unsaid)
+        grouped = grouped && leaks->v[i].grouped;
+    }
+    if (grouped)
+        mesh_diag_fix(c->diags, diag,
+                      "hide rows that few people are in: add 'min_people: 20' to views.%s; or take it out of it, or add to "
+                      "outputPorts.%s with the purpose and basis that are true: %s",
+                      port->view->name, port->name, release);
+    else if (unsaid)
         mesh_diag_fix(c->diags, diag, "write in the product: protect: { personal: %s, special: drop }",
                       c->product->protect_personal == MESH_DROP ? "drop" : "pseudonym");
     else
@@ -172,6 +198,22 @@ static void report(struct mesh_checker *c, const struct mesh_model_port *port, c
         const char *path = path_of(c, leaks->v[i].member, &first);
         mesh_diag_note(c->diags, diag, first->at, "%s: %s (%s)", leaks->v[i].member->name, path, leaks->v[i].reason);
     }
+}
+
+/* Whether min_people would let the figure leave: rows by what is nobody's own, of people who can be told apart. */
+static bool could_be_grouped(const struct mesh_model_port *port, const struct mesh_gen_shape *shape,
+                             const struct mesh_gen_member *member)
+{
+    const struct mesh_model_view *view = port->view;
+    if (view == NULL || view->min_people > 0 || view->window == MESH_WINDOW_SESSION || view->remove != NULL ||
+        member->label != MESH_PERSONAL || !adds_up(view, member, true))
+        return false;
+    for (size_t i = 0; i < view->by.n; i++) {
+        const struct mesh_gen_member *key = mesh_gen_shape_member(shape, view->by.v[i]);
+        if (key == NULL || is_personal(key->label) || key->label == MESH_PSEUDONYMOUS)
+            return false;
+    }
+    return true;
 }
 
 static const char *reason_of(struct mesh_checker *c, const struct mesh_gen_member *member, enum mesh_protect protect)
@@ -241,7 +283,9 @@ void mesh_privacy_port(struct mesh_checker *c, struct mesh_model_port *port, con
             member->type.kind == MESH_GEN_ERROR)
             continue;
         enum mesh_protect want = member->label == MESH_SPECIAL ? c->product->protect_special : c->product->protect_personal;
-        if (want == MESH_DROP) {
+        if (port->view != NULL && mesh_privacy_many(port->view, member)) {
+            *protect = MESH_AS_IS;
+        } else if (want == MESH_DROP) {
             *protect = MESH_DROP;
         } else if (want == MESH_PSEUDONYM && member->type.kind == MESH_GEN_STRING) {
             *protect = MESH_PSEUDONYM;
@@ -250,7 +294,8 @@ void mesh_privacy_port(struct mesh_checker *c, struct mesh_model_port *port, con
                    only_adds_up(port->view, member)) {
             *protect = MESH_AS_IS;
         } else {
-            *mesh_vec_push_in(c->arena, &leaks) = (struct leak){member, reason_of(c, member, want), want == MESH_AS_IS};
+            *mesh_vec_push_in(c->arena, &leaks) =
+                (struct leak){member, reason_of(c, member, want), want == MESH_AS_IS, could_be_grouped(port, shape, member)};
         }
     }
     if (leaks.n > 0)

@@ -6,8 +6,8 @@
 #ifndef MESH_APP_COMMITTER_H
 #define MESH_APP_COMMITTER_H
 
-#include "io/wake.h"
 #include "base/buf.h"
+#include "io/wake.h"
 #include "store/journal.h"
 
 struct mesh_committer_result {

@@ -1,6 +1,7 @@
 /* A setting is found by its environment name everywhere: the option is made from it. */
 #include "app/config.h"
 
+#include "app/memory.h"
 #include "base/check.h"
 #include "base/diag.h"
 #include "base/secret.h"
@@ -80,6 +81,9 @@ static const struct setting settings[] = {
      "kafka: a name of this instance that no other one has; with it a restart within the session moves nothing"},
     {"MESH_HTTP_URL", TEXT, AT(http_url), "", 0, 0, false, "kafka: where clients reach this instance, http://host:port"},
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
+    {"MESH_STATE_MB", NUMBER, AT(state_mb), "0", 0, 16 << 20, false,
+     "memory for the state of each product; beyond it what is not used goes to a file in MESH_STATE_DIR. 0: half of the container's "
+     "limit for all products, without one no limit"},
     {"MESH_STATE_RESET", BOOLEAN, AT(state_reset), "0", 0, 0, false,
      "set the state aside and begin anew from the earliest records"},
     {"MESH_ACCEPT_ERRORS", TEXT, AT(accept_errors), "", 0, 0, false,
@@ -420,6 +424,7 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
     read_files(&l);
     check_accepted(&l);
     check_state(&l);
+    ret->state_bytes = mesh_memory_budget(ret->state_mb, service->n_products, MESH_MEMORY_LIMIT_FILE);
     if (l.wrong)
         return MESH_CONFIG_WRONG;
     if (print) {

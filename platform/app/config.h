@@ -44,6 +44,8 @@ struct mesh_config {
     const char *instance; /* static member of the groups; "": none */
     const char *http_url; /* where other instances find this one */
     const char *state_dir;
+    int64_t state_mb;
+    uint64_t state_bytes;      /* what it means for each product; 0: no limit */
     const char *accept_errors; /* inputs that go on although too many of their records became dead letters; "": none */
     bool state_reset;
     bool state_fsync;

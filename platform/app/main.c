@@ -126,7 +126,8 @@ static int start(struct service *s, struct mesh_err *err)
     const struct mesh_service *declared = s->declared;
     s->products = mesh_xcalloc(declared->n_products, sizeof(struct mesh_members *));
     for (uint32_t i = 0; i < declared->n_products; i++)
-        if (mesh_members_new(declared->products[i], i, &s->config, s->config.pseudonym_keys[i], s->metrics, &s->products[i], err) < 0)
+        if (mesh_members_new(declared->products[i], i, &s->config, s->config.pseudonym_keys[i], s->metrics, &s->products[i], err) <
+            0)
             return mesh_err_prefix(err, "%s", declared->products[i]->name);
     s->live = mesh_http_live_new(declared, s->metrics, MESH_HTTP_LIVE_BEAT_US);
     const struct mesh_config *config = &s->config;

@@ -111,11 +111,12 @@ static int count_shards(struct mesh_members *members, struct mesh_err *err)
             largest = members->product->inputs[i].topic;
     if (n != has) {
         free(inputs);
-        return mesh_err_set(err, MESH_ERR_FATAL, "partitions.changed",
-                            "%s has %d partitions, one for each shard, and %s has %d now: keys lie in other partitions than their state. "
-                            "Give the topics the number they had, or begin anew: stop all instances, delete %s, and start one with "
-                            "MESH_STATE_RESET=1",
-                            members->topic, (int)has, largest, (int)n, members->topic);
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "partitions.changed",
+            "%s has %d partitions, one for each shard, and %s has %d now: keys lie in other partitions than their state. "
+            "Give the topics the number they had, or begin anew: stop all instances, delete %s, and start one with "
+            "MESH_STATE_RESET=1",
+            members->topic, (int)has, largest, (int)n, members->topic);
     }
     pthread_mutex_lock(&members->lock);
     members->inputs = inputs;
@@ -156,7 +157,7 @@ static void on_worker_ended(void *context)
 
 static int open_shard(struct mesh_members *members, int32_t p, struct mesh_err *err)
 {
-    struct mesh_worker_shard conf = {p, members->topic};
+    struct mesh_worker_shard conf = {p, members->n_shards, members->topic};
     struct mesh_worker *worker = NULL;
     if (mesh_worker_new(members->product, members->config, members->pseudonym_key, members->metrics, &conf, &worker, err) < 0)
         return -1;

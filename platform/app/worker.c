@@ -322,6 +322,7 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
         return linked;
     if (mesh_worker_renew(worker, err) < 0)
         return -1;
+    mesh_memory_mind(&worker->memory, worker->engine, worker->name);
     int64_t now_us = mesh_clock_wall_us();
     if (!worker->said_away)
         mesh_engine_tick(worker->engine, now_us);
@@ -468,6 +469,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     worker->committer = mesh_committer_free(worker->committer);
     worker->engine = mesh_engine_free(worker->engine);
     worker->restoring = mesh_engine_free(worker->restoring);
+    mesh_memory_deinit(&worker->memory);
     mesh_journal_close(&worker->journal);
     mesh_known_deinit(&worker->known);
     mesh_worker_status_deinit(&worker->status);

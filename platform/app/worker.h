@@ -37,7 +37,7 @@ struct mesh_worker;
 
 /* A product whose state is in Kafka has a worker for each shard (app/members.h): the tasks of one partition. */
 struct mesh_worker_shard {
-    int32_t shard;
+    int32_t shard, n_shards;
     const char *topic; /* of the commit logs; borrowed */
 };
 

@@ -16,6 +16,7 @@
 #include "app/committer.h"
 #include "app/known.h"
 #include "app/mailbox.h"
+#include "app/memory.h"
 #include "app/worker.h"
 #include "base/check.h"
 #include "base/vec.h"
@@ -40,6 +41,7 @@ struct mesh_worker_status {
     char stopped[512];                    /* the engine's own words */
     char refused[MESH_KAFKA_REFUSAL_MAX]; /* by a broker: why; "": not */
     struct mesh_mongo_info mongo;
+    struct mesh_memory memory; /* to show */
     bool has_mongo;
     MESH_VEC(struct mesh_source_info) sources;
     MESH_VEC(char *) dest_stopped; /* per destination, NULL or text; owned */
@@ -81,6 +83,7 @@ struct mesh_worker {
     struct mesh_store_log *log;       /* in files; the journal's */
     struct mesh_kafka_log *kafka_log; /* of a shard; the journal's */
     struct mesh_engine *engine, *restoring;
+    struct mesh_memory memory;
     bool reset; /* MESH_STATE_RESET set something aside, or asks to start anew */
     bool running;
 

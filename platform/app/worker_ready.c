@@ -55,6 +55,7 @@ void mesh_worker_show(struct mesh_worker *worker, bool now)
     status->link = worker->link_info;
     const char *refused = worker->refused[worker->refused[MESH_KAFKA_SOURCE][0] != '\0' ? MESH_KAFKA_SOURCE : MESH_KAFKA_SINK];
     snprintf(status->refused, sizeof status->refused, "%s", refused);
+    status->memory = worker->memory;
     status->has_group = worker->running;
     if (worker->source != NULL)
         status->group = mesh_kafka_source_state(worker->source);
@@ -265,6 +266,7 @@ bool mesh_worker_ready(struct mesh_worker *worker, struct mesh_buf *out, bool *d
     mesh_buf_printf(out, ",\"tables\":\"%s\",\"generation\":%" PRIu64 ",\"commits\":%" PRIu64,
                     status->tables_loaded ? "loaded" : "loading", status->generation, status->commits);
     write_mongo(status, out, &bad);
+    bad = mesh_memory_show(&status->memory, out) || bad;
     write_sources(worker, out, &bad);
     write_ports(worker, embedded, out, &bad);
     if (!worker->sharded)

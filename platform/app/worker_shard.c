@@ -125,7 +125,7 @@ int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err)
     snprintf(ms, sizeof ms, "%lld", (long long)(mesh_clock_mono_us() - begun_us) / 1000);
     snprintf(told_ms, sizeof told_ms, "%lld", (long long)(told_us - begun_us) / 1000);
     snprintf(claim_ms, sizeof claim_ms, "%lld", (long long)(claimed_us - told_us) / 1000);
-    mesh_log(MESH_LOG_INFO, "took over a shard", "product", worker->name, "shard", shard, "epoch", epoch, "ms", ms, "group_ms", told_ms,
-             "claim_ms", claim_ms, NULL);
+    mesh_log(MESH_LOG_INFO, "took over a shard", "product", worker->name, "shard", shard, "epoch", epoch, "ms", ms, "group_ms",
+             told_ms, "claim_ms", claim_ms, NULL);
     return 0;
 }

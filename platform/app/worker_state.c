@@ -104,6 +104,7 @@ int mesh_worker_build_engine(struct mesh_worker *worker, uint64_t generation, st
         .port_ids = port_ids,
         .event_text = mesh_worker_event_text,
         .event_context = worker,
+        .spill = worker->memory.spill,
         .mongo = worker->config->mongo_uri[0] != '\0',
         .generation = generation,
         .sharded = worker->sharded,
@@ -128,6 +129,7 @@ static int restore_frame(void *context, struct mesh_str frame, struct mesh_err *
         if (worker->sharded)
             mesh_worker_breathe(worker);
     }
+    mesh_memory_loading(&worker->memory, worker->restoring, worker->name);
     return mesh_engine_restore(worker->restoring, frame, err);
 }
 
@@ -177,11 +179,15 @@ static int restore(struct mesh_worker *worker, struct mesh_err *err)
 
 int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err)
 {
-    if (worker->sharded)
-        return 0;
+    if (worker->sharded) { /* its folder holds nothing but what memory has no room for */
+        uint64_t budget = worker->config->state_bytes / (uint64_t)worker->shard.n_shards;
+        if (budget > 0 && make_writable(worker, err) < 0)
+            return -1;
+        return mesh_memory_init(&worker->memory, budget, worker->dir, err);
+    }
     if (worker->config->state_reset && reset_state(worker, err) < 0)
         return -1;
-    if (make_writable(worker, err) < 0)
+    if (make_writable(worker, err) < 0 || mesh_memory_init(&worker->memory, worker->config->state_bytes, worker->dir, err) < 0)
         return -1;
     if (!has_state(worker) || mesh_known_read(worker->dir, &worker->known) != 0)
         return 0;

@@ -291,7 +291,7 @@ void mesh_flow_docs_restored(struct mesh_task *task)
             if ((row->flags & MESH_STORE_LIVE) == 0)
                 continue;
             const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
-            if (head->n <= task->docs_acked)
+            if (head->n <= task->docs_acked || mesh_flow_view_hidden(state->view, head))
                 continue;
             struct mesh_buf *image = &task->engine->out;
             mesh_buf_reset(image);

@@ -73,9 +73,13 @@ static void set_metrics(struct mesh_engine *engine)
                      : mesh_metric_counter(m, "mesh_records_total", "Records read", "input", product->inputs[i].name, NULL);
     }
     engine->m_state_rows = mesh_xcalloc(product->n_states + 1, sizeof *engine->m_state_rows);
-    for (uint32_t i = 0; i < product->n_states; i++)
-        engine->m_state_rows[i] =
-            mesh_metric_gauge(m, "mesh_state_rows", "Rows of a state", "state", product->states[i].name, NULL);
+    engine->m_table_bytes = mesh_xcalloc(product->n_states + 1, sizeof *engine->m_table_bytes);
+    for (uint32_t i = 0; i < product->n_states; i++) {
+        const char *name = product->states[i].name;
+        engine->m_state_rows[i] = mesh_metric_gauge(m, "mesh_state_rows", "Rows of a state", "state", name, NULL);
+        engine->m_table_bytes[i] =
+            mesh_metric_gauge(m, "mesh_state_table_bytes", "Bytes of a state, of all its tasks", "state", name, NULL);
+    }
     engine->m_idle_late = mesh_metric_counter(
         m, "mesh_idle_late_total", "Records behind a close that an idle source allowed: corrections of what was shown", NULL);
     engine->m_table_late = mesh_metric_counter(m, "mesh_table_late_total",
@@ -84,7 +88,8 @@ static void set_metrics(struct mesh_engine *engine)
     engine->m_commit_bytes = mesh_metric_counter(m, "mesh_commit_bytes_total", "Bytes written to the commit log", NULL);
     engine->m_outbox = mesh_metric_gauge(m, "mesh_outbox_messages", "Messages that are not acknowledged yet", NULL);
     engine->m_held = mesh_metric_gauge(m, "mesh_order_buffer_records", "Records that wait for their turn", NULL);
-    engine->m_state_bytes = mesh_metric_gauge(m, "mesh_state_bytes", "Memory of all states", NULL);
+    engine->m_state_bytes = mesh_metric_gauge(m, "mesh_state_bytes", "Bytes of all states", NULL);
+    engine->m_out_bytes = mesh_metric_gauge(m, "mesh_state_out_bytes", "Bytes of states that are on the disk, not in memory", NULL);
     engine->m_runs_dropped =
         mesh_metric_counter(m, "mesh_pattern_runs_dropped_total", "Pattern runs dropped at the limit per key", NULL);
     engine->m_interval_dropped =
@@ -123,6 +128,7 @@ static void init_engine(struct mesh_engine *engine, const struct mesh_engine_con
     const struct mesh_product *product = conf->product;
     engine->conf = *conf;
     copy_ids(engine, conf);
+    mesh_store_heap_init(&engine->heap, conf->spill);
     if (engine->conf.round_log_bytes == 0)
         engine->conf.round_log_bytes = MESH_FLOW_ROUND_LOG_BYTES;
     if (engine->conf.round_sweep_bytes == 0)
@@ -278,8 +284,10 @@ struct mesh_engine *mesh_engine_free(struct mesh_engine *engine)
     free(engine->m_records);
     free(engine->m_rejected);
     free(engine->m_state_rows);
+    free(engine->m_table_bytes);
     mesh_vec_deinit(&engine->skips);
     mesh_vec_deinit(&engine->claims);
+    mesh_store_heap_deinit(&engine->heap);
     mesh_arena_deinit(&engine->conf_memory);
     mesh_buf_deinit(&engine->out);
     mesh_buf_deinit(&engine->envelope);
@@ -401,6 +409,8 @@ bool mesh_engine_wants(const struct mesh_engine *engine, uint32_t input, int32_t
 {
     uint32_t at = 0;
     bool any = false;
+    if (engine->paused)
+        return false;
     bool table = engine->product->inputs[input].kind == MESH_INPUT_TABLE;
     bool full = engine->held_bytes > MESH_FLOW_ORDER_BYTES_MAX; /* perhaps of rows of tables, and then they are not wanted first */
     for (struct mesh_flow_source *s; (s = next_source(engine, input, partition, &at)) != NULL;)
@@ -517,12 +527,22 @@ void mesh_flow_publish(struct mesh_engine *engine)
     mesh_metric_set(engine->m_held, (double)held);
     mesh_metric_set(engine->m_outbox, (double)letters);
     mesh_metric_set(engine->m_state_bytes, (double)mesh_flow_state_bytes_all(engine));
+    uint64_t out = engine->heap.out_bytes;
     for (uint32_t s = 0; s < engine->product->n_states; s++) {
         uint64_t rows = 0;
-        for (uint32_t i = 0; i < engine->n_tasks; i++)
-            rows += engine->tasks[i]->states[s] == NULL ? 0 : engine->tasks[i]->states[s]->table.count;
+        uint64_t bytes = 0;
+        for (uint32_t i = 0; i < engine->n_tasks; i++) {
+            const struct mesh_flow_state *state = engine->tasks[i]->states[s];
+            if (state == NULL)
+                continue;
+            rows += state->table.count;
+            bytes += mesh_flow_state_bytes(state);
+            out += state->table.out_bytes;
+        }
         mesh_metric_set(engine->m_state_rows[s], (double)rows);
+        mesh_metric_set(engine->m_table_bytes[s], (double)bytes);
     }
+    mesh_metric_set(engine->m_out_bytes, (double)out);
 }
 
 uint32_t mesh_engine_n_tasks(const struct mesh_engine *engine)

@@ -81,7 +81,8 @@ struct mesh_engine_conf {
      * of all shards. */
     bool sharded;
     int32_t shard;
-    struct mesh_metrics *metrics; /* counters are registered here; NULL: none */
+    struct mesh_metrics *metrics;   /* counters are registered here; NULL: none */
+    struct mesh_store_spill *spill; /* where blocks of states may go (store/spill.h); borrowed; NULL: nowhere */
     /* Called within feed, tick and commit, about every MESH_FLOW_SLICE records or rows: between two of them. It may read (point, list,
      * source_info), nothing else. An answer sees every record whole, and what a commit holds or all of it or nothing. NULL: none. */
     void (*between)(void *context);
@@ -213,6 +214,7 @@ struct mesh_read {
     enum mesh_read_windows windows;
     uint32_t limit;        /* at most this many rows */
     struct mesh_str after; /* list: rows whose place (window start, key bytes) is greater; empty: from the start */
+    bool hidden;           /* also rows that have too few people in them: for tests of a product, no border sets it */
 };
 
 /* Copies of rows: out structs, whose strings live in `text`. */
@@ -244,6 +246,23 @@ int32_t mesh_engine_view_partitions(const struct mesh_product *product, uint32_t
 
 /* `commit` and `durable` of an answer about this view, were it given now. */
 void mesh_engine_marks(const struct mesh_engine *engine, uint32_t view, uint64_t *ret_commit, uint64_t *ret_durable);
+
+/* ---- memory ---- */
+struct mesh_engine_memory {
+    uint64_t state_bytes;   /* of all states */
+    uint64_t out_bytes;     /* of them: on the disk */
+    uint64_t waiting_bytes; /* records held back, messages that are not acknowledged */
+    const char *largest;    /* the state with most in memory; NULL: there is none */
+    uint64_t largest_bytes;
+};
+void mesh_engine_memory(const struct mesh_engine *engine, struct mesh_engine_memory *ret);
+/* Move at least so much of what was not used longest to the disk, or all that can be moved. RETRY: the disk does not take it. What was
+ * moved until then is moved. Writes 2 MB at a time, so ask for little between two records. */
+int mesh_engine_spill(struct mesh_engine *engine, uint64_t bytes, uint64_t *ret_moved, struct mesh_err *err);
+/* What is on the disk need not be in memory, too. */
+void mesh_engine_chill(struct mesh_engine *engine);
+/* Nothing is wanted any more, until it is said again. */
+void mesh_engine_pause(struct mesh_engine *engine, bool paused);
 
 /* ---- what it is doing ---- */
 struct mesh_source_info {

@@ -108,6 +108,7 @@ static unsigned take_now(struct mesh_flow_source *source, struct admitted *in, s
         decode_to(source, p, source->task->records);
     in->record = p->record;
     in->event.time_us = p->code == 0 ? p->time_us : 0;
+    in->event.version = p->version;
     return p->code != 0 ? p->code : check(source->decl, &in->event, in->record);
 }
 

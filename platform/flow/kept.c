@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { LATE = 1, AGAIN = 2, HAS_KEY = 4, HAS_VALUE = 8 };
+enum { LATE = 1, AGAIN = 2, HAS_KEY = 4, HAS_VALUE = 8, IS_ITEM = 16 };
 
 static size_t room_bytes(size_t room)
 {
@@ -48,13 +48,15 @@ void mesh_flow_kept_write(const struct mesh_flow_kept *kept, struct mesh_buf *ou
     mesh_buf_zigzag(out, event->time_us);
     mesh_buf_zigzag(out, event->source_wm_us);
     mesh_buf_u8(out, (uint8_t)((event->late ? LATE : 0) | (event->again ? AGAIN : 0) | (event->key.p != NULL ? HAS_KEY : 0) |
-                               (event->value.p != NULL ? HAS_VALUE : 0)));
+                               (event->value.p != NULL ? HAS_VALUE : 0) | (event->item > 0 ? IS_ITEM : 0)));
     mesh_buf_varint(out, event->input);
     mesh_buf_varint(out, (uint32_t)event->partition);
     mesh_buf_zigzag(out, event->offset);
     mesh_buf_zigzag(out, event->kafka_time_us);
     mesh_buf_slice(out, event->key);
     mesh_buf_slice(out, event->value);
+    if (event->item > 0)
+        mesh_buf_varint(out, event->item);
 }
 
 struct mesh_flow_kept *mesh_flow_kept_read(const struct mesh_product *product, size_t room, struct mesh_cursor *in)
@@ -70,6 +72,7 @@ struct mesh_flow_kept *mesh_flow_kept_read(const struct mesh_product *product, s
     event.kafka_time_us = mesh_get_zigzag(in);
     event.key = mesh_get_slice(in);
     event.value = mesh_get_slice(in);
+    event.item = (flags & IS_ITEM) == 0 ? 0 : (uint32_t)mesh_get_varint(in);
     if (in->bad || input >= product->n_inputs)
         return NULL;
     event.input = (uint32_t)input;

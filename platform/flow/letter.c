@@ -72,7 +72,10 @@ static void put_aside(struct mesh_task *task, uint32_t dest, const struct mesh_e
     add_header(&headers, "__mesh.errors.topic", "%s", event->topic);
     add_header(&headers, "__mesh.errors.partition", "%d", (int)event->partition);
     add_header(&headers, "__mesh.errors.offset", "%lld", (long long)event->offset);
-    add_header(&headers, "__mesh.errors.stage", "%s", stage);
+    if (event->item > 0)
+        add_header(&headers, "__mesh.errors.stage", "%s" MESH_FLOW_ITEM_MARK "%u", stage, (unsigned)event->item);
+    else
+        add_header(&headers, "__mesh.errors.stage", "%s", stage);
     add_header(&headers, "__mesh.errors.code", "%s", code);
     if (site != NULL && site->file != NULL)
         add_header(&headers, "__mesh.errors.site", "%s:%d", site->file, site->line);
@@ -131,6 +134,14 @@ void mesh_reject(struct mesh_task *task, const struct mesh_event *event, const s
 {
     const struct mesh_record *record = event->headers; /* NULL: it waited in the order buffer, which does not keep headers */
     mesh_flow_reject(task, event, site, MESH_FLOW_CODE_FAULT + (unsigned)fault, record == NULL ? NULL : record->headers,
+                     record == NULL ? 0 : record->n_headers);
+}
+
+void mesh_reject_items(struct mesh_task *task, const struct mesh_event *event, const struct mesh_site *site,
+                       enum mesh_avro_fault fault)
+{
+    const struct mesh_record *record = event->headers;
+    mesh_flow_reject(task, event, site, MESH_FLOW_CODE_AVRO + (unsigned)fault, record == NULL ? NULL : record->headers,
                      record == NULL ? 0 : record->n_headers);
 }
 

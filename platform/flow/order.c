@@ -254,6 +254,7 @@ static void apply(struct mesh_task *task, struct mesh_flow_lane *lane, bool forc
         .source_wm_us = held->source_wm_us,
         .late = held->time_us < held->source_wm_us,
         .input = lane->input,
+        .version = held->version,
         .topic = lane->source->decl->topic,
         .partition = lane->source->partition,
         .offset = held->offset,

@@ -19,6 +19,7 @@ struct entry {
 
 struct mesh_flow_pseudonyms {
     struct mesh_hmac hmac; /* of the engine's key */
+    uint32_t key_id;
     struct mesh_buf message;
     struct entry entries[ENTRIES];
 };
@@ -28,8 +29,17 @@ static struct mesh_flow_pseudonyms *cache_of(struct mesh_task *task)
     if (task->pseudonyms == NULL) {
         task->pseudonyms = mesh_xcalloc(1, sizeof *task->pseudonyms);
         mesh_hmac_init(&task->pseudonyms->hmac, task->engine->pseudonym_key, task->engine->pseudonym_key_n);
+        static const char which[] = "mesh: which key this is"; /* no subject begins so */
+        uint8_t digest[32];
+        mesh_hmac_of(&task->pseudonyms->hmac, which, sizeof which - 1, digest);
+        memcpy(&task->pseudonyms->key_id, digest, sizeof task->pseudonyms->key_id);
     }
     return task->pseudonyms;
+}
+
+uint32_t mesh_flow_pseudonym_key_id(struct mesh_task *task)
+{
+    return cache_of(task)->key_id;
 }
 
 void mesh_flow_pseudonyms_free(struct mesh_flow_pseudonyms *cache)

@@ -170,8 +170,15 @@ static bool window_wanted(const struct mesh_read *read, const struct mesh_flow_s
     return read->windows != MESH_READ_CLOSED || closed;
 }
 
-static bool shown(const struct mesh_flow_state *state, struct mesh_store_row *row)
+static bool hidden(const struct mesh_read *read, const struct mesh_flow_state *state, struct mesh_store_row *row)
 {
+    return !read->hidden && mesh_flow_view_hidden(state->view, mesh_store_row_payload(row));
+}
+
+static bool shown(const struct mesh_read *read, const struct mesh_flow_state *state, struct mesh_store_row *row)
+{
+    if (hidden(read, state, row))
+        return false;
     if (state->slice_us == 0)
         return true;
     int64_t at = state->task->discard_us;
@@ -179,11 +186,25 @@ static bool shown(const struct mesh_flow_state *state, struct mesh_store_row *ro
     return at <= INT64_MIN + state->ttl_us || head->time_us >= at - state->ttl_us;
 }
 
+/* How many rows of the bucket count. Where rows may be hidden each is looked at. */
+static uint64_t count_of(const struct mesh_read *read, const struct mesh_flow_state *state, const struct mesh_store_bucket *bucket)
+{
+    if (state->view->min_people == 0 || read->hidden)
+        return bucket->n;
+    uint64_t n = 0;
+    for (uint32_t i = bucket->head; i != MESH_STORE_NONE;) {
+        struct mesh_store_row *row = mesh_store_table_row(&state->table, i);
+        n += hidden(read, state, row) ? 0 : 1;
+        i = row->next;
+    }
+    return n;
+}
+
 /* Sessions have no window in common: the latest is each key's own. */
 static bool session_wanted(const struct mesh_read *read, const struct mesh_flow_state *state, struct mesh_store_row *row)
 {
     const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
-    if (!shown(state, row) || !window_wanted(read, state, row->window, head->time_us))
+    if (!shown(read, state, row) || !window_wanted(read, state, row->window, head->time_us))
         return false;
     const struct mesh_store_row *newer = mesh_flow_session_newer(state, row);
     return read->windows != MESH_READ_LATEST || newer == NULL || newer->window >= read->to_us;
@@ -195,9 +216,10 @@ static bool latest_window(const struct mesh_engine *engine, const struct mesh_re
 {
     bool any = false;
     for (uint32_t i = first; i < first + n; i++) {
-        const struct mesh_store_table *table = &engine->tasks[i]->states[state]->table;
+        const struct mesh_flow_state *kept = engine->tasks[i]->states[state];
+        const struct mesh_store_table *table = &kept->table;
         size_t at = mesh_store_table_bucket_from(table, read->to_us);
-        while (at > table->first_bucket && (table->buckets[at - 1].n == 0))
+        while (at > table->first_bucket && count_of(read, kept, &table->buckets[at - 1]) == 0)
             at--;
         if (at == table->first_bucket || table->buckets[at - 1].id < read->from_us)
             continue;
@@ -258,7 +280,7 @@ static void offer_bucket(struct page *page, struct mesh_flow_state *state, const
         return; /* only the count is wanted */
     for (uint32_t i = bucket->head; i != MESH_STORE_NONE;) {
         struct mesh_store_row *row = mesh_store_table_row(&state->table, i);
-        if (shown(state, row))
+        if (shown(page->read, state, row))
             offer(page, (struct found){state, row});
         i = row->next;
     }
@@ -292,7 +314,7 @@ static void list_windows(struct mesh_engine *engine, struct page *page, uint32_t
             const struct mesh_store_bucket *bucket = &state->table.buckets[at[i]++];
             if (bucket->n == 0 || !window_wanted(read, state, window, 0))
                 continue;
-            ret->count += bucket->n;
+            ret->count += count_of(read, state, bucket);
             if (!full && (!page->has_after || window >= page->after_window))
                 offer_bucket(page, state, bucket);
         }
@@ -344,9 +366,10 @@ int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, s
     } else {
         for (uint32_t i = first; i < first + n; i++) {
             struct mesh_flow_state *state = engine->tasks[i]->states[view->state];
-            ret->count += state->table.count;
-            for (size_t b = state->table.first_bucket; b < state->table.n_buckets; b++)
+            for (size_t b = state->table.first_bucket; b < state->table.n_buckets; b++) {
+                ret->count += count_of(read, state, &state->table.buckets[b]);
                 offer_bucket(&page, state, &state->table.buckets[b]);
+            }
         }
     }
     if (page.n > 0)
@@ -393,7 +416,7 @@ static bool point_of(struct mesh_flow_state *state, const struct mesh_read *read
     const struct mesh_key *key = read->key;
     if (!state->windowed) {
         struct mesh_store_row *row = mesh_store_table_find(&state->table, 0, key->bytes, key->n);
-        if (row != NULL && shown(state, row)) {
+        if (row != NULL && shown(read, state, row)) {
             add_row(ret, (struct found){state, row});
             set_last(ret, row);
         }
@@ -407,7 +430,7 @@ static bool point_of(struct mesh_flow_state *state, const struct mesh_read *read
             (page->has_after && window <= page->after_window))
             continue;
         struct mesh_store_row *row = mesh_store_table_find(&state->table, window, key->bytes, key->n);
-        if (row == NULL)
+        if (row == NULL || hidden(read, state, row))
             continue;
         if (ret->n == read->limit) {
             ret->more = true;
@@ -427,7 +450,7 @@ static void newest_of(struct mesh_flow_state *state, const struct mesh_read *rea
         if (window < read->from_us)
             return;
         struct mesh_store_row *row = mesh_store_table_find(&state->table, window, read->key->bytes, read->key->n);
-        if (row != NULL) {
+        if (row != NULL && !hidden(read, state, row)) {
             add_row(ret, (struct found){state, row});
             set_last(ret, row);
             return;

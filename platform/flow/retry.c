@@ -64,6 +64,19 @@ static int64_t number(struct mesh_str text)
     return mesh_text_parse_long(text, &v) == 0 && v >= 0 ? v : -1;
 }
 
+/* The item that a stage speaks of; 0: the record as a whole. */
+static uint32_t item_of(struct mesh_str stage)
+{
+    const struct mesh_str mark = MESH_STR(MESH_FLOW_ITEM_MARK);
+    uint32_t at = stage.n;
+    while (at > 0 && stage.p[at - 1] >= '0' && stage.p[at - 1] <= '9')
+        at--;
+    if (at < mark.n || memcmp(stage.p + at - mark.n, mark.p, mark.n) != 0)
+        return 0;
+    int64_t item = number((struct mesh_str){stage.p + at, stage.n - at});
+    return item <= 0 || item > UINT32_MAX ? 0 : (uint32_t)item;
+}
+
 static struct mesh_flow_source *origin_of(struct mesh_task *task, struct mesh_str topic, int64_t partition)
 {
     for (uint32_t i = 0; i < task->n_sources; i++) {
@@ -106,6 +119,7 @@ void mesh_flow_feed_letter(struct mesh_flow_source *retry, const struct mesh_rec
         return;
     struct mesh_event event = seen;
     event.again = !mesh_str_starts(mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "stage"), MESH_STR("inputPorts."));
+    event.item = item_of(mesh_flow_letter_header(record, MESH_FLOW_RETRY_PREFIX "stage"));
     event.input = source->input;
     event.topic = source->decl->topic;
     event.partition = source->partition;

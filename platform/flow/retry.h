@@ -10,7 +10,7 @@
  * The topic has one partition, which every task reads; the task of the original partition takes the letter, all others pass it by.
  * It is processed where the task stands, as a record that is late: it moves no watermark, windows that have closed refuse it. A letter
  * is processed once, however often it is sent (MESH_FLOW_RETRY_WITHIN_US). One that fails again becomes a letter with the next
- * attempt. One that had failed inside a stream is no duplicate of itself; but what it had been added to before it failed (a fold in
+ * attempt. Of a record that was flattened only the item that had failed is processed. One that had failed inside a stream is no duplicate of itself; but what it had been added to before it failed (a fold in
  * front of the step that refused it) counts it again.
  */
 #ifndef MESH_FLOW_RETRY_H
@@ -20,6 +20,7 @@
 #include "flow/engine.h"
 
 #define MESH_FLOW_RETRY_PREFIX    "__mesh.retry."
+#define MESH_FLOW_ITEM_MARK       " #" /* behind a stage: the item of the record's array that failed, from 1 */
 #define MESH_FLOW_RETRY_WITHIN_US (INT64_C(90) * 86400 * 1000000) /* of event time: longer than letters are kept */
 
 /* The first header of this name, p == NULL when there is none: what the mesh says of a letter stands before what the record had. */

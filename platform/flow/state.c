@@ -113,6 +113,8 @@ struct mesh_flow_state *mesh_flow_state_new(struct mesh_task *task, uint32_t ind
     set_expiry(state);
     const struct mesh_flow_kind *kind = mesh_flow_kind_of(state);
     mesh_store_table_init(&state->table, kind->payload_bytes(state->decl), kind->drop, state);
+    if (task->engine->conf.spill != NULL)
+        mesh_store_table_spills(&state->table, task->engine->conf.spill, &task->release_us);
     struct mesh_metrics *metrics = task->engine->metrics;
     const char *what = state->decl->site.what != NULL ? state->decl->site.what : state->decl->name;
     if (state->decl->kind == MESH_STATE_VIEW)

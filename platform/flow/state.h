@@ -36,6 +36,15 @@ struct mesh_flow_state *mesh_flow_state_at(struct mesh_task *task, uint32_t inde
 int64_t mesh_flow_state_bucket(const struct mesh_flow_state *state, int64_t window, int64_t newest_us);
 /* Whether a row whose newest event is this old counts as gone at the task's place in the order. */
 bool mesh_flow_state_expired(const struct mesh_flow_state *state, int64_t newest_us);
+/* What a payload owns: as mesh_store_heap_resize(), which see. */
+static inline void *mesh_flow_own(struct mesh_flow_state *state, void *p, size_t old_n, size_t n)
+{
+    return mesh_store_heap_resize(&state->task->engine->heap, p, old_n, n, state->task->release_us);
+}
+static inline void mesh_flow_use(struct mesh_flow_state *state, void *p, size_t n)
+{
+    mesh_store_heap_touch(&state->task->engine->heap, p, n, state->task->release_us);
+}
 /* To be written with the next commit. */
 void mesh_flow_state_touch(struct mesh_flow_state *state, struct mesh_store_row *row);
 /* Begin an operation in state->deltas. */

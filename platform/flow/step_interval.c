@@ -84,8 +84,8 @@ static void drop(void *context, void *payload)
     struct list *list = payload;
     forget_before(state, row, list->head + list->n);
     state->owned_bytes -= list->cap * (sizeof *list->times + item_bytes(state, row));
-    free(list->times);
-    free(list->items);
+    mesh_flow_own(state, list->times, list->cap * sizeof *list->times, 0);
+    mesh_flow_own(state, list->items, list->cap * item_bytes(state, row), 0);
     *list = (struct list){0};
 }
 
@@ -101,8 +101,8 @@ static void *insert(struct mesh_flow_state *state, struct mesh_store_row *row, i
     }
     if (list->head + list->n == list->cap) {
         uint32_t cap = list->cap == 0 ? 2 : list->cap * 2;
-        list->times = mesh_xrealloc(list->times, cap * sizeof *list->times);
-        list->items = mesh_xrealloc(list->items, cap * (size == 0 ? 1 : size));
+        list->times = mesh_flow_own(state, list->times, list->cap * sizeof *list->times, cap * sizeof *list->times);
+        list->items = mesh_flow_own(state, list->items, list->cap * size, cap * size);
         state->owned_bytes += (cap - list->cap) * (sizeof *list->times + size);
         list->cap = cap;
     }

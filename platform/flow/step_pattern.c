@@ -68,8 +68,8 @@ static void drop(void *context, void *payload)
     struct runs *all = payload;
     forget_all(state, all);
     state->owned_bytes -= all->cap * run_bytes(state);
-    free(all->runs);
-    free(all->captured);
+    mesh_flow_own(state, all->runs, all->cap * sizeof *all->runs, 0);
+    mesh_flow_own(state, all->captured, all->cap * (size_t)state->decl->row_size, 0);
     *all = (struct runs){0};
 }
 
@@ -93,9 +93,8 @@ static uint32_t add_run(struct mesh_flow_state *state, struct runs *all, struct 
     }
     if (all->n == all->cap) {
         uint32_t cap = all->cap == 0 ? 2 : all->cap * 2;
-        all->runs = mesh_xrealloc(all->runs, cap * sizeof *all->runs);
-        if (size > 0)
-            all->captured = mesh_xrealloc(all->captured, cap * size);
+        all->runs = mesh_flow_own(state, all->runs, all->cap * sizeof *all->runs, cap * sizeof *all->runs);
+        all->captured = mesh_flow_own(state, all->captured, all->cap * size, cap * size);
         state->owned_bytes += (cap - all->cap) * run_bytes(state);
         all->cap = cap;
     }

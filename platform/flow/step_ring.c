@@ -32,13 +32,18 @@ static size_t event_bytes(const struct mesh_flow_state *state)
     return sizeof(int64_t) + state->decl->n_cells * sizeof(union mesh_cell);
 }
 
+static size_t cells_bytes(const struct mesh_flow_state *state, uint32_t cap)
+{
+    return cap == 0 ? 0 : ((size_t)cap + 1) * state->decl->n_cells * sizeof(union mesh_cell);
+}
+
 static void drop(void *context, void *payload)
 {
     struct mesh_flow_state *state = context;
     struct mesh_ring *ring = payload;
     state->owned_bytes -= ring->cap * event_bytes(state);
-    free(ring->times);
-    free(ring->cells);
+    mesh_flow_own(state, ring->times, ring->cap * sizeof *ring->times, 0);
+    mesh_flow_own(state, ring->cells, cells_bytes(state, ring->cap), 0);
     *ring = (struct mesh_ring){0};
 }
 
@@ -81,12 +86,10 @@ static void make_room(struct mesh_flow_state *state, struct mesh_ring *ring)
         return;
     }
     uint32_t cap = ring->cap == 0 ? EVENTS_MIN : ring->cap * 2;
-    ring->times = mesh_xrealloc(ring->times, cap * sizeof *ring->times);
-    if (cell_bytes > 0) {
-        ring->cells = mesh_xrealloc(ring->cells, (cap + 1) * cell_bytes);
-        if (ring->cap == 0)
-            memset(ring->cells, 0, cell_bytes);
-    }
+    ring->times = mesh_flow_own(state, ring->times, ring->cap * sizeof *ring->times, cap * sizeof *ring->times);
+    ring->cells = mesh_flow_own(state, ring->cells, cells_bytes(state, ring->cap), cells_bytes(state, cap));
+    if (ring->cap == 0 && cell_bytes > 0)
+        memset(ring->cells, 0, cell_bytes);
     state->owned_bytes += (cap - ring->cap) * event_bytes(state);
     ring->cap = cap;
 }
@@ -94,6 +97,8 @@ static void make_room(struct mesh_flow_state *state, struct mesh_ring *ring)
 static void insert(struct mesh_flow_state *state, struct mesh_ring *ring, int64_t time_us, const union mesh_cell *cells)
 {
     make_room(state, ring);
+    mesh_flow_use(state, ring->times, ring->cap * sizeof *ring->times);
+    mesh_flow_use(state, ring->cells, cells_bytes(state, ring->cap));
     uint32_t n_cells = state->decl->n_cells;
     uint32_t end = ring->head + ring->n;
     uint32_t at = until(ring, time_us);

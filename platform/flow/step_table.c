@@ -66,8 +66,8 @@ static void versions_drop(void *context, void *payload)
     for (uint32_t i = 0; i < all->n; i++)
         mesh_store_image_free(state->decl->fields, state->decl->n_fields, version_at(state, all, i));
     state->owned_bytes -= all->cap * version_bytes(state);
-    free(all->from);
-    free(all->rows);
+    mesh_flow_own(state, all->from, all->cap * sizeof *all->from, 0);
+    mesh_flow_own(state, all->rows, all->cap * (size_t)state->decl->row_size, 0);
     *all = (struct versions){0};
 }
 
@@ -90,8 +90,8 @@ static void *version_slot(struct mesh_flow_state *state, struct versions *all, i
     }
     if (all->n == all->cap) {
         uint32_t cap = all->cap == 0 ? 2 : all->cap * 2;
-        all->from = mesh_xrealloc(all->from, cap * sizeof *all->from);
-        all->rows = mesh_xrealloc(all->rows, cap * (size == 0 ? 1 : size));
+        all->from = mesh_flow_own(state, all->from, all->cap * sizeof *all->from, cap * sizeof *all->from);
+        all->rows = mesh_flow_own(state, all->rows, all->cap * size, cap * size);
         state->owned_bytes += (cap - all->cap) * version_bytes(state);
         all->cap = cap;
     }

@@ -21,6 +21,7 @@
 #include "flow/engine.h"
 #include "flow/sequence.h"
 #include "store/chain.h"
+#include "store/heap.h"
 #include "store/table.h"
 
 #define MESH_FLOW_NEVER INT64_MIN
@@ -296,6 +297,8 @@ struct mesh_engine {
     uint32_t worked;                           /* since conf.between was called */
     uint32_t send_task;
     size_t outbox_bytes, held_bytes;
+    struct mesh_store_heap heap; /* what rows own */
+    bool paused;
     size_t documents; /* waiting */
     uint64_t unsent_events;
     uint32_t document_task, document_port;
@@ -317,9 +320,9 @@ struct mesh_engine {
     struct mesh_metrics *metrics, *own_metrics;
     struct mesh_metric **m_records;  /* per input */
     struct mesh_metric **m_rejected; /* per input x code */
-    struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes,
+    struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_out_bytes,
         *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced, *m_orphans;
-    struct mesh_metric **m_state_rows, **m_watermarks;
+    struct mesh_metric **m_state_rows, **m_table_bytes, **m_watermarks;
     MESH_VEC(struct mesh_flow_skip) skips;
 };
 
@@ -622,7 +625,18 @@ uint64_t mesh_flow_state_bytes_all(const struct mesh_engine *engine);
 
 void mesh_flow_pending_free(struct mesh_engine *engine);
 
+/* ---- people.c ---- */
+bool mesh_flow_people_enough(const struct mesh_str *set, uint32_t min);
+/* Too few people are in it: no border shows that it is there. */
+static inline bool mesh_flow_view_hidden(const struct mesh_view *view, const struct mesh_flow_view_row *head)
+{
+    return view->min_people > 0 &&
+           !mesh_flow_people_enough((const struct mesh_str *)((const char *)(head + 1) + view->people), view->min_people);
+}
+
 /* ---- pseudonym.c ---- */
+/* Tells keys apart, and says nothing of them. */
+uint32_t mesh_flow_pseudonym_key_id(struct mesh_task *task);
 void mesh_flow_pseudonyms_free(struct mesh_flow_pseudonyms *cache);
 
 /* ---- key.c ---- */

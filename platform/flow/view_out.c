@@ -148,6 +148,10 @@ void mesh_flow_view_emit(struct mesh_flow_state *state)
         row->flags |= MESH_STORE_FLAG8; /* once, also when it is listed twice */
         struct mesh_flow_view_row *head = mesh_store_row_payload(row);
         head->n = task->n;
+        if (mesh_flow_view_hidden(state->view, head)) {
+            row->flags &= (uint8_t)~MESH_STORE_FLAG4;
+            continue;
+        }
         bool correction = (row->flags & MESH_STORE_FLAG4) != 0 && state->has_close;
         if (state->has_change || correction) {
             row_out(state, row, out);
@@ -181,7 +185,7 @@ static int by_key(const void *a, const void *b)
 void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *row, void *out)
 {
     const struct mesh_flow_view_row *head = mesh_store_row_payload(row);
-    if (state->has_close) {
+    if (state->has_close && !mesh_flow_view_hidden(state->view, head)) {
         row_out(state, row, out);
         send_to_ports(state, MESH_EMIT_CLOSE, out, mesh_flow_window_end(state, row->window, head->time_us), false);
     }

@@ -71,6 +71,9 @@ bool mesh_border_key_protected(const struct mesh_view *view, const enum mesh_pro
 
 bool mesh_border_needs_key(const struct mesh_product *product)
 {
+    for (uint32_t v = 0; v < product->n_views; v++)
+        if (product->views[v].min_people > 0)
+            return true; /* who is in a row is told by hashes of pseudonyms */
     for (uint32_t p = 0; p < product->n_ports; p++) {
         const struct mesh_port *port = &product->ports[p];
         if (port->kind == MESH_PORT_KAFKA && port->emit == MESH_EMIT_EVENT)

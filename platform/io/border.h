@@ -17,7 +17,7 @@
 enum mesh_protect mesh_border_rule(const struct mesh_field *out, const enum mesh_protect *protect, uint32_t i);
 /* Whether a member of the key leaves as something else than itself. */
 bool mesh_border_key_protected(const struct mesh_view *view, const enum mesh_protect *protect);
-/* Whether any port of the product shows a pseudonym, so that the key must be there. */
+/* Whether the product makes pseudonyms, for a port or for counting people, so that the key must be there. */
 bool mesh_border_needs_key(const struct mesh_product *product);
 
 /* NUL-terminated hex. `subject` NULL is the empty one. */

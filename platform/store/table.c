@@ -5,13 +5,14 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "store/spill.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #define SLOTS_MIN     64u
 #define HUGE_BYTES    ((size_t)2 << 20) /* large arrays are aligned to huge pages: random access is mostly TLB misses otherwise */
-#define SLABS_ALONE   64u               /* so many slabs are allocated one by one, further ones in blocks of HUGE_BYTES */
+#define SLABS_ALONE   64u /* so many slabs are allocated one by one, further ones in blocks of MESH_STORE_BLOCK_BYTES */
 #define ROW_ALIGN     64u
 #define KEY_BYTES_MAX 4096u
 
@@ -57,10 +58,15 @@ void mesh_store_table_clear(struct mesh_store_table *table)
 void mesh_store_table_deinit(struct mesh_store_table *table)
 {
     mesh_store_table_clear(table);
-    for (uint32_t i = 0; i < table->n_blocks; i++)
-        free(table->blocks[i]);
+    for (uint32_t i = 0; i < table->n_blocks; i++) {
+        if (table->blocks[i].bytes == MESH_STORE_BLOCK_BYTES)
+            mesh_store_block_free(table->blocks[i].p, table->spill, table->blocks[i].place);
+        else
+            free(table->blocks[i].p);
+    }
     free(table->blocks);
     free(table->slabs);
+    free(table->used_at);
     free(table->slots);
     free(table->buckets);
     *table = (struct mesh_store_table){0};
@@ -92,12 +98,19 @@ static uint32_t probe(const struct mesh_store_table *table, uint32_t hash, int64
     return at;
 }
 
+static struct mesh_store_row *used(const struct mesh_store_table *table, uint32_t index)
+{
+    if (table->used_at != NULL)
+        table->used_at[index / MESH_STORE_SLAB_ROWS] = *table->clock;
+    return mesh_store_table_row(table, index);
+}
+
 struct mesh_store_row *mesh_store_table_find(const struct mesh_store_table *table, int64_t window, const void *key, size_t n)
 {
     if (table->count == 0)
         return NULL;
     uint32_t at = probe(table, mesh_store_table_hash(window, key, n), window, key, n);
-    return table->slots[at].row == 0 ? NULL : mesh_store_table_row(table, table->slots[at].row - 1);
+    return table->slots[at].row == 0 ? NULL : used(table, table->slots[at].row - 1);
 }
 
 static void *allocate(size_t bytes)
@@ -138,18 +151,28 @@ static void add_slab(struct mesh_store_table *table)
 {
     size_t bytes = table->stride * MESH_STORE_SLAB_ROWS;
     if ((size_t)(table->block_end - table->block_at) < bytes) {
-        size_t block = table->n_slabs < SLABS_ALONE || bytes > HUGE_BYTES ? bytes : HUGE_BYTES;
+        size_t block = table->n_slabs < SLABS_ALONE || bytes > MESH_STORE_BLOCK_BYTES ? bytes : MESH_STORE_BLOCK_BYTES;
         if (table->n_blocks == table->cap_blocks) {
             table->cap_blocks = table->cap_blocks == 0 ? 4 : table->cap_blocks * 2;
             table->blocks = mesh_xrealloc(table->blocks, table->cap_blocks * sizeof *table->blocks);
         }
-        table->block_at = allocate(block);
+        table->block_at = block == MESH_STORE_BLOCK_BYTES ? mesh_store_block_new() : allocate(block);
         table->block_end = table->block_at + block;
-        table->blocks[table->n_blocks++] = table->block_at;
+        table->blocks[table->n_blocks++] = (struct mesh_store_block){table->block_at, block, MESH_STORE_IN_MEMORY, table->n_slabs};
         table->bytes += block;
     }
     table->slabs[table->n_slabs++] = table->block_at;
     table->block_at += bytes;
+}
+
+static void grow_slabs(struct mesh_store_table *table)
+{
+    uint32_t cap = table->cap_slabs == 0 ? 4 : table->cap_slabs * 2;
+    table->slabs = mesh_xrealloc(table->slabs, cap * sizeof *table->slabs);
+    table->bytes += (cap - table->cap_slabs) * sizeof *table->slabs;
+    table->cap_slabs = cap;
+    if (table->spill != NULL)
+        table->used_at = mesh_xrealloc(table->used_at, cap * sizeof *table->used_at);
 }
 
 static struct mesh_store_row *new_row(struct mesh_store_table *table)
@@ -165,12 +188,8 @@ static struct mesh_store_row *new_row(struct mesh_store_table *table)
     index = table->n_rows;
     mesh_assert(index < MESH_STORE_NONE - 1);
     if (index / MESH_STORE_SLAB_ROWS == table->n_slabs) {
-        if (table->n_slabs == table->cap_slabs) {
-            uint32_t cap = table->cap_slabs == 0 ? 4 : table->cap_slabs * 2;
-            table->slabs = mesh_xrealloc(table->slabs, cap * sizeof *table->slabs);
-            table->bytes += (cap - table->cap_slabs) * sizeof *table->slabs;
-            table->cap_slabs = cap;
-        }
+        if (table->n_slabs == table->cap_slabs)
+            grow_slabs(table);
         add_slab(table);
     }
     table->n_rows++;
@@ -258,8 +277,9 @@ struct mesh_store_row *mesh_store_table_make(struct mesh_store_table *table, int
     uint32_t at = probe(table, hash, window, key, n);
     *ret_new = table->slots[at].row == 0;
     if (!*ret_new)
-        return mesh_store_table_row(table, table->slots[at].row - 1);
+        return used(table, table->slots[at].row - 1);
     struct mesh_store_row *row = new_row(table);
+    (void)used(table, row->index);
     row->window = window;
     row->hash = hash;
     row->key_n = (uint16_t)n;
@@ -335,4 +355,47 @@ size_t mesh_store_table_drop_below(struct mesh_store_table *table, int64_t id)
     if (table->first_bucket == table->n_buckets)
         table->first_bucket = table->n_buckets = table->last_bucket = 0;
     return dropped;
+}
+
+/* ---- what can go to a file ---- */
+void mesh_store_table_spills(struct mesh_store_table *table, struct mesh_store_spill *spill, const int64_t *clock)
+{
+    mesh_assert(table->n_slabs == 0);
+    table->spill = spill;
+    table->clock = clock;
+}
+
+int64_t mesh_store_table_coldest(const struct mesh_store_table *table, uint32_t *ret_block)
+{
+    int64_t coldest = INT64_MAX;
+    for (uint32_t i = 0; table->spill != NULL && i + 1 < table->n_blocks; i++) { /* the newest is being filled */
+        const struct mesh_store_block *block = &table->blocks[i];
+        if (block->bytes != MESH_STORE_BLOCK_BYTES || block->place != MESH_STORE_IN_MEMORY)
+            continue;
+        int64_t at = INT64_MIN;
+        for (uint32_t slab = block->first_slab; slab < table->blocks[i + 1].first_slab; slab++)
+            at = table->used_at[slab] > at ? table->used_at[slab] : at;
+        if (at < coldest) {
+            coldest = at;
+            *ret_block = i;
+        }
+    }
+    return coldest;
+}
+
+int mesh_store_table_out(struct mesh_store_table *table, uint32_t block, struct mesh_err *err)
+{
+    struct mesh_store_block *of = &table->blocks[block];
+    mesh_assert(table->spill != NULL && of->bytes == MESH_STORE_BLOCK_BYTES && of->place == MESH_STORE_IN_MEMORY);
+    int result = mesh_store_block_out(table->spill, of->p, &of->place, err);
+    if (result == 0)
+        table->out_bytes += of->bytes;
+    return result;
+}
+
+void mesh_store_table_chill(const struct mesh_store_table *table)
+{
+    for (uint32_t i = 0; i < table->n_blocks; i++)
+        if (table->blocks[i].place != MESH_STORE_IN_MEMORY)
+            mesh_store_block_chill(table->blocks[i].p);
 }

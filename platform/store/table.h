@@ -8,12 +8,17 @@
  *     rows    in slabs, addressed by index: a row never moves, its index is stable until it is removed, and a sweep can walk 0..n_rows
  *     buckets an ordered array of chains
  *
+ * Large tables stand in blocks that can go to a file (store/spill.h), the one first that was not asked for longest: for that a table is
+ * given a clock, and keeps for each slab when a row of it was last found or made. Rows that are reached by index or by their bucket do not
+ * count. What rows own besides, and the slots, stay in memory.
+ *
  * A row's payload is zeroed when it is made, and what it owns is freed by the table's `drop`. Payloads are aligned to 16 bytes. The
  * table is not thread-safe. It never shrinks its slots; slabs are kept for reuse.
  */
 #ifndef MESH_STORE_TABLE_H
 #define MESH_STORE_TABLE_H
 
+#include "mesh/err.h"
 #include "mesh/value.h"
 
 #include <stddef.h>
@@ -58,12 +63,21 @@ struct mesh_store_slot {
     uint32_t row; /* index + 1; 0 = empty */
 };
 
+struct mesh_store_spill;
+
+struct mesh_store_block {
+    uint8_t *p;
+    size_t bytes;
+    int64_t place; /* in the file, or MESH_STORE_IN_MEMORY */
+    uint32_t first_slab;
+};
+
 struct mesh_store_table {
     struct mesh_store_slot *slots;
     uint32_t mask; /* number of slots - 1 */
     uint8_t **slabs;
     uint32_t n_slabs, cap_slabs;
-    void **blocks; /* memory of slabs: one each at first, many in one block when the table is large */
+    struct mesh_store_block *blocks; /* memory of slabs: one each at first, many in one block when the table is large */
     uint32_t n_blocks, cap_blocks;
     uint8_t *block_at, *block_end; /* what is left of the newest one */
     uint32_t n_rows;               /* indexes given out so far, free ones included */
@@ -73,15 +87,28 @@ struct mesh_store_table {
     struct mesh_store_bucket *buckets; /* [first_bucket, n_buckets), ascending by id; may hold empty ones */
     size_t first_bucket, n_buckets, cap_buckets;
     size_t last_bucket; /* where the newest lookup ended */
-    size_t bytes;       /* of slots, slabs, long keys and buckets; the owner adds what payloads own */
+    size_t bytes;       /* of slots, slabs, long keys and buckets, also of what is out; the owner adds what payloads own */
     void (*drop)(void *context, void *payload);
     void *context;
+    struct mesh_store_spill *spill; /* borrowed; NULL: nothing of it goes to a file */
+    const int64_t *clock;           /* borrowed */
+    int64_t *used_at;               /* per slab, by `clock` */
+    size_t out_bytes;               /* of `bytes`: in the file */
 };
 
 /* `drop` frees what a payload owns; NULL: nothing. */
 void mesh_store_table_init(struct mesh_store_table *table, size_t payload_bytes, void (*drop)(void *context, void *payload),
                            void *context);
 void mesh_store_table_deinit(struct mesh_store_table *table);
+
+/* Blocks may go to this file. Call it before the first row is made; `clock` is read whenever a row is found or made. */
+void mesh_store_table_spills(struct mesh_store_table *table, struct mesh_store_spill *spill, const int64_t *clock);
+/* Of the blocks that can go, the one whose newest use is longest ago: when that was; INT64_MAX: there is none. */
+int64_t mesh_store_table_coldest(const struct mesh_store_table *table, uint32_t *ret_block);
+/* Let it go. RETRY: the file could not take it, and nothing changed. */
+int mesh_store_table_out(struct mesh_store_table *table, uint32_t block, struct mesh_err *err);
+/* Nothing of what is out needs to be in memory. */
+void mesh_store_table_chill(const struct mesh_store_table *table);
 
 uint32_t mesh_store_table_hash(int64_t window, const void *key, size_t n);
 /* NULL: no such row. */

@@ -55,15 +55,6 @@ def publish(mesh, currency):
          [{"currency": currency, "valid_from": T0 - timedelta(days=1), "eur": str(RATE[currency])}], 1)
 
 
-def records(mesh, *args):
-    out = subprocess.run([os.path.join(mesh.build, "tests", "mesh-records"), args[0], mesh.brokers] + [str(a) for a in args[1:]], check=True,
-                         stdout=subprocess.PIPE, text=True).stdout
-    found = [json.loads(line) for line in out.splitlines()]
-    for record in found:
-        record["names"] = dict((name, bytes.fromhex(value).decode(errors="replace")) for name, value in record["headers"])
-    return found
-
-
 class Ctl:
     def __init__(self, mesh):
         self.mesh, self.said, self.errors = mesh, "", ""
@@ -183,13 +174,13 @@ def plant(mesh, record, **more):
     headers = {"topic": record["topic"], "partition": record["partition"], "offset": record["offset"], "stage": "streams.clean where",
                "code": "expr.null", "time": int(T0.timestamp()) * 1000000}
     headers.update(more)
-    records(mesh, "put", DLQ, 0, "k", "0001", 0, *["__mesh.errors.%s=%s" % pair for pair in headers.items()])
+    mesh.records("put", DLQ, 0, "k", "0001", 0, *["__mesh.errors.%s=%s" % pair for pair in headers.items()])
 
 
 def check_returns(checks, mesh):
     """Every return is the record itself: key, value and timestamp as they lie in the topic it came from."""
-    sources = {(topic, r["partition"], r["offset"]): r for topic in (CARD, SHOP) for r in records(mesh, "dump", topic, 4)}
-    returns = records(mesh, "dump", RETRY, 1)
+    sources = {(topic, r["partition"], r["offset"]): r for topic in (CARD, SHOP) for r in mesh.records("dump", topic, 4)}
+    returns = mesh.records("dump", RETRY, 1)
     for r in returns:
         names = r["names"]
         record = sources.get((names["__mesh.retry.topic"], int(names["__mesh.retry.partition"]), int(names["__mesh.retry.offset"])), {})
@@ -212,7 +203,7 @@ def kill_a_replay(mesh, ctl, when):
 
 def kill_replays(mesh, ctl, n):
     """One as soon as anything was sent, perhaps nothing of it marked; one when some letters are marked. Returns how many are open."""
-    left = kill_a_replay(mesh, ctl, lambda: len(records(mesh, "dump", RETRY, 1)) > 1)
+    left = kill_a_replay(mesh, ctl, lambda: len(mesh.records("dump", RETRY, 1)) > 1)
     goal = left - 5
     left = kill_a_replay(mesh, ctl, lambda: ctl.list("--code", "join.missing")["matched"] <= goal)
     assert 0 < left <= goal < n, "%d of %d letters are open after the kills" % (left, n)
@@ -233,7 +224,7 @@ def main():
         sent = [row for r in rows for row in ([r, r] if r is twice else [r])]
         for topic, channel in ((CARD, "WEB"), (SHOP, "SHOP")):
             load(mesh, topic, "sales_fraud/payment.v1.avsc", "card_id", "paid_at", [r for r in sent if r["channel"] == channel], 4)
-        records(mesh, "put", SHOP, 0, "c1", "00deadbeef0102", int(T0.timestamp()) * 1000, "trace=abc")
+        mesh.records("put", SHOP, 0, "c1", "00deadbeef0102", int(T0.timestamp()) * 1000, "trace=abc")
         wait_until("all letters are there", lambda: ctl.list()["matched"] >= len(missing) + 1)
         mesh.wait_caught_up()
         good = [row for row in rows if row["currency"] != "XAU"]
@@ -251,11 +242,11 @@ def main():
 
         publish(mesh, "XAU")
         mesh.wait_caught_up()
-        before = [records(mesh, "dump", topic, 1) for topic in (DLQ, RETRY)]
+        before = [mesh.records("dump", topic, 1) for topic in (DLQ, RETRY)]
         checks.equal("dry run ends with", ctl.run("replay", "sales_fraud", "--code", "join.missing", "--dry-run"), 0)
         checks.equal("dry run says", "%d letters would be replayed (join.missing %d)" % (len(missing), len(missing)) in ctl.said, True)
         checks.equal("dry run of discard", ctl.run("discard", "sales_fraud", "--dry-run"), 0)
-        checks.equal("dry runs change nothing", [records(mesh, "dump", topic, 1) for topic in (DLQ, RETRY)], before)
+        checks.equal("dry runs change nothing", [mesh.records("dump", topic, 1) for topic in (DLQ, RETRY)], before)
 
         left = kill_replays(mesh, ctl, len(missing))
         checks.equal("replay ends with", ctl.run("replay", "sales_fraud", "--code", "join.missing", "--yes"), 0)
@@ -266,7 +257,7 @@ def main():
         on_time = [row for row in rows if row["paid_at"] >= T0]  # the minutes of the others had closed
         compare(checks, "after", service, on_time, rows)
         closed = len(rows) - len(on_time)
-        checks.equal("late records", len(records(mesh, "dump", LATE, 1)), closed)
+        checks.equal("late records", len(mesh.records("dump", LATE, 1)), closed)
         checks.equal("dropped as duplicate: the one that the provider sent twice", service.metric("mesh_duplicates_total", step="streams.clean dedupe"), 1)
 
         # everything again, also what was replayed: the service knows it
@@ -288,7 +279,7 @@ def main():
         wait_until("it fails again", lambda: ctl.list()["matched"] == 1)
         failed = ctl.list()["letters"][0]
         checks.equal("as attempt 2", (failed["code"], failed["attempt"], failed["offset"], failed["bytes"]), ("schema.unknown", 2, garbage["offset"], 7))
-        last = [r for r in records(mesh, "dump", DLQ, 1) if "__mesh.errors.code" in r["names"]][-1]
+        last = [r for r in mesh.records("dump", DLQ, 1) if "__mesh.errors.code" in r["names"]][-1]
         checks.equal("with the record's own header", last["names"].get("trace"), "abc")
         plant(mesh, garbage, cut=2000000)
         plant(mesh, garbage, topic="omnishop.gone")
@@ -309,18 +300,18 @@ def main():
         checks.equal("discarded letters are hidden", ctl.list()["matched"], 0)
         states = [x["state"] for x in ctl.list("--all", "--limit", "0")["letters"]]
         checks.equal("but known", {s: states.count(s) for s in set(states)}, {"discarded": 5, "replayed": len(missing) + 1 + 2})
-        mark = records(mesh, "dump", DLQ, 1)[-1]["names"]
+        mark = mesh.records("dump", DLQ, 1)[-1]["names"]
         checks.equal("marks say who and why", (mark["__mesh.letter.reason"], "@" in mark["__mesh.letter.by"]), ("a test's", True))
 
         # a row of a table that every task reads is one letter all the same
-        records(mesh, "put", RATES, 0, "XAG", "00deadbeef", 0)
+        mesh.records("put", RATES, 0, "XAG", "00deadbeef", 0)
         written = wait_until("it is refused", lambda: [
-            r for r in records(mesh, "dump", DLQ, 1) if r["names"].get("__mesh.errors.topic") == RATES])
+            r for r in mesh.records("dump", DLQ, 1) if r["names"].get("__mesh.errors.topic") == RATES])
         mesh.wait_caught_up()
         checks.equal("copies are one letter", (len(written), [x["topic"] for x in ctl.list()["letters"]]), (1, [RATES]))
         checks.equal("its replay", ctl.run("replay", "sales_fraud", "--input", RATES, "--yes"), 0)
         wait_until("it fails again", lambda: len([
-            r for r in records(mesh, "dump", DLQ, 1) if r["names"].get("__mesh.errors.topic") == RATES]) == 2)
+            r for r in mesh.records("dump", DLQ, 1) if r["names"].get("__mesh.errors.topic") == RATES]) == 2)
         checks.equal("one letter again", [x["attempt"] for x in ctl.list()["letters"]], [2])
         mesh.wait_caught_up()
         compare(checks, "at the end", service, on_time, rows)

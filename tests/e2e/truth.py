@@ -139,8 +139,11 @@ def main():
     parser.add_argument("--events", type=int, default=120000)
     parser.add_argument("--rate", type=int, default=15000)
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--state-mb", type=int, default=0, help="MESH_STATE_MB; some state must then be on the disk in the end")
     args = parser.parse_args()
     with Mesh(args.build, args.broker) as mesh:
+        if args.state_mb:
+            mesh.env["MESH_STATE_MB"] = str(args.state_mb)
         mesh.start()
         path = os.path.join(mesh.dir, "truth")
         sim = mesh.simulate("--start", START, "--events", str(args.events), "--rate", str(args.rate), "--truth", path)
@@ -158,6 +161,12 @@ def main():
         check_customers(checks, mesh.services["customer"], truth)
         check_stock(checks, mesh.services["product_stock"], truth)
         check_campaigns(checks, mesh.services["marketing"], truth)
+        if args.state_mb:
+            memory = {d: s.get("/readyz")["products"][0]["memory"] for d, s in mesh.services.items()}
+            print("memory: %s" % json.dumps(memory))
+            for domain, m in memory.items():
+                checks.equal("%s keeps to its budget" % domain, m["in_memory"] <= m["budget"] and not m["paused"], True)
+            checks.equal("state on the disk", sum(m["on_disk"] for m in memory.values()) > 0, True)
         print("%d records, %d kills, injected: %s" % (truth["records"], kills, json.dumps(truth["injected"])))
         assert args.kills == 0 or kills >= args.kills // 2, "only %d kills landed" % kills
         checks.end(at_least=1000)

@@ -201,7 +201,7 @@ static void other(struct mini *m, int64_t id, int64_t at)
 
 CASE(nobody_waits_for_what_is_silent)
 {
-    struct mini m;
+    struct mini m = {0};
     forget_found();
     mini_start(&m, &sorted);
     other(&m, 1, 10);
@@ -225,7 +225,7 @@ CASE(nobody_waits_for_what_is_silent)
 
 CASE(one_input_counts_what_came_too_late_for_an_answer)
 {
-    struct mini m;
+    struct mini m = {0};
     forget_found();
     mini_start(&m, &single);
     mini_feed(&m, 0, &(const struct mini_event){.id = 1, .at = MINI_START_US + 10 * MINI_SECOND, .value = ASKS});
@@ -242,7 +242,7 @@ CASE(one_input_counts_what_came_too_late_for_an_answer)
 /* A late record is answered at once, by what is still kept: of the last ones, those that an on-time record could pick. */
 CASE(late_records_find_what_is_kept)
 {
-    struct mini m;
+    struct mini m = {0};
     forget_found();
     mini_start(&m, &sorted);
     other(&m, 1, 100);

@@ -31,8 +31,8 @@ int64_t mini_time(const void *record)
 
 static void make_engine(struct mini *m)
 {
-    static const int32_t ones[] = {1, 1, 1};
-    static const uint32_t ids[] = {1};
+    static const int32_t ones[] = {1, 1, 1, 1, 1, 1};
+    static const uint32_t ids[] = {1, 1, 1, 1};
     static const uint32_t *const wires[] = {ids, ids, ids};
     mesh_metrics_free(m->metrics);
     m->metrics = mesh_metrics_new();
@@ -41,18 +41,28 @@ static void make_engine(struct mini *m)
                                     .port_partitions = ones,
                                     .wire_ids = wires,
                                     .port_ids = ids,
+                                    .pseudonym_key = MESH_STR("a key of at least 32 bytes, for tests"),
+                                    .event_text = m->event_text,
+                                    .mongo = true,
                                     .generation = 1,
                                     .commit_interval_us = 1,
-                                    .metrics = m->metrics};
+                                    .metrics = m->metrics,
+                                    .spill = m->spill};
     struct mesh_err err = {0};
     mesh_assert(mesh_engine_new(&conf, &m->engine, &err) == 0);
 }
 
-void mini_start(struct mini *m, const struct mesh_product *product)
+void mini_start_with(struct mini *m, const struct mesh_product *product)
 {
-    *m = (struct mini){.product = product};
+    *m = (struct mini){.product = product, .spill = m->spill, .event_text = m->event_text};
     make_engine(m);
     mesh_engine_claim(m->engine, &m->log);
+}
+
+void mini_start(struct mini *m, const struct mesh_product *product)
+{
+    *m = (struct mini){0};
+    mini_start_with(m, product);
 }
 
 void mini_stop(struct mini *m)
@@ -89,7 +99,7 @@ void mini_crash(struct mini *m)
 
 void mini_run(const struct mesh_product *product, const struct mini_event *events, size_t n, uint64_t seed, int crash)
 {
-    struct mini m;
+    struct mini m = {0};
     struct mesh_rng rng;
     size_t next[2] = {0, product->n_inputs == 1 ? n : 0};
     mesh_rng_seed(&rng, seed);

@@ -56,9 +56,13 @@ struct mini {
     struct mesh_metrics *metrics;
     struct mesh_buf log;
     int64_t offsets[2];
+    struct mesh_store_spill *spill;
+    void (*event_text)(void *context, uint32_t port, const void *shown, bool removed, struct mesh_buf *out);
 };
 
 void mini_start(struct mini *m, const struct mesh_product *product);
+/* With what stands in `m`: spill (borrowed), event_text. */
+void mini_start_with(struct mini *m, const struct mesh_product *product);
 void mini_stop(struct mini *m);
 void mini_feed(struct mini *m, uint32_t input, const struct mini_event *event);
 /* A commit, and a crash behind it: a new engine from the log. */

@@ -241,7 +241,7 @@ CASE(a_restart_changes_nothing)
 /* Nothing further comes of the key: time alone completes the run, also behind a restart; and only the watermark is time. */
 CASE(an_absence_needs_no_record)
 {
-    struct mini m;
+    struct mini m = {0};
     mini_start(&m, &single);
     mini_feed(&m, 0, &(const struct mini_event){.id = 1, .key = 1, .value = 3, .at = MINI_START_US});
     mesh_engine_at_end(m.engine, 0, 0, 1, 0);

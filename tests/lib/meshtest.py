@@ -191,6 +191,19 @@ class Mesh:
         return subprocess.Popen([self.bin("mesh-sim"), "--brokers", self.brokers, "--contracts", os.path.join(ROOT, "contracts")] + list(args),
                                 stdin=subprocess.DEVNULL, **kwargs)
 
+    def partitions(self, topic):
+        with open(os.path.join(self.dir, "topics")) as f:
+            return next(int(line.split()[1]) for line in f if line.split()[:1] == [topic])
+
+    def records(self, *args):
+        """mesh-records put or dump (tests/lib/records.c)."""
+        out = subprocess.run([os.path.join(self.build, "tests", "mesh-records"), args[0], self.brokers] + [str(a) for a in args[1:]], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+        found = [json.loads(line) for line in out.splitlines()]
+        for record in found:
+            record["names"] = dict((name, bytes.fromhex(value).decode(errors="replace")) for name, value in record["headers"])
+        return found
+
     def wait_caught_up(self, timeout_s=120):
         """All services at once, twice in a row: one may feed another."""
         calm = 0

@@ -25,6 +25,21 @@ CONTRACT = {
         {"name": "d", "type": "double", "doc": "Eighths, so that sums are exact in any order."},
         {"name": "s", "type": ["null", "string"], "default": None, "doc": "A text."},
         {"name": "flag", "type": "boolean", "doc": "Yes or no."},
+        {
+            "name": "lines",
+            "type": {
+                "type": "array",
+                "items": {
+                    "type": "record",
+                    "name": "Line",
+                    "fields": [
+                        {"name": "n", "type": "long", "doc": "A number."},
+                        {"name": "w", "type": ["null", "string"], "default": None, "doc": "A text."},
+                    ],
+                },
+            },
+            "doc": "Items.",
+        },
         {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When."},
     ],
 }
@@ -46,6 +61,9 @@ def time_text(ms):
 def duration_text(ms):
     return "%dms" % ms if ms % 1000 else "%ds" % (ms // 1000)
 
+
+# What leaves has no arrays.
+FLAT = dict(CONTRACT, name="Flat", fields=[f for f in CONTRACT["fields"] if f["name"] != "lines"])
 
 # ---- declarations ----
 
@@ -104,10 +122,14 @@ def random_product(rng, name, features):
     streams = {"only": {"from": [rng.choice(["in1", "in2"])], "where": random_cond(rng)}}
     if calm or rng.random() < 0.5:
         streams["both"] = {"from": ["in1", "in2"], "where": None}
+    if "flatten" in features:
+        source = rng.choice(["in1", "in2", "only"])
+        streams["flat"] = {"from": [source], "where": rng.choice([None, random_cond(rng)]), "empty": rng.choice(["skip", "keep"])}
+        features = [f for f in features if f != "flatten"]
     views = {}
     for i in range(rng.randrange(4, 8)):
         several = [] if calm else [["in1", "in2"]]
-        sources = rng.choice([["in1"], ["in2"], ["only"]] + several + [["both"]] * ("both" in streams))
+        sources = rng.choice([["in1"], ["in2"], ["only"]] + several + [["both"]] * ("both" in streams) + [["flat"]] * ("flat" in streams))
         view = {"from": sources, "window": random_window(rng, features)}
         view["by"] = rng.choice([["k1"], ["k1", "kind"], ["k2", "k1"], ["k2"], ["kind"], ["kind", "k2"]])
         calls = [random_call(rng, sources, [f for f in features if f != "day"]) for _ in range(rng.randrange(1, 5))]
@@ -174,8 +196,13 @@ def declaration(product):
     out.append("streams:")
     for name, stream in product["streams"].items():
         out += ["  %s:" % name, "    from: [%s]" % ", ".join(stream["from"])]
+        if stream["where"] or "empty" in stream:
+            out.append("    steps:")
         if stream["where"]:
-            out += ["    steps:", "      - where: '%s'" % cond_text(stream["where"], "")]
+            out.append("      - where: '%s'" % cond_text(stream["where"], ""))
+        if "empty" in stream:
+            out += ["      - flatten: { array: lines, as: line, empty: %s }" % stream["empty"], "      - set:"]
+            out += ["          small: '%s'" % ("line.n" if stream["empty"] == "skip" else "line.n != null ? line.n : 99"), "          s: line.w"]
     for name, view in product["views"].items():
         if "total" in view:
             out += ["  %s_changes:" % name, "    from: { changes: %s }" % name, "    steps:", "      - select:"]
@@ -204,9 +231,11 @@ def declaration(product):
         out.append("  %s: { kind: http, from: %s, path: /%s/%s }" % (name, name, product["name"], name))
         out.append("  %s_docs: { kind: mongo, from: %s, collection: %s_%s }" % (name, name, product["name"], name))
     if "only" in product["streams"] and not any("only" in v["from"] for v in product["views"].values()):
-        out.append("  only: { kind: kafka, from: only, topic: %s.only, contract: oracle/event@1, key: k1 }" % product["name"])
+        out.append("  only: { kind: kafka, from: only, topic: %s.only, contract: oracle/flat@1, key: k1 }" % product["name"])
     if "both" in product["streams"] and not any("both" in v["from"] for v in product["views"].values()):
-        out.append("  both: { kind: kafka, from: both, topic: %s.both, contract: oracle/event@1, key: k1 }" % product["name"])
+        out.append("  both: { kind: kafka, from: both, topic: %s.both, contract: oracle/flat@1, key: k1 }" % product["name"])
+    if "flat" in product["streams"] and not any("flat" in v["from"] for v in product["views"].values()):
+        out.append("  flat: { kind: kafka, from: flat, topic: %s.flat, contract: oracle/flat@1, key: k1 }" % product["name"])
     return "\n".join(out) + "\n"
 
 
@@ -241,6 +270,7 @@ def random_records(rng):
             "d": rng.choice([0.0, 0.125, -2.5, 3.0, 64.0]),
             "s": rng.choice([None, "", "a", "b", "ab", "\u00fc"]),
             "flag": rng.random() < 0.5,
+            "lines": [{"n": rng.randrange(-3, 4), "w": rng.choice([None, "a", "x"])} for _ in range(rng.choice([0, 0, 1, 2, 5]))],
             "at": now - back,
         }
         records.append((rng.choice(["in1", "in1", "in2"]), record))
@@ -261,6 +291,8 @@ def value_text(value, as_time):
         return '"%.2f"' % value
     if isinstance(value, float):
         return repr(value)
+    if isinstance(value, list):
+        return "[%s]" % ", ".join(record_text(item) for item in value)
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -43,6 +43,10 @@ class Fed:
         self.time = record["at"]
         self.order = max(self.time, wm)
 
+    def of(self, record):
+        """The same place, and what a stream made of the record."""
+        return Fed(record, self.source, self.lane, self.place, self.wm)
+
 
 def external(product, test):
     """{(input, partition): [Fed]}, each in the order of its topic."""
@@ -118,14 +122,17 @@ def task_order(fed, ordered):
     return sorted(fed, key=lambda f: (f.lane, f.place))
 
 
-def passes(product, source, input_name, record):
-    """Whether a record of this input comes out of this source."""
+def come_out(product, source, input_name, record):
+    """What comes out of this source of a record of this input."""
     if source in product["inputs"]:
-        return source == input_name
+        return [record] if source == input_name else []
     stream = product["streams"][source]
-    if not any(passes(product, s, input_name, record) for s in stream["from"]):
-        return False
-    return stream["where"] is None or holds(stream["where"], record)
+    out = [r for s in stream["from"] for r in come_out(product, s, input_name, record)]
+    out = [r for r in out if stream["where"] is None or holds(stream["where"], r)]
+    if "empty" not in stream:
+        return out
+    nothing = [{"n": 99, "w": None}] if stream["empty"] == "keep" else []
+    return [dict(r, small=line["n"], s=line["w"]) for r in out for line in r["lines"] or nothing]
 
 
 # ---- expressions ----
@@ -277,9 +284,9 @@ def evaluate(product, view, test, zones=None):
         into = Rows(view, zones)
         for f in records:
             for source in view["from"]:
-                if passes(product, source, f.source, f.record):
-                    source_of[id(f.record)] = source
-                    into.fold(f)
+                for record in come_out(product, source, f.source, f.record):
+                    source_of[id(record)] = source
+                    into.fold(f.of(record))
         rows.extend(into.shown(ends, source_of))
         late.extend(into.late)
 

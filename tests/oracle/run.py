@@ -21,7 +21,7 @@ import generate  # noqa: E402
 import naive  # noqa: E402
 import zones  # noqa: E402
 
-FEATURES = ["distinct", "quantile", "day"]
+FEATURES = ["distinct", "quantile", "day", "flatten"]
 ZONES = zones.Zones()
 LINES_MAX = 60
 VALUES_MAX = 17000  # of expected rows, in one file: a test has at most 20,000 values
@@ -42,6 +42,7 @@ def make_mesh(root, seed, products, tests):
     pairs = 0
     write(root + "/mesh.yaml", generate.MESH)
     write(root + "/contracts/oracle/event.v1.avsc", json.dumps(generate.CONTRACT, indent=2))
+    write(root + "/contracts/oracle/flat.v1.avsc", json.dumps(generate.FLAT, indent=2))
     for p in range(products):
         rng = random.Random("%d/%d" % (seed, p))
         product = generate.random_product(rng, "p%d" % p, FEATURES)

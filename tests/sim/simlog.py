@@ -14,7 +14,7 @@ CONTRACTS = {
     "omnishop.finance.rates": "finance/rate.v1.avsc",
     "omnishop.crm.customers": "customer/customer_record.v1.avsc",
     "omnishop.crm.consents": "customer/consent.v1.avsc",
-    "omnishop.sales.orders": "customer/order.v1.avsc",
+    "omnishop.sales.orders": "customer/order.v2.avsc",
     "omnishop.stock.movements": "product_stock/movement.v1.avsc",
     "omnishop.stock.counts": "product_stock/stock_count.v1.avsc",
     "omnishop.stock.products": "product_stock/product.v1.avsc",
@@ -92,6 +92,22 @@ def reader(schema):
             return int.from_bytes(raw, "big", signed=True), i
 
         return read_decimal
+    if kind == "array":
+        read_item = reader(schema["items"])
+
+        def read_array(b, i):
+            items = []
+            n, i = read_long(b, i)
+            while n != 0:
+                if n < 0:
+                    raise Malformed("array")
+                for _ in range(n):
+                    item, i = read_item(b, i)
+                    items.append(item)
+                n, i = read_long(b, i)
+            return items, i
+
+        return read_array
     if kind == "enum":
         symbols = schema["symbols"]
 

@@ -49,7 +49,9 @@ CASE(tables_take_what_is_said)
  */
 static uint64_t owned(const struct mesh_flow_kind *kind, const struct mesh_state *decl, uint64_t n)
 {
-    struct mesh_flow_state state = {.decl = decl};
+    struct mesh_engine engine = {0};
+    struct mesh_task task = {.engine = &engine};
+    struct mesh_flow_state state = {.decl = decl, .task = &task};
     _Alignas(16) char memory[sizeof(struct mesh_store_row) + 64] = {0};
     struct mesh_store_row *row = (struct mesh_store_row *)(void *)memory;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf image = MESH_BUF_NULL;

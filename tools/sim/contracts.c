@@ -23,7 +23,7 @@ static const char *const written[SIM_TOPIC_COUNT] = {
                       " updated_at:timestamp-millis ",
     [SIM_CONSENTS] = "customer_id:string purpose:string granted:boolean decided_at:timestamp-millis ",
     [SIM_ORDERS] = "order_id:string customer_id:string channel:enum(WEB,SHOP,) amount_eur:decimal(2)"
-                   " placed_at:timestamp-millis ",
+                   " placed_at:timestamp-millis lines:array(product_id:string pieces:long amount_eur:decimal(2) ) ",
     [SIM_MOVEMENTS] = "movement_id:string product_id:string store_id:string qty:long moved_at:timestamp-millis ",
     [SIM_COUNTS] = "product_id:string store_id:string counted:long counted_at:timestamp-millis ",
     [SIM_PRODUCTS_TOPIC] = "product_id:string name:string category:string reorder_point:long"
@@ -31,6 +31,8 @@ static const char *const written[SIM_TOPIC_COUNT] = {
     [SIM_AD_EVENTS] = "event_id:string campaign_id:string kind:enum(IMPRESSION,CLICK,) cost_eur:decimal(4)"
                       " at:timestamp-millis ",
 };
+
+static void add_fields(struct mesh_buf *out, const struct mesh_schema *schema);
 
 static void add_type(struct mesh_buf *out, const struct mesh_schema *type)
 {
@@ -50,6 +52,19 @@ static void add_type(struct mesh_buf *out, const struct mesh_schema *type)
             mesh_buf_printf(out, "%s,", mesh_avro_kind_name(type->branches[i]->kind));
         }
         mesh_buf_putc(out, ')');
+    } else if (type->kind == MESH_AVRO_ARRAY && type->items->kind == MESH_AVRO_RECORD) {
+        mesh_buf_putc(out, '(');
+        add_fields(out, type->items);
+        mesh_buf_putc(out, ')');
+    }
+}
+
+static void add_fields(struct mesh_buf *out, const struct mesh_schema *schema)
+{
+    for (size_t i = 0; i < schema->n_fields; i++) {
+        mesh_buf_printf(out, "%s:", schema->fields[i].name);
+        add_type(out, schema->fields[i].type);
+        mesh_buf_putc(out, ' ');
     }
 }
 
@@ -57,11 +72,7 @@ static int check(const char *path, const struct mesh_schema *schema, const char 
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf found = MESH_BUF_NULL;
     mesh_buf_puts(&found, "");
-    for (size_t i = 0; i < schema->n_fields; i++) {
-        mesh_buf_printf(&found, "%s:", schema->fields[i].name);
-        add_type(&found, schema->fields[i].type);
-        mesh_buf_putc(&found, ' ');
-    }
+    add_fields(&found, schema);
     if (strcmp(found.p, expected) != 0) {
         return mesh_err_set(err, MESH_ERR_FATAL, "sim.contract",
                             "%s: the encoder writes\n  %s\nand the contract says\n  %s\nadapt tools/sim/encode.c and contracts.c",

@@ -81,6 +81,20 @@ struct sim_consent_event sim_customers_decide(struct sim_customers *customers, i
     return (struct sim_consent_event){i, purpose, granted, now_ms};
 }
 
+/* Equal parts, and what is left over with the last. */
+static void fill_lines(struct sim_order *order, uint64_t bits)
+{
+    order->n_lines = 1 + (uint32_t)(bits & (SIM_LINES_MAX - 1));
+    bits >>= 2;
+    for (uint32_t i = 0; i < order->n_lines; i++) {
+        order->lines[i] = (struct sim_order_line){.product = (uint32_t)(bits % SIM_PRODUCTS),
+                                                  .pieces = 1 + (int64_t)(bits >> 8 & 1),
+                                                  .amount_cents = order->amount_cents / order->n_lines};
+        bits = bits >> 11 | bits << 53;
+    }
+    order->lines[order->n_lines - 1].amount_cents += order->amount_cents % order->n_lines;
+}
+
 struct sim_order sim_customers_order(struct sim_customers *customers, int64_t now_ms)
 {
     uint64_t bits = mesh_rng_next(&customers->rng);
@@ -94,6 +108,7 @@ struct sim_order sim_customers_order(struct sim_customers *customers, int64_t no
         .amount_cents = 500 + 39500 * (u * u) / (4095 * 4095),
         .at_ms = now_ms,
     };
+    fill_lines(&order, bits >> 13);
     customer->last_ms = customer->last_order_ms = now_ms;
     customer->spend_cents += order.amount_cents;
     customer->n_orders++;

@@ -56,12 +56,21 @@ struct sim_consent_event {
     int64_t at_ms;
 };
 
+#define SIM_LINES_MAX 4
+
+struct sim_order_line {
+    uint32_t product;
+    int64_t pieces, amount_cents;
+};
+
 struct sim_order {
     uint64_t number;
     uint32_t customer;
     enum sim_channel channel;
     int64_t amount_cents; /* euro */
     int64_t at_ms;
+    struct sim_order_line lines[SIM_LINES_MAX]; /* which add up to it */
+    uint32_t n_lines;
 };
 
 void sim_customers_init(struct sim_customers *customers, uint64_t seed, const struct sim_world *world);

@@ -146,7 +146,14 @@ void sim_encode_order(struct sim_record *record, const struct sim_contracts *con
     to = end_string(to, sim_put_customer(body(to), order->customer));
     to = put_long(to, order->channel);
     to = put_decimal(to, order->amount_cents);
-    end_value(record, put_long(to, order->at_ms));
+    to = put_long(to, order->at_ms);
+    to = put_long(to, order->n_lines);
+    for (uint32_t i = 0; i < order->n_lines; i++) {
+        to = end_string(to, sim_put_product(body(to), order->lines[i].product));
+        to = put_long(to, order->lines[i].pieces);
+        to = put_decimal(to, order->lines[i].amount_cents);
+    }
+    end_value(record, put_long(to, 0));
 }
 
 void sim_encode_stock(struct sim_record *record, const struct sim_contracts *contracts, const struct sim_stock_event *event)

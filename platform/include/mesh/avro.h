@@ -228,6 +228,19 @@ static inline void mesh_skip_fixed(struct mesh_in *in, size_t n)
 /* One block header of an array or map: number of items (0 = end). Bounds items by the bytes that are left and by a limit. */
 int64_t mesh_in_block(struct mesh_in *in);
 
+/* Over the items of an array that was kept as it was written; none when there is no array. */
+static inline struct mesh_in mesh_in_items(struct mesh_str array)
+{
+    static const uint8_t none[1] = {0}; /* an array's end */
+    const uint8_t *p = array.n == 0 ? none : (const uint8_t *)array.p;
+    return (struct mesh_in){p, p + (array.n == 0 ? 1 : array.n), MESH_AVRO_OK};
+}
+/* What was passed over since `from`. */
+static inline struct mesh_str mesh_in_since(const struct mesh_in *in, const uint8_t *from)
+{
+    return (struct mesh_str){(const char *)from, in->fault == MESH_AVRO_OK ? (uint32_t)(in->p - from) : 0};
+}
+
 struct mesh_out {
     uint8_t *p;
     size_t n, cap;

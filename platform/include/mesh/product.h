@@ -171,6 +171,8 @@ struct mesh_view {
     enum mesh_window_kind window;
     int64_t size_us, advance_us, grace_us;              /* SESSION: size_us is the gap */
     const struct mesh_zone *zone;                       /* TUMBLING: windows are its days, and size_us is 24 h; NULL: UTC */
+    uint32_t min_people;                                /* hidden at borders until so many different people are in it; 0: never */
+    uint16_t people;                                    /* with min_people: offset in the row, of mesh_people_add() */
     uint16_t window_start, window_end, final, revision; /* offsets in out: int64_t, int64_t, bool, int64_t; all views have revision,
                                                            only windowed ones the others */
     void (*init)(void *row);                            /* NULL: zeroes */

@@ -15,6 +15,8 @@ struct mesh_event {
     bool late;            /* time_us < source_wm_us */
     bool again;           /* it failed in a stream before and comes back: steps that it had passed let it pass */
     uint32_t input;       /* index of the input */
+    uint32_t version;     /* index of the contract that it was written with */
+    uint32_t item;        /* of an array of the record, from 1; 0: the record as a whole */
     const char *topic;
     int32_t partition;
     int64_t offset;
@@ -89,6 +91,14 @@ void mesh_interval_add(struct mesh_task *task, uint32_t state, const struct mesh
 void mesh_interval_join(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event,
                         const void *record);
 
+/* Flatten: the event of the next item of the record's array, counted from 0. False: a dead letter comes back for another of its items,
+ * and this one has been through. Behind the last one mesh_items_end(). */
+bool mesh_item_begin(struct mesh_task *task, const struct mesh_event *event, uint32_t index, struct mesh_event *ret);
+void mesh_items_end(struct mesh_task *task, const struct mesh_event *event);
+/* An item is not what the contract says: the record goes to the dead letters as a whole, none of its items having been processed. */
+void mesh_reject_items(struct mesh_task *task, const struct mesh_event *event, const struct mesh_site *site,
+                       enum mesh_avro_fault fault);
+
 /* True when `when` holds and the latch of this key was armed; then it is off until `rearm` holds. Armed at first. */
 bool mesh_rises(struct mesh_task *task, uint32_t state, const struct mesh_key *key, const struct mesh_event *event, bool when,
                 bool rearm);
@@ -123,6 +133,12 @@ int64_t mesh_distinct_count(struct mesh_str sketch);
 void mesh_quantile_add(struct mesh_str *sketch, double v);
 void mesh_quantile_merge(struct mesh_str *into, struct mesh_str from);
 double mesh_quantile_of(struct mesh_str sketch, double q, bool whole);
+
+/* Who is in a row, until they are `min`: a member of type bytes, which the row owns. They are told apart by keyed hashes, which are
+ * forgotten when there are enough. The same people give the same bytes, in any order and by any way of merging. After a change of the
+ * pseudonym key, rows that are still hidden begin to count anew. */
+void mesh_people_add(struct mesh_task *task, struct mesh_str *people, uint32_t min, const char *subject, struct mesh_str who);
+void mesh_people_merge(struct mesh_str *into, struct mesh_str from, uint32_t min);
 
 /* ---- borders ---- */
 /* Send a record to a Kafka port, or to an internal topic under a new key. `value` is what the generated encoder wrote into
