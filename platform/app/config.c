@@ -79,6 +79,8 @@ static const struct setting settings[] = {
      "file: one instance, its state in a folder; kafka: any number of instances, the state in topics"},
     {"MESH_INSTANCE", TEXT, AT(instance), "", 0, 0, false,
      "kafka: a name of this instance that no other one has; with it a restart within the session moves nothing"},
+    {"MESH_STANDBY", BOOLEAN, AT(standby), "0", 0, 0, false,
+     "kafka: read along in the logs of shards that other instances have, so that taking over reads the rest only"},
     {"MESH_HTTP_URL", TEXT, AT(http_url), "", 0, 0, false, "kafka: where clients reach this instance, http://host:port"},
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
     {"MESH_STATE_MB", NUMBER, AT(state_mb), "0", 0, 16 << 20, false,

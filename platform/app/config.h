@@ -42,6 +42,7 @@ struct mesh_config {
     const char *state;                      /* "file" or "kafka" */
     bool state_kafka;
     const char *instance; /* static member of the groups; "": none */
+    bool standby;         /* follows the shards that others have */
     const char *http_url; /* where other instances find this one */
     const char *state_dir;
     int64_t state_mb;

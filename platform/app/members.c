@@ -155,9 +155,9 @@ static void on_worker_ended(void *context)
     mesh_wake_ring(&((struct mesh_members *)context)->wake);
 }
 
-static int open_shard(struct mesh_members *members, int32_t p, struct mesh_err *err)
+static int open_shard(struct mesh_members *members, int32_t p, bool standby, struct mesh_err *err)
 {
-    struct mesh_worker_shard conf = {p, members->n_shards, members->topic};
+    struct mesh_worker_shard conf = {p, members->n_shards, members->topic, standby};
     struct mesh_worker *worker = NULL;
     if (mesh_worker_new(members->product, members->config, members->pseudonym_key, members->metrics, &conf, &worker, err) < 0)
         return -1;
@@ -166,6 +166,7 @@ static int open_shard(struct mesh_members *members, int32_t p, struct mesh_err *
     pthread_mutex_lock(&members->lock);
     members->shards[p].worker = worker;
     members->shards[p].leaving = false;
+    members->shards[p].standby = standby;
     pthread_mutex_unlock(&members->lock);
     return 0;
 }
@@ -186,7 +187,7 @@ static int close_shard(struct mesh_members *members, int32_t p, struct mesh_err 
         mesh_worker_error(worker, &why);
     pthread_mutex_lock(&members->lock);
     shard->worker = NULL;
-    shard->leaving = shard->confirmed = false;
+    shard->leaving = shard->confirmed = shard->standby = false;
     pthread_mutex_unlock(&members->lock);
     mesh_worker_free(worker);
     shard->not_before_us = mesh_clock_mono_us() + AGAIN_US;
@@ -196,24 +197,40 @@ static int close_shard(struct mesh_members *members, int32_t p, struct mesh_err 
     return -1;
 }
 
+/* It has read along; now it claims, and reads the rest. */
+static void promote(struct mesh_members *members, struct mesh_members_shard *shard)
+{
+    pthread_mutex_lock(&members->lock);
+    shard->standby = false;
+    pthread_mutex_unlock(&members->lock);
+    mesh_worker_promote(shard->worker);
+}
+
 static int look_at_shard(struct mesh_members *members, int32_t p, int64_t now_us, struct mesh_err *err)
 {
     struct mesh_members_shard *shard = &members->shards[p];
-    bool wanted = shard->given && !members->closing && !atomic_load(&members->stop);
+    bool ends = members->closing || atomic_load(&members->stop);
+    bool wanted = shard->given && !ends;
+    bool follows = members->config->standby && members->has_assignment && !shard->given && !ends;
     if (shard->worker != NULL && mesh_worker_phase(shard->worker) >= MESH_WORKER_STOPPED)
         return close_shard(members, p, err);
-    if (shard->worker != NULL && !wanted && !shard->leaving) {
+    if (shard->worker != NULL && !wanted && !shard->leaving && !(shard->standby && follows)) {
         shard->leaving = true;
         if (members->lost && !shard->given)
             mesh_worker_abandon(shard->worker);
         else
             mesh_worker_stop(shard->worker);
     }
-    if (shard->worker != NULL || !wanted || now_us < shard->not_before_us)
+    bool opens = shard->worker == NULL || (shard->standby && !shard->leaving);
+    if (!opens || now_us < shard->not_before_us)
         return 0;
-    if (shard->confirmed)
-        return open_shard(members, p, err);
-    if (!shard->asked)
+    if (!wanted)
+        return shard->worker == NULL && follows ? open_shard(members, p, true, err) : 0;
+    if (shard->confirmed && shard->worker != NULL)
+        promote(members, shard);
+    else if (shard->confirmed)
+        return open_shard(members, p, false, err);
+    else if (!shard->asked)
         mesh_members_confirm(members, p);
     return 0;
 }
@@ -404,14 +421,18 @@ bool mesh_members_ready(struct mesh_members *members, struct mesh_buf *out, bool
     bool bad = members->grown[0] != '\0' || members->away || members->phase == MESH_WORKER_FAILED;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf shards = MESH_BUF_NULL;
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf owners = MESH_BUF_NULL;
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf standby = MESH_BUF_NULL;
+    mesh_buf_puts(&standby, "");
     int32_t held = 0;
     for (int32_t p = 0; p < members->n_shards; p++) {
         struct mesh_members_shard *shard = &members->shards[p];
         mesh_buf_puts(&owners, p == 0 ? "" : ",");
         mesh_json_string(&owners, mesh_str_of(shard->given ? members->config->http_url : shard->url));
-        if (shard->given && shard->worker == NULL)
+        if (shard->given && (shard->worker == NULL || shard->standby))
             ready = false;
-        if (shard->worker == NULL)
+        if (shard->standby)
+            mesh_buf_printf(&standby, "%s%" PRId32, standby.n == 0 ? "" : ",", p);
+        if (shard->worker == NULL || shard->standby)
             continue;
         mesh_buf_puts(&shards, held++ == 0 ? "" : ",");
         bool one = mesh_worker_ready(shard->worker, &shards, &bad);
@@ -424,8 +445,8 @@ bool mesh_members_ready(struct mesh_members *members, struct mesh_buf *out, bool
     member(out, "phase", phase_words[members->phase]);
     member(out, "group", members->has_assignment ? "member" : "not joined");
     member(out, "url", members->config->http_url);
-    mesh_buf_printf(out, ",\"shards\":%" PRId32 ",\"owners\":[%s],\"held\":[%s]", members->n_shards,
-                    owners.p == NULL ? "" : owners.p, shards.p == NULL ? "" : shards.p);
+    mesh_buf_printf(out, ",\"shards\":%" PRId32 ",\"owners\":[%s],\"standby\":[%s],\"held\":[%s]", members->n_shards,
+                    owners.p == NULL ? "" : owners.p, standby.p, shards.p == NULL ? "" : shards.p);
     if (members->link_info.phase == MESH_LINK_TOPICS)
         member(out, "waiting_for", members->link_info.waiting_for);
     if (members->grown[0] != '\0')

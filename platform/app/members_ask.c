@@ -12,6 +12,11 @@ static void answer(struct mesh_http_question *question, int result)
     question->answered(question);
 }
 
+static bool works(const struct mesh_members_shard *shard)
+{
+    return shard->worker != NULL && !shard->leaving && !shard->standby;
+}
+
 /* ---- a key ---- */
 static void ask_point(struct mesh_members *members, struct mesh_http_question *question, int32_t partitions)
 {
@@ -21,7 +26,7 @@ static void ask_point(struct mesh_members *members, struct mesh_http_question *q
         return;
     }
     struct mesh_members_shard *shard = &members->shards[p];
-    if (shard->worker != NULL && !shard->leaving) {
+    if (works(shard)) {
         mesh_worker_ask(shard->worker, question);
         return;
     }
@@ -79,7 +84,7 @@ static void write_partitions(const struct mesh_members *members, int32_t partiti
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     mesh_buf_puts(&text, "");
     for (int32_t p = 0; p < partitions; p++)
-        if (members->shards[p].worker != NULL)
+        if (works(&members->shards[p]))
             mesh_buf_printf(&text, "%s%" PRId32, text.n == 0 ? "" : ",", p);
     mesh_buf_printf(&text, "%s/%" PRId32, text.n == 0 ? "none" : "", partitions);
     snprintf(ret, MESH_HTTP_WHERE_MAX, "%s", text.p);
@@ -105,7 +110,7 @@ static void ask_list(struct mesh_members *members, struct mesh_http_question *qu
 {
     uint32_t n = 0;
     for (int32_t p = 0; p < partitions; p++)
-        n += members->shards[p].worker != NULL && !members->shards[p].leaving;
+        n += works(&members->shards[p]);
     if ((int32_t)n < partitions) {
         write_partitions(members, partitions, question->partitions);
         write_owners(members, partitions, question->where);
@@ -120,7 +125,7 @@ static void ask_list(struct mesh_members *members, struct mesh_http_question *qu
     mesh_assert(pthread_mutex_init(&g->lock, NULL) == 0);
     uint32_t at = 0;
     for (int32_t p = 0; p < partitions && at < n; p++) {
-        if (members->shards[p].worker == NULL || members->shards[p].leaving)
+        if (!works(&members->shards[p]))
             continue;
         struct mesh_http_question *part = mesh_http_question_new(question->product, &question->read);
         part->committed = question->committed;

@@ -133,7 +133,7 @@ void mesh_members_let_go(struct mesh_members *members)
         return;
     for (int i = 0; i < members->revoked->cnt; i++) {
         int32_t p = members->revoked->elems[i].partition;
-        if (p >= 0 && p < members->n_shards && members->shards[p].worker != NULL)
+        if (p >= 0 && p < members->n_shards && members->shards[p].worker != NULL && !members->shards[p].standby)
             return;
     }
     rd_kafka_error_t *error = rd_kafka_incremental_unassign(members->rk, members->revoked);

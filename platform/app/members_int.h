@@ -17,6 +17,7 @@ struct mesh_members_shard {
     bool given;                     /* by the group */
     bool confirmed, asked;          /* that it still counts; being asked */
     bool leaving;                   /* the worker was told to stop */
+    bool standby;                   /* the worker reads along; somebody else owns the shard */
     int64_t not_before_us;          /* monotonic: open it then */
     char url[MESH_MEMBERS_URL_MAX]; /* of who owns it; "": nobody known */
 };

@@ -75,6 +75,7 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
         snprintf(number, sizeof number, "%d", (int)shard->shard);
         worker->sharded = true;
         worker->shard = *shard;
+        atomic_init(&worker->standby, shard->standby);
         worker->metrics = worker->part = mesh_metrics_part(metrics, "shard", number);
     }
     worker->name = joined("", "/", product);
@@ -162,6 +163,8 @@ static int look_at_link(struct mesh_worker *worker, struct mesh_err *err)
     }
     if (info->phase != MESH_LINK_READY || worker->link_done)
         return 0;
+    if (atomic_load(&worker->standby))
+        return mesh_worker_follow(worker, err);
     worker->link_done = true;
     int bound = worker->sharded ? mesh_worker_take_over(worker, err) : mesh_worker_bind_state(worker, err);
     if (bound == MESH_LOG_STOPPED)
@@ -444,6 +447,12 @@ void mesh_worker_start(struct mesh_worker *worker, void (*ended)(void *context),
 void mesh_worker_stop(struct mesh_worker *worker)
 {
     atomic_store(&worker->stop, true);
+    mesh_wake_ring(&worker->wake);
+}
+
+void mesh_worker_promote(struct mesh_worker *worker)
+{
+    atomic_store(&worker->standby, false);
     mesh_wake_ring(&worker->wake);
 }
 

@@ -39,6 +39,7 @@ struct mesh_worker;
 struct mesh_worker_shard {
     int32_t shard, n_shards;
     const char *topic; /* of the commit logs; borrowed */
+    bool standby;      /* reads along until it is promoted, and is not the owner meanwhile */
 };
 
 /* Opens and restores the state; that of a shard is opened on its thread. An error here is for the operator: exit 2. `shard`: NULL for all of
@@ -52,6 +53,8 @@ void mesh_worker_tell(struct mesh_worker *worker, struct mesh_http_live *live, u
 void mesh_worker_start(struct mesh_worker *worker, void (*ended)(void *context), void *context);
 /* Ask it to drain and stop; returns at once. */
 void mesh_worker_stop(struct mesh_worker *worker);
+/* A standby: the shard is to be owned from now on. */
+void mesh_worker_promote(struct mesh_worker *worker);
 /* As stop, and drops what is not durable: the shard belongs to somebody else already. */
 void mesh_worker_abandon(struct mesh_worker *worker);
 /* Any thread: where the shard stands in what it reads, each with a mark, appended to `list` (io/kafka_lease.h). */

@@ -56,7 +56,7 @@ struct mesh_worker {
     struct mesh_metrics *metrics, *part; /* part: of a shard, and is freed */
     bool sharded;
     struct mesh_worker_shard shard;
-    atomic_bool abandoned;
+    atomic_bool abandoned, standby;
     char *name;  /* "sales_fraud/sales_fraud" */
     char *group; /* "mesh.sales_fraud.sales_fraud" */
     char *dir;
@@ -147,12 +147,15 @@ int mesh_worker_set_aside(struct mesh_worker *worker, const char *why, struct me
 int mesh_worker_build_engine(struct mesh_worker *worker, uint64_t generation, struct mesh_engine **ret, struct mesh_err *err);
 /* Everything that the journal holds, into a new engine; says how long it took. 0, or what the journal's read returns. */
 int mesh_worker_restore(struct mesh_worker *worker, uint64_t generation, struct mesh_err *err);
+mesh_journal_each mesh_worker_restore_frame;
 /* Claim the engine's log, and begin to commit. */
 int mesh_worker_begin_log(struct mesh_worker *worker, struct mesh_err *err);
 
 /* worker_shard.c */
 /* Makes its clients, which take a while to find out where they are. */
 int mesh_worker_open_shard(struct mesh_worker *worker, struct mesh_err *err);
+/* A standby: what was written since the last time. 0, negative. */
+int mesh_worker_follow(struct mesh_worker *worker, struct mesh_err *err);
 /* Claims the shard's log and restores it. 0, MESH_LOG_STOPPED, negative. */
 int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err);
 struct mesh_lease_mark mesh_worker_mark(const struct mesh_worker *worker);

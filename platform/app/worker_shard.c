@@ -102,6 +102,21 @@ int mesh_worker_open_shard(struct mesh_worker *worker, struct mesh_err *err)
     return 0;
 }
 
+int mesh_worker_follow(struct mesh_worker *worker, struct mesh_err *err)
+{
+    if (worker->known.cluster_id[0] == '\0')
+        mesh_known_set(&worker->known, worker->link_info.cluster_id, worker->topics, worker->n_topics);
+    if (worker->restoring == NULL) {
+        worker->frames_read = 0;
+        if (mesh_worker_build_engine(worker, (uint64_t)(mesh_clock_wall_us() / 1000000), &worker->restoring, err) < 0)
+            return -1;
+    }
+    int r = mesh_kafka_log_follow(worker->kafka_log, mesh_worker_restore_frame, worker, err);
+    if (r == MESH_JOURNAL_AGAIN || r < 0)
+        worker->restoring = mesh_engine_free(worker->restoring);
+    return r < 0 ? -1 : 0;
+}
+
 int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err)
 {
     int64_t begun_us = mesh_clock_mono_us();
@@ -110,6 +125,8 @@ int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err)
     int64_t told_us = mesh_clock_mono_us();
     int r = mesh_kafka_log_claim(worker->kafka_log, err);
     int64_t claimed_us = mesh_clock_mono_us();
+    if (worker->frames_read == 0) /* nothing was followed: the engine must begin with the generation that was agreed on */
+        worker->restoring = mesh_engine_free(worker->restoring);
     if (r != 0)
         return r;
     do {

@@ -121,12 +121,12 @@ int mesh_worker_build_engine(struct mesh_worker *worker, uint64_t generation, st
     return result;
 }
 
-static int restore_frame(void *context, struct mesh_str frame, struct mesh_err *err)
+int mesh_worker_restore_frame(void *context, struct mesh_str frame, struct mesh_err *err)
 {
     struct mesh_worker *worker = context;
     if (++worker->frames_read % SHOW_FRAMES == 0) { /* a long restore is no standstill, and others may ask meanwhile */
         mesh_worker_show(worker, false);
-        if (worker->sharded)
+        if (worker->sharded && !atomic_load(&worker->standby))
             mesh_worker_breathe(worker);
     }
     mesh_memory_loading(&worker->memory, worker->restoring, worker->name);
@@ -153,7 +153,7 @@ int mesh_worker_restore(struct mesh_worker *worker, uint64_t generation, struct 
     worker->frames_read = 0;
     if (worker->restoring == NULL && mesh_worker_build_engine(worker, generation, &worker->restoring, err) < 0)
         return -1;
-    int r = mesh_journal_read(&worker->journal, restore_frame, worker, err);
+    int r = mesh_journal_read(&worker->journal, mesh_worker_restore_frame, worker, err);
     if (r == 0)
         r = mesh_engine_restored(worker->restoring, err);
     if (r != 0) {

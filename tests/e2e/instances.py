@@ -288,6 +288,42 @@ def frozen(mesh, checks):
     check_answers(mesh, checks, mesh.sent(sim))
 
 
+def records_loaded(service):
+    """What each restoring of a shard had to read."""
+    with open(service.log, errors="replace") as f:
+        return [int(line.split(" records=")[1].split()[0]) for line in f if "state loaded" in line]
+
+
+def standby(mesh, checks):
+    """The second reads along in the logs of the first. When that is killed it reads the rest only, while a third, which did not, would have
+    had to read all. Then it has to prove that what it read along is the state: everything is counted."""
+    mesh.start_broker()
+    a = mesh.instance(MESH_INSTANCE="a")
+    settled(mesh, [a], SHARDS)
+    sim = mesh.events(120000, rate=5000)
+    b = mesh.instance(wait=False, MESH_STANDBY="1", MESH_INSTANCE="b")
+    settled(mesh, [a, b], 2)
+    wait_until("it follows what it does not have", lambda: sorted(product(b).get("standby", []) + held(b)) == list(range(SHARDS)))
+    before = counted(mesh)
+    wait_until("some sales", lambda: counted(mesh) > before + 20000)
+    loaded = len(records_loaded(b))
+    a.kill()
+    since = time.monotonic()
+    wait_until("it has all", lambda: b.alive() and held(b) == list(range(SHARDS)), 60)
+    took = time.monotonic() - since
+    rest = records_loaded(b)[loaded:]
+    a.start(wait=False)
+    settled(mesh, [a, b], 2)
+    whole = records_loaded(a)[-2:]
+    checks.equal("shards taken over", len(rest), 2)
+    checks.equal("it read the rest only: %r of about %r records" % (rest, whole), max(rest) * 2 < min(whole), True)
+    with open(b.log, errors="replace") as f:
+        ms = [int(line.split(" ms=")[1].split()[0]) for line in f if "took over a shard" in line][-4:]
+    print("    killed: held again after %.1f s, of which the session is %d s; it read %r records, who did not read along %r; its takeovers took %r ms"
+          % (took, SESSION_S, rest, whole, ms))
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
 def asked(mesh, checks):
     """A key is answered by any instance, directly or by sending the client on; a list by each for its part, and by one with all."""
     mesh.start_broker()
@@ -374,7 +410,7 @@ def mistakes(mesh, checks):
     refused(mesh, checks, "the state is lost", ["committed offsets", "MESH_STATE_RESET=1"])
 
 
-CASES = [alone, grow_and_shrink, more_than_partitions, rolling, frozen, asked, mistakes]
+CASES = [alone, grow_and_shrink, more_than_partitions, rolling, frozen, standby, asked, mistakes]
 
 
 
