@@ -59,6 +59,13 @@ static const struct mesh_bind_key product_keys[] = {
     KEY("protect.special", ENUM, .values = "pseudonym drop error", .fallback = "error",
         .help = "Special categories (health, belief, ...): likewise.", .example = "drop"),
 
+    KEY("consent", MAP, .help = "Where the decisions of people come from, for releases with `basis: consent`.",
+        .example = "{ from: consents, subject: customer_id, purpose: purpose, granted: granted }"),
+    KEY("consent.from", NAME, .flags = REQ, .help = "The input port that brings them, one record each.", .example = "consents"),
+    KEY("consent.subject", NAME, .flags = REQ, .help = "Its field that says who decided.", .example = "customer_id"),
+    KEY("consent.purpose", NAME, .flags = REQ, .help = "Its field that says about what.", .example = "purpose"),
+    KEY("consent.granted", NAME, .flags = REQ, .help = "Its boolean: given, or withdrawn.", .example = "granted"),
+
     KEY("inputPorts", NAMES, .flags = REQ, .help = "What comes in. Nothing else does."),
     KEY("inputPorts.*", MAP, .help = "One topic, or the output port of another product."),
     KEY("inputPorts.*.topic", TOPIC, .help = "The Kafka topic. Not with `product`.", .example = "omnishop.sales.card-payments"),
@@ -275,7 +282,11 @@ static const struct mesh_bind_key product_keys[] = {
     KEY("outputPorts.*.release[].purpose", TEXT, .flags = REQ, .help = "What they are released for.", .example = "service"),
     KEY("outputPorts.*.release[].basis", ENUM, .flags = REQ,
         .values = "consent contract legal_obligation vital_interests public_task legitimate_interests",
-        .help = "The legal basis (GDPR, Article 6).", .example = "contract"),
+        .help = "The legal basis (GDPR, Article 6). `consent`: only of subjects who have given it to this purpose.",
+        .example = "contract"),
+    KEY("outputPorts.*.release[].without", ENUM, .values = "field row", .fallback = "field",
+        .help = "With `basis: consent`, without consent: the fields are null, or (kafka, mongo) the row is not there.",
+        .example = "row"),
 };
 
 static const struct mesh_bind_key mesh_keys[] = {

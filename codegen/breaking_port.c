@@ -131,7 +131,7 @@ static void compare_protection(struct mesh_breaking *b, const struct mesh_model_
             mesh_buf_printf(&list, " (%s, was %s)", mesh_port_protect_word(is->protect), mesh_port_protect_word(was->protect));
         else
             mesh_buf_printf(&list, " (%s, was %s)", mesh_port_label_word(is->label), mesh_port_label_word(was->label));
-        weaker = weaker || (is->protect == MESH_AS_IS && was->protect != MESH_AS_IS);
+        weaker = weaker || (is->protect == MESH_AS_IS && was->protect != MESH_AS_IS) || is->protect == MESH_ON_CONSENT;
     }
     if (list.n == 0)
         return;

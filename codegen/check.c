@@ -387,6 +387,7 @@ void mesh_check(struct mesh_model *model)
         c.product = model->products.v[i];
         mesh_names_check(&c);
         resolve_product(&c);
+        mesh_consent_resolve(&c);
         for (size_t k = 0; k < c.product->inputs.n; k++)
             mesh_check_input_product(&c, c.product->inputs.v[k]);
     }
@@ -394,6 +395,7 @@ void mesh_check(struct mesh_model *model)
         c.product = model->products.v[i];
         for (size_t k = 0; k < c.product->inputs.n; k++)
             mesh_check_input(&c, c.product->inputs.v[k]);
+        mesh_consent_check(&c);
         check_flow(&c);
         for (size_t k = 0; k < c.product->ports.n; k++)
             mesh_check_port(&c, c.product->ports.v[k]);

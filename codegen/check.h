@@ -7,7 +7,7 @@
  *   check_stream.c  steps; check_flatten.c flatten; check_pattern.c patterns
  *   check_view.c    views; check_people.c rows that are hidden until enough people are in them
  *   check_port.c    output ports; check_contract.c their contracts
- *   privacy.c       labels, protection, release
+ *   privacy.c       labels, protection, release; consent.c releases that need consent
  *   check_govern.c  owner, labels, retention
  *   check_versions.c  the versions of a contract among each other
  */
@@ -101,5 +101,14 @@ void mesh_privacy_lint(struct mesh_checker *c);
 const struct mesh_gen_shape *mesh_check_source(const struct mesh_model_from *from, const char *const **ret_narrowed, size_t *ret_n);
 /* The place of a key of a node ("keep:"), or `otherwise`. */
 struct mesh_srcref mesh_check_key_at(const struct mesh_yaml *map, const char *key, struct mesh_srcref otherwise);
+
+/* ---- consent.c ---- */
+bool mesh_consent_asked(const struct mesh_model_release *release);
+/* "consent_marketing", "consent_marketing_given": a column that a release adds to its view. */
+const char *mesh_consent_column(struct mesh_arena *arena, const char *purpose, const char *suffix);
+/* Names are resolved: add the columns. Then, behind the inputs, what the decisions must be. Then, behind privacy, each port. */
+void mesh_consent_resolve(struct mesh_checker *c);
+void mesh_consent_check(struct mesh_checker *c);
+void mesh_consent_port(struct mesh_checker *c, struct mesh_model_port *port, const struct mesh_gen_shape *shape);
 
 #endif

@@ -199,6 +199,7 @@ void mesh_check_port(struct mesh_checker *c, struct mesh_model_port *port)
     if (shape == NULL)
         return;
     mesh_privacy_port(c, port, shape);
+    mesh_consent_port(c, port, shape);
     check_row_key(c, port, shape);
     if (port->kind == MESH_MODEL_SSE && port->view == NULL)
         check_event(c, port, shape);

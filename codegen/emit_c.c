@@ -213,8 +213,10 @@ const char *mesh_emit_label(enum mesh_label label)
 
 const char *mesh_emit_protect(enum mesh_protect protect)
 {
-    static const char *const names[MESH_PROTECT_COUNT] = {
-        [MESH_AS_IS] = "MESH_AS_IS", [MESH_PSEUDONYM] = "MESH_PSEUDONYM", [MESH_DROP] = "MESH_DROP"};
+    static const char *const names[MESH_PROTECT_COUNT] = {[MESH_AS_IS] = "MESH_AS_IS",
+                                                          [MESH_PSEUDONYM] = "MESH_PSEUDONYM",
+                                                          [MESH_DROP] = "MESH_DROP",
+                                                          [MESH_ON_CONSENT] = "MESH_ON_CONSENT"};
     return names[protect];
 }
 

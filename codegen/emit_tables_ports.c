@@ -1,5 +1,8 @@
 /* The constant table of output ports: where each is, what it does with fields, who may ask. */
+#include "codegen/check.h"
 #include "codegen/emit_int.h"
+
+#include <string.h>
 
 /* What an event of a stream shows: its record, member by member, and their protection. */
 static void event_fields(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_model_port *port)
@@ -42,6 +45,45 @@ static void port_protect(struct mesh_emitter *e, struct mesh_buf *out, const str
     }
     mesh_emit_line(out, 0, "static const enum mesh_protect protect_of_%s[] = {%s};", port->name, list.p);
     mesh_emit_blank(out);
+}
+
+/* Where a member of the shape stands in the out struct. */
+static size_t out_place(const struct mesh_model_view *view, const char *name)
+{
+    size_t extra = view->window != MESH_WINDOW_NONE ? 4 : 1;
+    for (size_t i = 0; i < view->shape->members.n; i++)
+        if (strcmp(view->shape->members.v[i].name, name) == 0)
+            return i < view->by.n ? i : i + extra;
+    mesh_assert(false); /* checked */
+    return 0;
+}
+
+static void consents(struct mesh_emitter *e, struct mesh_buf *out, const struct mesh_model_port *port)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < port->releases.n; i++) {
+        const struct mesh_model_release *release = &port->releases.v[i];
+        if (!mesh_consent_asked(release))
+            continue;
+        if (n++ == 0)
+            mesh_emit_line(out, 2, ".consents = (const struct mesh_port_consent[]){");
+        mesh_cleanup(mesh_buf_deinit) struct mesh_buf list = MESH_BUF_NULL;
+        for (size_t k = 0; k < release->fields.n; k++)
+            mesh_buf_printf(&list, "%s%zu", k > 0 ? ", " : "", out_place(port->view, release->fields.v[k]));
+        mesh_emit_line(out, 3, "{");
+        mesh_emit_line(out, 4, ".purpose = \"%s\",", release->purpose);
+        mesh_emit_line(out, 4, ".granted = %zu,", out_place(port->view, mesh_consent_column(e->arena, release->purpose, "")));
+        mesh_emit_line(out, 4, ".given = %zu,", out_place(port->view, mesh_consent_column(e->arena, release->purpose, "_given")));
+        mesh_emit_line(out, 4, ".members = (const uint32_t[]){%s},", list.p);
+        mesh_emit_line(out, 4, ".n_members = %zu,", release->fields.n);
+        if (release->without_row)
+            mesh_emit_line(out, 4, ".row = true,");
+        mesh_emit_line(out, 3, "},");
+    }
+    if (n > 0) {
+        mesh_emit_line(out, 2, "},");
+        mesh_emit_line(out, 2, ".n_consents = %zu,", n);
+    }
 }
 
 static void word_list(struct mesh_emitter *e, struct mesh_buf *out, const char *member, const char *const *words, size_t n)
@@ -116,6 +158,7 @@ void mesh_emit_port_table(struct mesh_emitter *e, struct mesh_buf *out)
             mesh_emit_line(out, 2, ".protect = protect_of_%s,", port->name);
         if (port->kind == MESH_MODEL_HTTP || port->kind == MESH_MODEL_SSE)
             who_may_ask(e, out, port);
+        consents(e, out, port);
         mesh_emit_line(out, 1, "},");
     }
     mesh_emit_line(out, 0, "};");

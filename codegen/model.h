@@ -97,6 +97,7 @@ struct mesh_model_assign {
     struct mesh_srcref at;
     struct mesh_expr *expr;
     struct mesh_gen_type type; /* (checked) */
+    bool made;                 /* by the compiler: a column of consent */
 };
 
 struct mesh_model_window {
@@ -223,7 +224,16 @@ struct mesh_model_release {
     MESH_VEC(const char *) fields;
     MESH_VEC(struct mesh_srcref) fields_at;
     const char *purpose, *basis;
+    bool without_row; /* basis consent: without it the row does not leave at all */
     struct mesh_srcref at;
+};
+
+/* Where the decisions of subjects come from. */
+struct mesh_model_consent {
+    bool declared;
+    struct mesh_model_text from, subject, purpose, granted; /* the input port, and fields of its contract */
+    struct mesh_model_input *input;                         /* (checked) */
+    const char *who;                                        /* (checked) the kind of subject that decides: "customer" */
 };
 
 struct mesh_model_port {
@@ -264,7 +274,8 @@ struct mesh_model_product {
     MESH_VEC(struct mesh_model_member) members;
     struct mesh_model_text sla_latency, sla_availability, sla_retention;
     enum mesh_protect protect_personal, protect_special; /* MESH_AS_IS: `error`, nothing protects them */
-    const struct mesh_yaml *yaml;                        /* for messages */
+    struct mesh_model_consent consent;
+    const struct mesh_yaml *yaml; /* for messages */
     MESH_VEC(struct mesh_model_input *) inputs;
     MESH_VEC(struct mesh_model_stream *) streams; /* (checked) in an order where what is read stands before its readers */
     MESH_VEC(struct mesh_model_view *) views;

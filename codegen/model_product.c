@@ -284,8 +284,10 @@ static void load_release(struct mesh_model *model, struct mesh_model_port *port,
     if (!is_map(map))
         return;
     struct mesh_model_release *release = mesh_vec_push_in(model->arena, &port->releases);
-    *release =
-        (struct mesh_model_release){.at = at, .purpose = mesh_bind_text(map, "purpose"), .basis = mesh_bind_text(map, "basis")};
+    *release = (struct mesh_model_release){.at = at,
+                                           .purpose = mesh_bind_text(map, "purpose"),
+                                           .basis = mesh_bind_text(map, "basis"),
+                                           .without_row = mesh_bind_enum(P, map, "outputPorts.*.release[].without") == 1};
     const struct mesh_yaml *fields = mesh_yaml_get(map, "fields");
     for (size_t i = 0; fields != NULL && !fields->bad && i < fields->items.n; i++) {
         const struct mesh_yaml *field = fields->items.v[i];
@@ -389,6 +391,14 @@ void mesh_load_product(struct mesh_model_product *product, const struct mesh_yam
     product->sla_retention = mesh_load_text(sla, "retention");
     product->protect_personal = protect_of(mesh_yaml_get(root, "protect"), "protect.personal");
     product->protect_special = protect_of(mesh_yaml_get(root, "protect"), "protect.special");
+
+    const struct mesh_yaml *consent = mesh_yaml_get(root, "consent");
+    if (is_map(consent))
+        product->consent = (struct mesh_model_consent){.declared = true,
+                                                       .from = mesh_load_text(consent, "from"),
+                                                       .subject = mesh_load_text(consent, "subject"),
+                                                       .purpose = mesh_load_text(consent, "purpose"),
+                                                       .granted = mesh_load_text(consent, "granted")};
 
     const struct mesh_yaml *inputs = mesh_yaml_get(root, "inputPorts");
     const struct mesh_yaml *streams = mesh_yaml_get(root, "streams");

@@ -15,7 +15,7 @@ const char *mesh_port_label_word(enum mesh_label label)
 const char *mesh_port_protect_word(enum mesh_protect protect)
 {
     static const char *const words[MESH_PROTECT_COUNT] = {
-        [MESH_AS_IS] = "none", [MESH_PSEUDONYM] = "pseudonym", [MESH_DROP] = "drop"};
+        [MESH_AS_IS] = "none", [MESH_PSEUDONYM] = "pseudonym", [MESH_DROP] = "drop", [MESH_ON_CONSENT] = "consent"};
     return words[protect];
 }
 

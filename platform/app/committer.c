@@ -11,6 +11,7 @@ enum phase { IDLE, SUBMITTED, LANDED };
 
 struct mesh_committer {
     struct mesh_journal journal;
+    struct mesh_store_cipher *cipher;
     struct mesh_wake *wake;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -30,7 +31,8 @@ static int land(struct mesh_committer *committer, struct mesh_err *err)
     uint64_t segment = 0;
     if (committer->cut)
         segment = committer->journal.ops->cut(committer->journal.log);
-    struct mesh_str frames = {committer->frames.p, (uint32_t)committer->frames.n};
+    struct mesh_str frames =
+        mesh_store_cipher_seal(committer->cipher, (struct mesh_str){committer->frames.p, (uint32_t)committer->frames.n});
     if (mesh_journal_append(&committer->journal, frames, err) < 0)
         return -1;
     committer->result =
@@ -70,10 +72,12 @@ static void *run(void *context)
     return NULL;
 }
 
-struct mesh_committer *mesh_committer_new(const struct mesh_journal *journal, struct mesh_wake *wake)
+struct mesh_committer *mesh_committer_new(const struct mesh_journal *journal, struct mesh_store_cipher *cipher,
+                                          struct mesh_wake *wake)
 {
     struct mesh_committer *committer = mesh_xcalloc(1, sizeof *committer);
     committer->journal = *journal;
+    committer->cipher = cipher;
     committer->wake = wake;
     mesh_assert(pthread_mutex_init(&committer->lock, NULL) == 0);
     mesh_wake_cond_init(&committer->cond);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "io/wake.h"
+#include "store/cipher.h"
 #include "store/journal.h"
 
 struct mesh_committer_result {
@@ -18,8 +19,9 @@ struct mesh_committer_result {
 
 struct mesh_committer;
 
-/* The journal's log is the committer's until it is freed. */
-struct mesh_committer *mesh_committer_new(const struct mesh_journal *journal, struct mesh_wake *wake);
+/* The journal's log is the committer's until it is freed, and so is the cipher that seals what goes into it. */
+struct mesh_committer *mesh_committer_new(const struct mesh_journal *journal, struct mesh_store_cipher *cipher,
+                                          struct mesh_wake *wake);
 bool mesh_committer_busy(struct mesh_committer *committer);
 /* Takes the buffer's memory. Not while busy. `cut`: begin a new segment first. */
 void mesh_committer_submit(struct mesh_committer *committer, struct mesh_buf *frames, bool cut);

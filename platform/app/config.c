@@ -59,6 +59,8 @@ static const struct setting settings[] = {
     {"MESH_MONGO_DATABASE", TEXT, AT(mongo_database), "mesh", 0, 0, false, "database when the URI names none"},
     {MESH_LETTER_KEY_FILE_NAME, TEXT, AT(letter_key_file), "", 0, 0, false,
      "file that holds the key, 64 hex digits, with which personal dead letters are sealed"},
+    {MESH_STATE_KEY_FILE_NAME, TEXT, AT(state_key_file), "", 0, 0, false,
+     "file that holds the keys of the state folder, 64 hex digits a line: the first one seals, all open"},
     {"MESH_HTTP_LISTEN", TEXT, AT(http_listen), "", 0, 0, false, "address:port; port 0: a free one"},
     {"MESH_HTTP_INSECURE", BOOLEAN, AT(http_insecure), "0", 0, 0, false,
      "allow other addresses than loopback without TLS and credentials"},
@@ -376,6 +378,22 @@ static void say(void *context, const char *text)
     problem(context, "%s", text);
 }
 
+static int load_state_keys(struct mesh_config *config, struct mesh_err *err)
+{
+    char *text = NULL;
+    struct mesh_err why = {0};
+    if (config->state_key_file[0] == '\0')
+        return 0;
+    if (mesh_secret_read(MESH_STATE_KEY_FILE_NAME, config->state_key_file, &text, err) < 0)
+        return -1;
+    int result = mesh_store_keys_parse(mesh_str_of(text), &config->state_keys, &why);
+    mesh_secret_free(text);
+    if (result < 0)
+        return mesh_err_set(err, MESH_ERR_FATAL, "config.secret", "%s: %s: %s", MESH_STATE_KEY_FILE_NAME, config->state_key_file,
+                            why.text);
+    return 0;
+}
+
 static void read_files(struct loading *l)
 {
     struct mesh_config *config = l->config;
@@ -383,6 +401,8 @@ static void read_files(struct loading *l)
     char *uri = NULL;
     (void)mesh_kafka_security_load(&config->kafka_security, config->kafka_brokers, say, l);
     if (mesh_letters_load(MESH_LETTER_KEY_FILE_NAME, config->letter_key_file, &config->letters, &err) < 0)
+        problem(l, "%s", err.text);
+    if (load_state_keys(config, &err) < 0)
         problem(l, "%s", err.text);
     if (mesh_http_tls_load(config->http_cert_file, config->http_key_file, &config->http_tls, &err) < 0)
         problem(l, "%s", err.text);
@@ -440,6 +460,7 @@ void mesh_config_deinit(struct mesh_config *config)
 {
     mesh_kafka_security_deinit(&config->kafka_security);
     mesh_letters_deinit(&config->letters);
+    explicit_bzero(&config->state_keys, sizeof config->state_keys);
     mesh_http_tls_deinit(&config->http_tls);
     mesh_arena_deinit(&config->arena);
 }

@@ -16,10 +16,12 @@
 #include "http/tls.h"
 #include "io/kafka_security.h"
 #include "mesh/product.h"
+#include "store/cipher.h"
 
 #include <stdio.h>
 
 #define MESH_LETTER_KEY_FILE_NAME "MESH_LETTER_KEY_FILE"
+#define MESH_STATE_KEY_FILE_NAME  "MESH_STATE_KEY_FILE"
 
 struct mesh_config {
     const char *kafka_brokers;
@@ -52,9 +54,11 @@ struct mesh_config {
     bool state_fsync;
     int64_t commit_interval_ms;
     enum mesh_log_level log_level;
-    struct mesh_str *pseudonym_keys; /* per product; empty: none */
-    const char *letter_key_file;     /* "": none */
-    struct mesh_letters letters;     /* the key in it; the struct must stay where it is */
+    const char *state_key_file;        /* "": state is readable */
+    struct mesh_store_keys state_keys; /* the keys in it */
+    struct mesh_str *pseudonym_keys;   /* per product; empty: none */
+    const char *letter_key_file;       /* "": none */
+    struct mesh_letters letters;       /* the key in it; the struct must stay where it is */
 
     struct mesh_arena arena;
 };

@@ -46,7 +46,7 @@ static uint64_t shared_bytes(void)
 int mesh_memory_init(struct mesh_memory *memory, uint64_t budget, const char *dir, struct mesh_err *err)
 {
     *memory = (struct mesh_memory){.budget = budget};
-    if (budget == 0)
+    if (budget == 0 || dir == NULL)
         return 0;
     memory->shared_before = shared_bytes();
     return mesh_store_spill_open(dir, &memory->spill, err);

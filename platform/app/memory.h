@@ -27,7 +27,7 @@ struct mesh_memory {
 #define MESH_MEMORY_LIMIT_FILE "/sys/fs/cgroup/memory.max"
 uint64_t mesh_memory_budget(int64_t state_mb, uint32_t n_products, const char *limit_file);
 
-/* With a budget: makes the file in `dir`. FATAL "state.spill". */
+/* With a budget: makes the file in `dir`; NULL: nothing may go to the disk, because it would be readable there. FATAL "state.spill". */
 int mesh_memory_init(struct mesh_memory *memory, uint64_t budget, const char *dir, struct mesh_err *err);
 void mesh_memory_deinit(struct mesh_memory *memory); /* behind the engine's end */
 /* Between two legs, as often as one likes. `product`: whose, for the log. */

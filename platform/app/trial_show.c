@@ -200,13 +200,19 @@ static int show_letters(struct mesh_trial *t, uint32_t dest, struct mesh_buf *ou
     return 0;
 }
 
-/* hidden: also rows that ports do not show, as they have too few people in them. */
-static int show_rows(struct mesh_trial *t, uint32_t view, const enum mesh_protect *protect, bool hidden, struct mesh_buf *out,
-                     struct mesh_err *err)
+/* `port` NULL: the view as the product knows it, also rows that ports do not show, as they have too few people in them. */
+static int show_rows(struct mesh_trial *t, uint32_t view, const struct mesh_port *port, const enum mesh_protect *protect,
+                     struct mesh_buf *out, struct mesh_err *err)
 {
     const struct mesh_view *decl = &t->product->views[view];
     struct mesh_http_shape shape = mesh_http_shape_of(decl, protect, MESH_STR(MESH_TRIAL_PSEUDONYM_KEY));
-    struct mesh_read read = {.view = view, .from_us = INT64_MIN, .to_us = INT64_MAX, .limit = ROWS_AT_ONCE, .hidden = hidden};
+    struct mesh_read read = {.view = view,
+                             .withhold = port != NULL && port->n_consents > 0,
+                             .port = port == NULL ? 0 : (uint32_t)(port - t->product->ports),
+                             .from_us = INT64_MIN,
+                             .to_us = INT64_MAX,
+                             .limit = ROWS_AT_ONCE,
+                             .hidden = port == NULL};
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf after = MESH_BUF_NULL;
     for (bool more = true, any = false; more;) {
         mesh_cleanup(mesh_rows_deinit) struct mesh_rows rows = {0};
@@ -290,7 +296,7 @@ static int show_port(struct mesh_trial *t, uint32_t i, struct mesh_buf *out, str
     case MESH_PORT_KAFKA:
         return show_messages(t, i, out, err);
     case MESH_PORT_HTTP:
-        return show_rows(t, port->view, port->protect, false, out, err);
+        return show_rows(t, port->view, port, port->protect, out, err);
     case MESH_PORT_MONGO:
         show_documents(t, i, out);
         return 0;
@@ -314,7 +320,7 @@ int mesh_trial_show(struct mesh_trial *t, const char *error, struct mesh_buf *ou
     for (uint32_t v = 0; v < p->n_views; v++) {
         enum mesh_protect *bare = mesh_arena_alloc(t->arena, (p->views[v].n_out + 1) * sizeof *bare); /* MESH_AS_IS */
         mesh_buf_printf(out, "%s\"%s\":[", v == 0 ? "" : ",", p->views[v].name);
-        if (show_rows(t, v, bare, true, out, err) < 0)
+        if (show_rows(t, v, NULL, bare, out, err) < 0)
             return -1;
         mesh_buf_putc(out, ']');
     }

@@ -480,6 +480,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     worker->restoring = mesh_engine_free(worker->restoring);
     mesh_memory_deinit(&worker->memory);
     mesh_journal_close(&worker->journal);
+    worker->cipher = mesh_store_cipher_free(worker->cipher);
     mesh_known_deinit(&worker->known);
     mesh_worker_status_deinit(&worker->status);
     mesh_mailbox_deinit(&worker->mailbox);

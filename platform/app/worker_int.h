@@ -80,6 +80,7 @@ struct mesh_worker {
     /* state */
     struct mesh_known known;
     struct mesh_journal journal;
+    struct mesh_store_cipher *cipher; /* of what the journal holds */
     struct mesh_store_log *log;       /* in files; the journal's */
     struct mesh_kafka_log *kafka_log; /* of a shard; the journal's */
     struct mesh_engine *engine, *restoring;

@@ -121,7 +121,14 @@ int mesh_worker_build_engine(struct mesh_worker *worker, uint64_t generation, st
     return result;
 }
 
-int mesh_worker_restore_frame(void *context, struct mesh_str frame, struct mesh_err *err)
+static int restore_frame(void *context, struct mesh_str frame, struct mesh_err *err)
+{
+    struct mesh_worker *worker = context;
+    mesh_memory_loading(&worker->memory, worker->restoring, worker->name);
+    return mesh_engine_restore(worker->restoring, frame, err);
+}
+
+int mesh_worker_restore_frame(void *context, struct mesh_str payload, struct mesh_err *err)
 {
     struct mesh_worker *worker = context;
     if (++worker->frames_read % SHOW_FRAMES == 0) { /* a long restore is no standstill, and others may ask meanwhile */
@@ -129,8 +136,7 @@ int mesh_worker_restore_frame(void *context, struct mesh_str frame, struct mesh_
         if (worker->sharded && !atomic_load(&worker->standby))
             mesh_worker_breathe(worker);
     }
-    mesh_memory_loading(&worker->memory, worker->restoring, worker->name);
-    return mesh_engine_restore(worker->restoring, frame, err);
+    return mesh_store_cipher_open(worker->cipher, payload, restore_frame, worker, err);
 }
 
 static void say_loaded(const struct mesh_worker *worker, int64_t us)
@@ -179,15 +185,17 @@ static int restore(struct mesh_worker *worker, struct mesh_err *err)
 
 int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err)
 {
+    worker->cipher = mesh_store_cipher_new(&worker->config->state_keys, worker->name);
+    const char *dir = worker->config->state_keys.n > 0 ? NULL : worker->dir;
     if (worker->sharded) { /* its folder holds nothing but what memory has no room for */
         uint64_t budget = worker->config->state_bytes / (uint64_t)worker->shard.n_shards;
-        if (budget > 0 && make_writable(worker, err) < 0)
+        if (budget > 0 && dir != NULL && make_writable(worker, err) < 0)
             return -1;
-        return mesh_memory_init(&worker->memory, budget, worker->dir, err);
+        return mesh_memory_init(&worker->memory, budget, dir, err);
     }
     if (worker->config->state_reset && reset_state(worker, err) < 0)
         return -1;
-    if (make_writable(worker, err) < 0 || mesh_memory_init(&worker->memory, worker->config->state_bytes, worker->dir, err) < 0)
+    if (make_writable(worker, err) < 0 || mesh_memory_init(&worker->memory, worker->config->state_bytes, dir, err) < 0)
         return -1;
     if (!has_state(worker) || mesh_known_read(worker->dir, &worker->known) != 0)
         return 0;
@@ -298,10 +306,16 @@ int mesh_worker_begin_log(struct mesh_worker *worker, struct mesh_err *err)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf claim = MESH_BUF_NULL;
     mesh_engine_claim(worker->engine, &claim);
-    if (mesh_journal_append(&worker->journal, (struct mesh_str){claim.p, (uint32_t)claim.n}, err) < 0)
+    struct mesh_str frames = mesh_store_cipher_seal(worker->cipher, (struct mesh_str){claim.p, (uint32_t)claim.n});
+    if (mesh_journal_append(&worker->journal, frames, err) < 0)
         return -1;
     worker->log_bytes = mesh_journal_bytes(&worker->journal);
-    worker->committer = mesh_committer_new(&worker->journal, &worker->wake);
+    worker->committer = mesh_committer_new(&worker->journal, worker->cipher, &worker->wake);
+    if (mesh_store_cipher_is_behind(worker->cipher)) {
+        mesh_log(MESH_LOG_INFO, "a part of the state is not under the first key of MESH_STATE_KEY_FILE: all of it is written again",
+                 "product", worker->name, NULL);
+        mesh_engine_round_want(worker->engine);
+    }
     return 0;
 }
 

@@ -295,7 +295,7 @@ bool mesh_engine_commit_due(const struct mesh_engine *engine, int64_t now_us)
 {
     if (engine->in_flight || !engine->claimed)
         return false;
-    if (engine->unlogged_letters > 0)
+    if (engine->unlogged_letters > 0 || engine->round_wanted || engine->round_hurry)
         return true;
     return engine->dirty_since_us != INT64_MAX &&
            (now_us - engine->dirty_since_us >= engine->conf.commit_interval_us || now_us < engine->dirty_since_us);
@@ -341,7 +341,7 @@ void mesh_engine_durable(struct mesh_engine *engine)
     }
     engine->in_flight = false;
     if (engine->round_swept) {
-        engine->round_swept = engine->round_active = false;
+        engine->round_swept = engine->round_active = engine->round_hurry = false;
         engine->round_done = true;
         engine->log_bytes = 0;
     }

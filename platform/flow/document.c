@@ -210,6 +210,10 @@ static void hand_out(struct mesh_flow_docs *docs, struct mesh_store_row *row, st
     if (state->windowed)
         *((bool *)out + state->view->final) = final;
     ret->out = out;
+    if (mesh_flow_withhold(state->task->engine, docs->port, out) != MESH_FLOW_SHOWN) {
+        ret->removed = true; /* also one that never was: to remove it does no harm */
+        ret->out = NULL;
+    }
 }
 
 static bool next_of(struct mesh_flow_docs *docs, struct mesh_document *ret)

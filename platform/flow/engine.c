@@ -80,6 +80,7 @@ static void set_metrics(struct mesh_engine *engine)
         engine->m_table_bytes[i] =
             mesh_metric_gauge(m, "mesh_state_table_bytes", "Bytes of a state, of all its tasks", "state", name, NULL);
     }
+    mesh_flow_consents_metrics(engine);
     engine->m_idle_late = mesh_metric_counter(
         m, "mesh_idle_late_total", "Records behind a close that an idle source allowed: corrections of what was shown", NULL);
     engine->m_table_late = mesh_metric_counter(m, "mesh_table_late_total",
@@ -285,6 +286,7 @@ struct mesh_engine *mesh_engine_free(struct mesh_engine *engine)
     free(engine->m_rejected);
     free(engine->m_state_rows);
     free(engine->m_table_bytes);
+    mesh_vec_deinit(&engine->m_denied);
     mesh_vec_deinit(&engine->skips);
     mesh_vec_deinit(&engine->claims);
     mesh_store_heap_deinit(&engine->heap);

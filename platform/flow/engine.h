@@ -153,6 +153,9 @@ bool mesh_engine_commit_due(const struct mesh_engine *engine, int64_t now_us);
  * them durable and then calls mesh_engine_durable(). */
 bool mesh_engine_commit(struct mesh_engine *engine, int64_t now_us, struct mesh_buf *ret_frames);
 void mesh_engine_durable(struct mesh_engine *engine);
+/* Write everything again, however short the log is: what was removed is then in no segment any more. A round that has begun already does
+ * not count. Commits are due until it is through. */
+void mesh_engine_round_want(struct mesh_engine *engine);
 /* The log may be trimmed: true when a new round starts, so that the driver cuts to a new segment before the next append ... */
 bool mesh_engine_round_begin(struct mesh_engine *engine, uint64_t log_bytes);
 /* ... and true, once, when all segments before that cut hold nothing that is needed. */
@@ -209,6 +212,8 @@ enum mesh_read_windows { MESH_READ_ALL, MESH_READ_LATEST, MESH_READ_OPEN, MESH_R
 
 struct mesh_read {
     uint32_t view;
+    bool withhold; /* what `port` shows with consent alone; otherwise rows come as they are */
+    uint32_t port;
     const struct mesh_key *key; /* point: the whole key; list: NULL */
     int64_t from_us, to_us;     /* windows that start in [from, to); INT64_MIN, INT64_MAX: all */
     enum mesh_read_windows windows;

@@ -50,13 +50,15 @@ static int by_place_sort(const void *a, const void *b)
 
 /* ---- out ---- */
 /* Append the out struct; strings go to `text`, their place there stands in for the pointer until fix_up(). */
-static void add_row(struct mesh_rows *ret, struct found found)
+static void add_row(struct mesh_rows *ret, const struct mesh_read *read, struct found found)
 {
     struct mesh_flow_state *state = found.state;
     const struct mesh_view *view = state->view;
     const struct mesh_flow_view_row *head = mesh_store_row_payload(found.row);
     char *out = mesh_buf_reserve(&ret->rows, view->out_size);
     mesh_flow_view_out(state, found.row->window, mesh_store_row_key(found.row), found.row->key_n, head, &state->task->scratch, out);
+    if (read->withhold)
+        (void)mesh_flow_withhold(state->task->engine, read->port, out);
     for (uint32_t i = 0; i < view->n_out; i++) {
         if (view->out[i].type != MESH_STRING && view->out[i].type != MESH_BYTES)
             continue;
@@ -375,7 +377,7 @@ int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, s
     if (page.n > 0)
         qsort(page.heap, page.n, sizeof *page.heap, by_place_sort);
     for (size_t i = 0; i < page.n; i++) {
-        add_row(ret, page.heap[i]);
+        add_row(ret, read, page.heap[i]);
         if (engine->conf.sharded) {
             uint32_t bytes = PLACE_WINDOW_BYTES + page.heap[i].row->key_n;
             mesh_buf_add(&ret->places, (const char *)&bytes, sizeof bytes);
@@ -404,7 +406,7 @@ static void sessions_of(struct mesh_flow_state *state, const struct mesh_read *r
             ret->more = true;
             return;
         }
-        add_row(ret, (struct found){state, row});
+        add_row(ret, read, (struct found){state, row});
         set_last(ret, row);
     }
 }
@@ -417,7 +419,7 @@ static bool point_of(struct mesh_flow_state *state, const struct mesh_read *read
     if (!state->windowed) {
         struct mesh_store_row *row = mesh_store_table_find(&state->table, 0, key->bytes, key->n);
         if (row != NULL && shown(read, state, row)) {
-            add_row(ret, (struct found){state, row});
+            add_row(ret, read, (struct found){state, row});
             set_last(ret, row);
         }
         return true;
@@ -436,7 +438,7 @@ static bool point_of(struct mesh_flow_state *state, const struct mesh_read *read
             ret->more = true;
             return false;
         }
-        add_row(ret, (struct found){state, row});
+        add_row(ret, read, (struct found){state, row});
         set_last(ret, row);
     }
     return true;
@@ -451,7 +453,7 @@ static void newest_of(struct mesh_flow_state *state, const struct mesh_read *rea
             return;
         struct mesh_store_row *row = mesh_store_table_find(&state->table, window, read->key->bytes, read->key->n);
         if (row != NULL && !hidden(read, state, row)) {
-            add_row(ret, (struct found){state, row});
+            add_row(ret, read, (struct found){state, row});
             set_last(ret, row);
             return;
         }

@@ -34,8 +34,10 @@ bool mesh_engine_round_begin(struct mesh_engine *engine, uint64_t log_bytes)
         return false;
     uint64_t since = engine->log_bytes < log_bytes ? engine->log_bytes : log_bytes;
     uint64_t state = 2 * live_bytes(engine);
-    if (since <= (engine->conf.round_log_bytes > state ? engine->conf.round_log_bytes : state))
+    if (!engine->round_wanted && since <= (engine->conf.round_log_bytes > state ? engine->conf.round_log_bytes : state))
         return false;
+    engine->round_hurry = engine->round_wanted;
+    engine->round_wanted = false;
     engine->round = engine->round == UINT8_MAX ? 1 : (uint8_t)(engine->round + 1);
     engine->round_active = engine->round_claim = true;
     engine->round_swept = false;
@@ -51,6 +53,11 @@ bool mesh_engine_round_begin(struct mesh_engine *engine, uint64_t log_bytes)
         }
     }
     return true;
+}
+
+void mesh_engine_round_want(struct mesh_engine *engine)
+{
+    engine->round_wanted = true;
 }
 
 bool mesh_flow_swept(const struct mesh_task *task)

@@ -306,7 +306,7 @@ struct mesh_engine {
 
     /* rounds */
     uint8_t round; /* 0: none yet */
-    bool round_active, round_swept, round_done, round_claim;
+    bool round_wanted, round_hurry, round_active, round_swept, round_done, round_claim;
     uint64_t log_bytes; /* appended since the last round */
 
     /* recovery */
@@ -323,6 +323,7 @@ struct mesh_engine {
     struct mesh_metric *m_idle_late, *m_table_late, *m_commits, *m_commit_bytes, *m_outbox, *m_held, *m_state_bytes, *m_out_bytes,
         *m_runs_dropped, *m_interval_dropped, *m_generation_skipped, *m_upstream_duplicates, *m_unsequenced, *m_orphans;
     struct mesh_metric **m_state_rows, **m_table_bytes, **m_watermarks;
+    MESH_VEC(struct mesh_metric *) m_denied; /* of each port's consents, one behind the other */
     MESH_VEC(struct mesh_flow_skip) skips;
 };
 
@@ -505,6 +506,16 @@ void mesh_flow_view_out_gone(const struct mesh_flow_state *state, int64_t window
 void mesh_flow_view_close(struct mesh_flow_state *state, struct mesh_store_row *row, void *out);
 /* A session goes into another: readers of changes and of closed windows are told. It is still there. */
 void mesh_flow_view_gone(struct mesh_flow_state *state, struct mesh_store_row *row, const struct mesh_event *event);
+
+/* ---- consent.c ---- */
+void mesh_flow_consents_metrics(struct mesh_engine *engine);
+enum mesh_flow_withheld {
+    MESH_FLOW_SHOWN,         /* as `out` is now */
+    MESH_FLOW_ROW_UNSENT,    /* the row does not leave here, and never did */
+    MESH_FLOW_ROW_WITHDRAWN, /* nor any more: what was sent of it is to be taken back */
+};
+/* Make null what this port must not show of a view's row for want of consent, counted. `out` is the caller's own. */
+enum mesh_flow_withheld mesh_flow_withhold(const struct mesh_engine *engine, uint32_t port, void *out);
 
 /* ---- zone.c ---- */
 /* The zone's day that holds this time. */

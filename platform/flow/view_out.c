@@ -68,12 +68,29 @@ static void send_row(struct mesh_flow_state *state, uint32_t port_index, const v
                              time_us);
 }
 
-static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, const void *out, int64_t time_us, bool removed)
+/* As this port shows it; NULL: it does not. A row that was there and is withheld is removed. */
+static const void *shown_at(struct mesh_flow_state *state, uint32_t port, const void *out, bool *removed)
+{
+    struct mesh_task *task = state->task;
+    if (task->product->ports[port].n_consents == 0 || *removed)
+        return out;
+    void *own = mesh_arena_alloc(&task->scratch, state->view->out_size);
+    memcpy(own, out, state->view->out_size);
+    enum mesh_flow_withheld withheld = mesh_flow_withhold(task->engine, port, own);
+    *removed = withheld == MESH_FLOW_ROW_WITHDRAWN;
+    return withheld == MESH_FLOW_ROW_UNSENT ? NULL : own;
+}
+
+static void send_to_ports(struct mesh_flow_state *state, enum mesh_emit emit, const void *row, int64_t time_us, bool gone)
 {
     const struct mesh_product *product = state->task->product;
     for (uint32_t i = 0; i < product->n_ports; i++) {
         const struct mesh_port *port = &product->ports[i];
         if (port->emit != emit || product->views[port->view].state != state->index)
+            continue;
+        bool removed = gone;
+        const void *out = shown_at(state, i, row, &removed);
+        if (out == NULL)
             continue;
         if (port->kind == MESH_PORT_KAFKA)
             send_row(state, i, out, time_us, removed);

@@ -23,7 +23,10 @@ static void add_purpose(const struct mesh_http_exchange *x, struct mesh_buf *out
 /* ---- asking ---- */
 static void ask(struct mesh_http_exchange *x, const struct mesh_key *key, uint32_t limit, struct mesh_str after)
 {
+    const struct mesh_product *product = x->route->product;
     struct mesh_read read = {.view = x->route->port->view,
+                             .withhold = x->route->port->n_consents > 0,
+                             .port = (uint32_t)(x->route->port - product->ports),
                              .key = key,
                              .from_us = x->query.from_us,
                              .to_us = x->query.to_us,

@@ -18,11 +18,16 @@ static bool is_asked(const struct mesh_http_fields *fields, uint32_t i)
     return asked;
 }
 
+static bool leaves(enum mesh_protect rule)
+{
+    return rule == MESH_AS_IS || rule == MESH_ON_CONSENT;
+}
+
 static void add_fields(const struct mesh_http_exchange *x, struct mesh_buf *out)
 {
     const struct mesh_http_shape *shape = &x->route->shape;
     for (uint32_t i = 0; i < shape->n_out; i++)
-        if (is_personal(shape->out[i].label) && mesh_border_rule(shape->out, shape->protect, i) == MESH_AS_IS &&
+        if (is_personal(shape->out[i].label) && leaves(mesh_border_rule(shape->out, shape->protect, i)) &&
             is_asked(&x->query.fields, i))
             mesh_buf_printf(out, "%s%s", out->n > 0 ? "," : "", shape->out[i].name);
 }

@@ -288,6 +288,26 @@ def frozen(mesh, checks):
     check_answers(mesh, checks, mesh.sent(sim))
 
 
+def broker_away(mesh, checks):
+    """The broker is killed while commits are under way, once for a moment and once for longer than the session, and comes back."""
+    mesh.start_broker()
+    a, b = mesh.instance(wait=False), mesh.instance(wait=False)
+    sim = mesh.events(100000, rate=4000)
+    settled(mesh, [a, b], 2)
+    folder = os.path.join(mesh.dir, "kafka")
+    for pause in (0, SESSION_S + 4):
+        before = counted(mesh)
+        wait_until("some sales", lambda: counted(mesh) > before + 3000)
+        mesh.script("kafka.sh", "kill", folder)
+        wait_until("both notice", lambda: all(s.alive() and product(s).get("degraded") for s in (a, b)), 60)
+        time.sleep(pause)
+        checks.equal("health while the broker is away", {s.status("/livez") for s in (a, b)}, {200})
+        mesh.script("kafka.sh", "restart", folder)
+        settled(mesh, [a, b], 1, 120)
+        wait_until("they are well again", lambda: not any(product(s).get("degraded", True) for s in (a, b)), 120)
+    check_answers(mesh, checks, mesh.sent(sim))
+
+
 def records_loaded(service):
     """What each restoring of a shard had to read."""
     with open(service.log, errors="replace") as f:
@@ -410,7 +430,7 @@ def mistakes(mesh, checks):
     refused(mesh, checks, "the state is lost", ["committed offsets", "MESH_STATE_RESET=1"])
 
 
-CASES = [alone, grow_and_shrink, more_than_partitions, rolling, frozen, standby, asked, mistakes]
+CASES = [alone, grow_and_shrink, more_than_partitions, rolling, frozen, standby, broker_away, asked, mistakes]
 
 
 

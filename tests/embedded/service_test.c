@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static void orders(struct broker *broker, int from, int to)
 {
@@ -305,4 +306,71 @@ CASE(what_cannot_start_says_why)
     CHECK(!child_start(&second, 1, bad_dir));
     CHECK_EQ_I64(child_wait(&second), 2);
     CHECK_EQ_I64(child_end(&shop, SIGTERM), 0);
+}
+
+/* ---- state at rest ---- */
+static bool folder_shows(const struct child *shop, const char *text)
+{
+    char command[512];
+    snprintf(command, sizeof command, "grep -rqaF --include='*.log' -e '%s' %s/state", text, shop->dir);
+    return system(command) == 0;
+}
+
+static void write_keys(const char *path, const char *keys)
+{
+    FILE *f = fopen(path, "w");
+    mesh_assert(f != NULL && fputs(keys, f) >= 0 && fclose(f) == 0 && chmod(path, 0600) == 0);
+}
+
+#define KEY_A "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+#define KEY_B "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+
+/* Readable, then under a key, then under another one: the old bytes go without anything coming in. */
+CASE(state_is_sealed_and_keys_change)
+{
+    struct broker *broker = broker_start(0, 4);
+    struct child shop;
+    char path[300], setting[340];
+    child_init(&shop, "sealed");
+    snprintf(path, sizeof path, "%s/keys", shop.dir);
+    snprintf(setting, sizeof setting, "MESH_STATE_KEY_FILE=%s", path);
+    const char *const with_keys[] = {setting, NULL};
+    orders(broker, 0, 2000);
+    REQUIRE(child_start(&shop, broker_port(broker), NULL));
+    CHECK(totals_until(shop.port, 2000, 30));
+    CHECK(http_until(shop.port, "/readyz", "\"group\":\"owner\"", 30));
+    CHECK_EQ_I64(child_end(&shop, SIGTERM), 0);
+    CHECK(folder_shows(&shop, "customer-7"));
+
+    write_keys(path, KEY_A);
+    REQUIRE(child_start(&shop, broker_port(broker), with_keys));
+    CHECK(totals_until(shop.port, 2000, 30));
+    int64_t until_us = mesh_clock_mono_us() + INT64_C(20000000);
+    while (folder_shows(&shop, "customer-7") && mesh_clock_mono_us() < until_us)
+        (void)poll(NULL, 0, 50);
+    CHECK(!folder_shows(&shop, "customer-7"));
+    CHECK_EQ_I64(child_end(&shop, SIGKILL), 128 + SIGKILL);
+
+    CHECK(!child_start(&shop, broker_port(broker), NULL)); /* nobody reads it without its key */
+    CHECK(child_log_has(&shop, "is sealed with the key 630dcd2966c43366, and no key is set"));
+    write_keys(path, KEY_B);
+    CHECK(!child_start(&shop, broker_port(broker), with_keys));
+    CHECK(child_log_has(&shop, "and it is none of those that are there"));
+
+    write_keys(path, KEY_B KEY_A);
+    CHECK(folder_shows(&shop, "630dcd2966c43366"));
+    REQUIRE(child_start(&shop, broker_port(broker), with_keys));
+    CHECK(totals_until(shop.port, 2000, 30));
+    orders(broker, 2000, 4000);
+    CHECK(totals_until(shop.port, 4000, 30));
+    until_us = mesh_clock_mono_us() + INT64_C(20000000);
+    while (folder_shows(&shop, "630dcd2966c43366") && mesh_clock_mono_us() < until_us)
+        (void)poll(NULL, 0, 50);
+    CHECK(!folder_shows(&shop, "630dcd2966c43366"));
+    CHECK_EQ_I64(child_end(&shop, SIGTERM), 0);
+    write_keys(path, KEY_B); /* the old key is not needed any more */
+    REQUIRE(child_start(&shop, broker_port(broker), with_keys));
+    CHECK(totals_until(shop.port, 4000, 30));
+    CHECK_EQ_I64(child_end(&shop, SIGTERM), 0);
+    broker_stop(broker);
 }

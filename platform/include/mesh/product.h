@@ -188,6 +188,16 @@ enum mesh_port_kind { MESH_PORT_KAFKA, MESH_PORT_HTTP, MESH_PORT_MONGO, MESH_POR
 enum mesh_emit { MESH_EMIT_EVENT, MESH_EMIT_CHANGE, MESH_EMIT_CLOSE };
 enum mesh_delivery { MESH_AT_LEAST_ONCE, MESH_EXACTLY_ONCE };
 
+/* What a port shows of a row only with consent to a purpose. Numbers are places in the view's out. */
+struct mesh_port_consent {
+    const char *purpose;
+    uint32_t granted; /* a bool: whether it is given */
+    uint32_t given;   /* a time that may be null: when it was given last */
+    const uint32_t *members;
+    uint32_t n_members;
+    bool row; /* without consent not the members are null: the row does not leave, and one that may have left is taken back */
+};
+
 struct mesh_port {
     const char *name;
     const char *doc;
@@ -214,6 +224,8 @@ struct mesh_port {
     /* HTTP, SSE: who may ask, where callers are known: one of these roles (none: everybody), and all of these purposes. */
     const char *const *roles, *const *purposes;
     uint32_t n_roles, n_purposes;
+    const struct mesh_port_consent *consents;
+    uint32_t n_consents;
 };
 
 /* An internal topic of the product. */

@@ -81,7 +81,8 @@ enum mesh_type {
 /* How a field must be treated at a border (docs/DECLARATION.md, "Privacy"). */
 enum mesh_label { MESH_PUBLIC, MESH_INTERNAL, MESH_PERSONAL, MESH_SPECIAL, MESH_PSEUDONYMOUS, MESH_LABEL_COUNT };
 
-enum mesh_protect { MESH_AS_IS, MESH_PSEUDONYM, MESH_DROP, MESH_PROTECT_COUNT };
+/* ON_CONSENT: as it is, when the subject has given consent to what the port releases it for (struct mesh_port_consent); else null. */
+enum mesh_protect { MESH_AS_IS, MESH_PSEUDONYM, MESH_DROP, MESH_ON_CONSENT, MESH_PROTECT_COUNT };
 
 /* One member of a C struct, described. Strings of stored rows are owned by the row (mesh/task.h). */
 struct mesh_field {
