@@ -338,6 +338,7 @@ static void list_operation(struct openapi *o, const struct rows *rows)
     mesh_openapi_ref(json, NULL, "parameters", "limit");
     mesh_openapi_ref(json, NULL, "parameters", "after");
     mesh_openapi_ref(json, NULL, "parameters", "count");
+    mesh_openapi_ref(json, NULL, "parameters", "partitions");
     window_parameters(o, rows, "windowOfList");
     common_parameters(o, rows);
     mesh_openapi_ref(json, NULL, "parameters", "ifNoneMatch");

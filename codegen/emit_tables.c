@@ -168,6 +168,9 @@ static void views(struct table_emit *t)
         mesh_emit_line(t->out, 2, ".out = fields_of_%s,", out_name);
         mesh_emit_line(t->out, 2, ".n_out = sizeof fields_of_%s / sizeof fields_of_%s[0],", out_name, out_name);
         mesh_emit_line(t->out, 2, ".n_key = %zu,", m->by.n);
+        for (size_t k = 0; k < m->by.n && view->key != NULL; k++)
+            if (strcmp(m->by.v[k], view->key) == 0)
+                mesh_emit_line(t->out, 2, ".placed_by = %zu,", k + 1);
         mesh_emit_line(t->out, 2, ".out_size = sizeof(struct %s),", out_name);
         if (m->window != MESH_WINDOW_NONE) {
             mesh_emit_line(t->out, 2, ".window = %s,", windows[m->window]);

@@ -143,6 +143,15 @@ static void parameters(struct mesh_json_out *json)
     mesh_json_out_text(json, "pattern", "^[A-Za-z0-9_-]*$");
     end_parameter(json);
     flag_parameter(json, "count", "count", "1: only how many rows there are.");
+    begin_parameter(json, "partitions", "partitions", "query",
+                    "local: where the product has several instances, the part of the list that this one has.");
+    mesh_json_out_text(json, "type", "string");
+    mesh_json_out_array_line(json, "enum");
+    mesh_json_out_text(json, NULL, "all");
+    mesh_json_out_text(json, NULL, "local");
+    mesh_json_out_end(json);
+    mesh_json_out_text(json, "default", "all");
+    end_parameter(json);
     flag_parameter(json, "committed", "committed",
                    "1: answer when what is shown is on disk; at most half a second later, as a rule.");
     begin_parameter(json, "minPosition", "min-position", "query",

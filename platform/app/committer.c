@@ -10,9 +10,8 @@
 enum phase { IDLE, SUBMITTED, LANDED };
 
 struct mesh_committer {
-    struct mesh_store_log *log;
+    struct mesh_journal journal;
     struct mesh_store_cipher *cipher;
-    bool sync;
     struct mesh_wake *wake;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -31,15 +30,13 @@ static int land(struct mesh_committer *committer, struct mesh_err *err)
     int64_t begun_us = mesh_clock_mono_us();
     uint64_t segment = 0;
     if (committer->cut)
-        segment = mesh_store_log_cut(committer->log);
+        segment = committer->journal.ops->cut(committer->journal.log);
     struct mesh_str frames =
         mesh_store_cipher_seal(committer->cipher, (struct mesh_str){committer->frames.p, (uint32_t)committer->frames.n});
-    if (mesh_store_log_append(committer->log, frames, err) < 0)
-        return -1;
-    if (committer->sync && mesh_store_log_sync(committer->log, err) < 0)
+    if (mesh_journal_append(&committer->journal, frames, err) < 0)
         return -1;
     committer->result =
-        (struct mesh_committer_result){mesh_store_log_bytes(committer->log), segment, mesh_clock_mono_us() - begun_us};
+        (struct mesh_committer_result){mesh_journal_bytes(&committer->journal), segment, mesh_clock_mono_us() - begun_us};
     return 0;
 }
 
@@ -59,7 +56,7 @@ static void *run(void *context)
         pthread_mutex_unlock(&c->lock);
         int result = submitted ? land(c, &err) : 0;
         if (result == 0 && trim != 0)
-            result = mesh_store_log_trim(c->log, trim, &err);
+            result = c->journal.ops->trim(c->journal.log, trim, &err);
         pthread_mutex_lock(&c->lock);
         if (submitted)
             c->phase = LANDED;
@@ -75,13 +72,12 @@ static void *run(void *context)
     return NULL;
 }
 
-struct mesh_committer *mesh_committer_new(struct mesh_store_log *log, struct mesh_store_cipher *cipher, bool sync,
+struct mesh_committer *mesh_committer_new(const struct mesh_journal *journal, struct mesh_store_cipher *cipher,
                                           struct mesh_wake *wake)
 {
     struct mesh_committer *committer = mesh_xcalloc(1, sizeof *committer);
-    committer->log = log;
+    committer->journal = *journal;
     committer->cipher = cipher;
-    committer->sync = sync;
     committer->wake = wake;
     mesh_assert(pthread_mutex_init(&committer->lock, NULL) == 0);
     mesh_wake_cond_init(&committer->cond);

@@ -1,4 +1,4 @@
-/* Makes commits durable, off the worker's thread: append, fdatasync, one at a time.
+/* Makes commits durable, off the worker's thread, one at a time: in files, or in Kafka (store/journal.h).
  *
  * The worker submits frames and goes on; the bell rings when they are durable. A write that fails is
  * fatal: the log is unusable from then on, and nothing after it was sent (DESIGN 9, rule 7).
@@ -6,9 +6,10 @@
 #ifndef MESH_APP_COMMITTER_H
 #define MESH_APP_COMMITTER_H
 
+#include "base/buf.h"
 #include "io/wake.h"
 #include "store/cipher.h"
-#include "store/log.h"
+#include "store/journal.h"
 
 struct mesh_committer_result {
     uint64_t log_bytes; /* of the log, after it */
@@ -18,8 +19,8 @@ struct mesh_committer_result {
 
 struct mesh_committer;
 
-/* The log is the committer's until it is freed, and so is the cipher that seals what goes into it. */
-struct mesh_committer *mesh_committer_new(struct mesh_store_log *log, struct mesh_store_cipher *cipher, bool sync,
+/* The journal's log is the committer's until it is freed, and so is the cipher that seals what goes into it. */
+struct mesh_committer *mesh_committer_new(const struct mesh_journal *journal, struct mesh_store_cipher *cipher,
                                           struct mesh_wake *wake);
 bool mesh_committer_busy(struct mesh_committer *committer);
 /* Takes the buffer's memory. Not while busy. `cut`: begin a new segment first. */

@@ -98,6 +98,13 @@ static const struct setting settings[] = {
     {"MESH_AUDIT_DIR", TEXT, AT(audit_dir), "", 0, 0, false,
      "folder of the audit: who was shown personal fields; with the key below, or neither"},
     {"MESH_AUDIT_KEY_FILE", TEXT, AT(audit_key_file), "", 0, 0, false, "file that holds the key that chains its entries"},
+    {"MESH_STATE", TEXT, AT(state), "file", 0, 0, false,
+     "file: one instance, its state in a folder; kafka: any number of instances, the state in topics"},
+    {"MESH_INSTANCE", TEXT, AT(instance), "", 0, 0, false,
+     "kafka: a name of this instance that no other one has; with it a restart within the session moves nothing"},
+    {"MESH_STANDBY", BOOLEAN, AT(standby), "0", 0, 0, false,
+     "kafka: read along in the logs of shards that other instances have, so that taking over reads the rest only"},
+    {"MESH_HTTP_URL", TEXT, AT(http_url), "", 0, 0, false, "kafka: where clients reach this instance, http://host:port"},
     {"MESH_STATE_DIR", TEXT, AT(state_dir), "", 0, 0, false, "folder of the state; each product has its own in it"},
     {"MESH_STATE_MB", NUMBER, AT(state_mb), "0", 0, 16 << 20, false,
      "memory for the state of each product; beyond it what is not used goes to a file in MESH_STATE_DIR. 0: half of the container's "
@@ -189,6 +196,12 @@ static const char *standard_of(struct loading *l, const struct setting *s)
         return mesh_arena_printf(arena, "127.0.0.1:%d", l->service->http_port);
     if (s->offset == AT(state_dir))
         return mesh_arena_printf(arena, "state/%s", l->service->domain);
+    if (s->offset == AT(http_url))
+        return mesh_arena_printf(arena, "%s://%s%s", l->config->http_cert_file[0] == '\0' ? "http" : "https",
+                                 strchr(l->config->http_listen, ':') == NULL ? "127.0.0.1:"
+                                 : l->config->http_listen[0] == ':'          ? "127.0.0.1"
+                                                                             : "",
+                                 l->config->http_listen);
     if (s->offset == AT(kafka_session_timeout_ms))
         return l->config->kafka_embedded ? "3000" : "6000";
     return s->standard;
@@ -360,6 +373,28 @@ static void check_accepted(struct loading *l)
     }
 }
 
+/* ---- several instances ---- */
+static void check_state(struct loading *l)
+{
+    struct mesh_config *config = l->config;
+    config->state_kafka = strcmp(config->state, "kafka") == 0;
+    if (!config->state_kafka && strcmp(config->state, "file") != 0)
+        problem(l, "MESH_STATE must be file or kafka, not '%s'", config->state);
+    if (!config->state_kafka)
+        return;
+    if (config->kafka_embedded)
+        problem(l, "MESH_STATE=kafka needs a real Kafka: the embedded broker keeps the last 5 MB of a partition, and forgets "
+                   "all when it ends");
+    const char *url = config->http_url;
+    size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
+    const char *host = url + scheme;
+    size_t n = strlen(host);
+    bool anywhere = strncmp(host, "0.0.0.0", 7) == 0 || strncmp(host, "[::]", 4) == 0 || (n > 2 && strcmp(host + n - 2, ":0") == 0);
+    if (scheme == 0 || n == 0 || anywhere || strpbrk(url, " \"\\<>?#") != NULL || host[n - 1] == '/')
+        problem(l, "MESH_HTTP_URL '%s' is not where clients can reach this instance; set it to http://host:port, without a path",
+                url);
+}
+
 /* ---- what stands in files ---- */
 static void say(void *context, const char *text)
 {
@@ -437,7 +472,12 @@ enum mesh_config_action mesh_config_load(const struct mesh_service *service, int
     read_keys(&l);
     read_files(&l);
     check_accepted(&l);
+    check_state(&l);
     ret->state_bytes = mesh_memory_budget(ret->state_mb, service->n_products, MESH_MEMORY_LIMIT_FILE);
+    if (ret->variant[0] != '\0' && ret->state_kafka)
+        problem(
+            &l,
+            "MESH_VARIANT and MESH_STATE=kafka do not go together yet: versions take over from each other through folders of state");
     if (ret->variant[0] != '\0' && !mesh_variant_is_name(ret->variant))
         problem(&l, "MESH_VARIANT must be lower case letters, digits and dashes, at most %d, and not '%s'; it is '%s'",
                 MESH_VARIANT_MAX, MESH_VARIANT_BASE, ret->variant);

@@ -48,6 +48,11 @@ struct mesh_config {
     struct mesh_http_tls http_tls;          /* of the two files */
     int64_t http_client_rate;               /* 0: no limit */
     const char *audit_dir, *audit_key_file; /* "": no audit */
+    const char *state;                      /* "file" or "kafka" */
+    bool state_kafka;
+    const char *instance; /* static member of the groups; "": none */
+    bool standby;         /* follows the shards that others have */
+    const char *http_url; /* where other instances find this one */
     const char *state_dir;
     int64_t state_mb;
     uint64_t state_bytes;      /* what it means for each product; 0: no limit */

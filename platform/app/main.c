@@ -4,8 +4,9 @@
  * then the broker, which may be away. Everything a thread tells the main thread comes through one
  * eventfd, everything the operator tells it through one signalfd. */
 #include "app/config.h"
+#include "app/members.h"
 #include "app/trail.h"
-#include "app/worker.h"
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -36,7 +37,7 @@ struct service {
     const struct mesh_service *declared;
     struct mesh_config config;
     struct mesh_metrics *metrics;
-    struct mesh_worker **workers;
+    struct mesh_members **products;
     struct mesh_http_live *live;
     struct mesh_http_auth *auth; /* NULL: callers are not known */
     struct mesh_trail *trail;    /* NULL: no audit */
@@ -55,7 +56,7 @@ static const char *environment(const char *name)
 static void on_ask(void *context, struct mesh_http_question *question)
 {
     struct service *s = context;
-    mesh_worker_ask(s->workers[question->product], question);
+    mesh_members_ask(s->products[question->product], question);
 }
 
 static bool on_health(void *context, enum mesh_http_health which, struct mesh_buf *out)
@@ -64,7 +65,7 @@ static bool on_health(void *context, enum mesh_http_health which, struct mesh_bu
     if (which == MESH_HTTP_LIVE) {
         bool alive = true;
         for (uint32_t i = 0; i < s->declared->n_products; i++)
-            alive = alive && mesh_worker_alive(s->workers[i]);
+            alive = alive && mesh_members_alive(s->products[i]);
         mesh_buf_printf(out, "{\"live\":%s}\n", alive ? "true" : "false");
         return alive;
     }
@@ -73,7 +74,7 @@ static bool on_health(void *context, enum mesh_http_health which, struct mesh_bu
     for (uint32_t i = 0; i < s->declared->n_products; i++) {
         if (i > 0)
             mesh_buf_putc(&products, ',');
-        bool one = mesh_worker_ready(s->workers[i], &products, &degraded);
+        bool one = mesh_members_ready(s->products[i], &products, &degraded);
         ready = ready && one;
     }
     if (which == MESH_HTTP_STARTED) {
@@ -124,9 +125,10 @@ static int block_signals(void)
 static int start(struct service *s, struct mesh_err *err)
 {
     const struct mesh_service *declared = s->declared;
-    s->workers = mesh_xcalloc(declared->n_products, sizeof(struct mesh_worker *));
+    s->products = mesh_xcalloc(declared->n_products, sizeof(struct mesh_members *));
     for (uint32_t i = 0; i < declared->n_products; i++)
-        if (mesh_worker_new(declared->products[i], &s->config, s->config.pseudonym_keys[i], s->metrics, &s->workers[i], err) < 0)
+        if (mesh_members_new(declared->products[i], i, &s->config, s->config.pseudonym_keys[i], s->metrics, &s->products[i], err) <
+            0)
             return mesh_err_prefix(err, "%s", declared->products[i]->name);
     s->live = mesh_http_live_new(declared, s->metrics, MESH_HTTP_LIVE_BEAT_US);
     const struct mesh_config *config = &s->config;
@@ -152,10 +154,8 @@ static int start(struct service *s, struct mesh_err *err)
     if (mesh_http_site_new(declared, s->config.pseudonym_keys, &backend, &s->site, err) < 0 ||
         mesh_http_server_start(&http, s->site, s->metrics, &s->server, err) < 0)
         return -1;
-    for (uint32_t i = 0; i < declared->n_products; i++) {
-        mesh_worker_tell(s->workers[i], s->live, i);
-        mesh_worker_start(s->workers[i], on_ended, s);
-    }
+    for (uint32_t i = 0; i < declared->n_products; i++)
+        mesh_members_start(s->products[i], s->live, on_ended, s);
     return 0;
 }
 
@@ -169,13 +169,13 @@ static void tell_address(const struct service *s)
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf text = MESH_BUF_NULL;
     mesh_buf_printf(&text, strchr(host, ':') != NULL ? "[%s]:%u\n" : "%s:%u\n", host, mesh_http_server_port(s->server));
     for (uint32_t i = 0; i < s->declared->n_products; i++)
-        mesh_worker_tell_address(s->workers[i], (struct mesh_str){text.p, (uint32_t)text.n});
+        mesh_members_tell_address(s->products[i], (struct mesh_str){text.p, (uint32_t)text.n});
 }
 
 static bool all_ended(const struct service *s)
 {
     for (uint32_t i = 0; i < s->declared->n_products; i++)
-        if (mesh_worker_phase(s->workers[i]) < MESH_WORKER_STOPPED)
+        if (mesh_members_phase(s->products[i]) < MESH_WORKER_STOPPED)
             return false;
     return true;
 }
@@ -183,7 +183,7 @@ static bool all_ended(const struct service *s)
 static bool any_again(const struct service *s)
 {
     for (uint32_t i = 0; i < s->declared->n_products; i++)
-        if (mesh_worker_phase(s->workers[i]) == MESH_WORKER_STOPPED && mesh_worker_again(s->workers[i]))
+        if (mesh_members_again(s->products[i]))
             return true;
     return false;
 }
@@ -191,7 +191,7 @@ static bool any_again(const struct service *s)
 static bool any_failed(const struct service *s)
 {
     for (uint32_t i = 0; i < s->declared->n_products; i++)
-        if (mesh_worker_phase(s->workers[i]) == MESH_WORKER_FAILED)
+        if (mesh_members_phase(s->products[i]) == MESH_WORKER_FAILED)
             return true;
     return false;
 }
@@ -207,7 +207,7 @@ static void reload(const struct service *s)
         mesh_log(MESH_LOG_INFO, "the credentials were loaded again", NULL);
 }
 
-/* Waits for a signal or for the workers; true when it is told to end. */
+/* Waits for a signal or for the products; true when it is told to end. */
 static bool wait_event(const struct service *s, int64_t timeout_us)
 {
     struct pollfd fds[] = {{s->events, POLLIN, 0}, {s->signals, POLLIN, 0}};
@@ -223,10 +223,10 @@ static bool wait_event(const struct service *s, int64_t timeout_us)
     return info.ssi_signo != SIGHUP;
 }
 
-static void stop_workers(const struct service *s)
+static void stop_products(const struct service *s)
 {
     for (uint32_t i = 0; i < s->declared->n_products; i++)
-        mesh_worker_stop(s->workers[i]);
+        mesh_members_stop(s->products[i]);
     int64_t until_us = mesh_clock_mono_us() + STOP_US;
     while (!all_ended(s)) {
         int64_t left_us = until_us - mesh_clock_mono_us();
@@ -248,9 +248,9 @@ static void leave_now(int number)
 static void free_service(struct service *s)
 {
     s->server = mesh_http_server_stop(s->server);
-    for (uint32_t i = 0; s->workers != NULL && i < s->declared->n_products; i++)
-        mesh_worker_free(s->workers[i]);
-    free(s->workers);
+    for (uint32_t i = 0; s->products != NULL && i < s->declared->n_products; i++)
+        mesh_members_free(s->products[i]);
+    free(s->products);
     mesh_http_site_free(s->site);
     mesh_trail_close(s->trail);
     mesh_http_live_free(s->live);
@@ -314,7 +314,7 @@ static int run(struct service *s)
     bool failed = any_failed(s);
     bool again = !told && !failed;
     mesh_log(MESH_LOG_INFO, failed ? "stops" : again ? "begins anew, under its new role" : "stops: drains and commits", NULL);
-    stop_workers(s);
+    stop_products(s);
     failed = failed || any_failed(s);
     if (!all_ended(s)) {
         mesh_log(MESH_LOG_WARN,

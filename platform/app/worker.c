@@ -38,7 +38,7 @@ static void fill_kafka(struct mesh_worker *worker)
         .refused = mesh_worker_broker_refused,
         .refused_context = worker,
         .group = worker->group,
-        .instance = worker->group,
+        .instance = worker->sharded ? NULL : worker->group,
         .client = worker->name,
         .session_timeout_ms = (int)config->kafka_session_timeout_ms,
         .fetch_wait_ms = (int)config->kafka_fetch_wait_ms,
@@ -65,12 +65,21 @@ static void register_metrics(struct mesh_worker *worker)
 }
 
 int mesh_worker_new(const struct mesh_product *product, const struct mesh_config *config, struct mesh_str pseudonym_key,
-                    struct mesh_metrics *metrics, struct mesh_worker **ret, struct mesh_err *err)
+                    struct mesh_metrics *metrics, const struct mesh_worker_shard *shard, struct mesh_worker **ret,
+                    struct mesh_err *err)
 {
     struct mesh_worker *worker = mesh_xcalloc(1, sizeof *worker);
     worker->config = config;
     worker->pseudonym_key = pseudonym_key;
     worker->metrics = metrics;
+    if (shard != NULL) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", (int)shard->shard);
+        worker->sharded = true;
+        worker->shard = *shard;
+        atomic_init(&worker->standby, shard->standby);
+        worker->metrics = worker->part = mesh_metrics_part(metrics, "shard", number);
+    }
     worker->name = joined("", "/", product, "");
     worker->group = joined("mesh.", ".", product, config->variant);
     struct mesh_buf dir = MESH_BUF_NULL;
@@ -80,8 +89,9 @@ int mesh_worker_new(const struct mesh_product *product, const struct mesh_config
     mesh_wake_init(&worker->wake);
     mesh_mailbox_init(&worker->mailbox, &worker->wake);
     int role = mesh_worker_open_role(worker, err);
-    worker->product = mesh_variant_product(&worker->arena, mesh_flow_with_erasure(&worker->arena, mesh_flow_with_retry(&worker->arena, product)), config->variant,
-                                           mesh_worker_is_muted(worker));
+    worker->product =
+        mesh_variant_product(&worker->arena, mesh_flow_with_erasure(&worker->arena, mesh_flow_with_retry(&worker->arena, product)),
+                             config->variant, mesh_worker_is_muted(worker));
     worker->status.role = worker->cutover.role.word;
     worker->status.from_us = worker->cutover.role.from_us;
     mesh_worker_list_topics(worker);
@@ -124,8 +134,17 @@ static int open_source(struct mesh_worker *worker, struct mesh_err *err)
 {
     for (uint32_t i = 0; i < worker->n_reads; i++)
         worker->reads[i].partitions = worker->topics[i].found;
+    for (uint32_t i = 0; worker->sharded && i < worker->n_reads; i++) {
+        worker->reads[i].one = true;
+        worker->reads[i].only = worker->shard.shard;
+    }
+    for (uint32_t i = 0; worker->sharded && i < worker->product->n_inputs; i++)
+        if (worker->product->inputs[i].copy_all)
+            worker->reads[worker->topic_of_input[i]].one = false;
     if (mesh_kafka_source_open(worker->source, worker->reads, worker->n_reads, err) < 0)
         return -1;
+    if (worker->sharded)
+        return 0;
     mesh_log(MESH_LOG_INFO, "broker found, joins its group", "product", worker->name, "cluster", worker->link_info.cluster_id,
              "group", worker->group, NULL);
     return 0;
@@ -152,10 +171,16 @@ static int look_at_link(struct mesh_worker *worker, struct mesh_err *err)
     }
     if (info->phase != MESH_LINK_READY || worker->link_done || !mesh_schemas_ready(worker->schemas, NULL))
         return 0;
+    if (atomic_load(&worker->standby))
+        return mesh_worker_follow(worker, err);
     worker->link_done = true;
-    if (mesh_worker_bind_state(worker, err) < 0 || mesh_worker_begin_role(worker, err) < 0 || open_source(worker, err) < 0)
+    int bound = worker->sharded ? mesh_worker_take_over(worker, err) : mesh_worker_bind_state(worker, err);
+    if (bound == MESH_LOG_STOPPED)
+        return 0;
+    if (bound < 0 || mesh_worker_begin_role(worker, err) < 0 || open_source(worker, err) < 0)
         return -1;
     worker->running = true;
+    mesh_worker_show(worker, true); /* who sees it running sees its sources too */
     mesh_worker_set_phase(worker, MESH_WORKER_RUNNING);
     return 1;
 }
@@ -324,10 +349,13 @@ static int run_once(struct mesh_worker *worker, bool reads, struct mesh_err *err
 static int connect_broker(struct mesh_worker *worker, struct mesh_err *err)
 {
     fill_kafka(worker);
+    if (worker->sharded && mesh_worker_open_shard(worker, err) < 0)
+        return -1;
     if (mesh_kafka_source_new(&worker->kafka, &mesh_worker_source_ops, worker, broker_away, &worker->source, err) < 0)
         return -1;
     worker->link = mesh_link_start(mesh_kafka_source_client(worker->source), worker->topics, worker->n_topics, &worker->wake);
-    worker->lease = mesh_lease_start(mesh_kafka_source_client(worker->source), worker->kafka.session_timeout_ms, &worker->wake);
+    if (!worker->sharded)
+        worker->lease = mesh_lease_start(mesh_kafka_source_client(worker->source), worker->kafka.session_timeout_ms, &worker->wake);
     struct mesh_mongo_conf conf = {worker->config->mongo_uri, worker->config->mongo_database, worker->product,
                                    worker->pseudonym_key, &worker->wake};
     bool wanted = false;
@@ -374,6 +402,8 @@ static int drain(struct mesh_worker *worker, struct mesh_err *err)
     mesh_worker_set_phase(worker, MESH_WORKER_DRAINING);
     mesh_worker_show(worker, true);
     int64_t until_us = mesh_clock_mono_us() + MESH_WORKER_DRAIN_US;
+    if (atomic_load(&worker->abandoned))
+        return 0;
     while (worker->running && mesh_clock_mono_us() < until_us) {
         int moved = run_once(worker, false, err);
         if (moved < 0)
@@ -388,11 +418,16 @@ static int drain(struct mesh_worker *worker, struct mesh_err *err)
             mesh_wake_wait(&worker->wake, SLEEP_US / 4);
     }
     while (worker->committer != NULL && mesh_committer_busy(worker->committer)) {
+        if (worker->sharded && mesh_clock_mono_us() >= until_us) {
+            mesh_log(MESH_LOG_WARN, "the last commit was not acknowledged in time; who goes on finds it, or does its work again",
+                     "product", worker->name, NULL);
+            return 0;
+        }
         if (mesh_worker_commit(worker, 0, err) < 0)
             return -1;
         mesh_wake_wait(&worker->wake, SLEEP_US / 4);
     }
-    if (!worker->running || worker->link_info.away)
+    if (!worker->running || worker->link_info.away || worker->sharded)
         return 0;
     mesh_worker_last_mark(worker);
     mesh_kafka_source_close(worker->source);
@@ -415,7 +450,8 @@ static void *run(void *context)
     mesh_mailbox_close(&worker->mailbox);
     refuse_waiting(worker);
     if (result < 0) {
-        mesh_log_err(MESH_LOG_ERROR, "cannot go on; stops, the last commit is kept", &err);
+        bool taken = worker->sharded && strcmp(err.code, "state.fenced") == 0;
+        mesh_log_err(taken ? MESH_LOG_WARN : MESH_LOG_ERROR, "cannot go on; stops, the last commit is kept", &err);
         pthread_mutex_lock(&worker->lock);
         worker->status.err = err;
         worker->status.phase = MESH_WORKER_FAILED;
@@ -441,6 +477,18 @@ void mesh_worker_stop(struct mesh_worker *worker)
     mesh_wake_ring(&worker->wake);
 }
 
+void mesh_worker_promote(struct mesh_worker *worker)
+{
+    atomic_store(&worker->standby, false);
+    mesh_wake_ring(&worker->wake);
+}
+
+void mesh_worker_abandon(struct mesh_worker *worker)
+{
+    atomic_store(&worker->abandoned, true);
+    mesh_worker_stop(worker);
+}
+
 struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
 {
     if (worker == NULL)
@@ -454,10 +502,13 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     mesh_worker_drop_held_back(worker);
     worker->schemas = mesh_schemas_free(worker->schemas);
     worker->source = mesh_kafka_source_free(worker->source);
+    if (worker->journal.ops != NULL)
+        worker->journal.ops->interrupt(worker->journal.log);
     worker->committer = mesh_committer_free(worker->committer);
     worker->engine = mesh_engine_free(worker->engine);
+    worker->restoring = mesh_engine_free(worker->restoring);
     mesh_memory_deinit(&worker->memory);
-    worker->log = mesh_store_log_close(worker->log);
+    mesh_journal_close(&worker->journal);
     worker->cipher = mesh_store_cipher_free(worker->cipher);
     mesh_known_deinit(&worker->known);
     mesh_worker_cutover_deinit(worker);
@@ -474,6 +525,7 @@ struct mesh_worker *mesh_worker_free(struct mesh_worker *worker)
     free(worker->name);
     free(worker->group);
     free(worker->dir);
+    mesh_metrics_free(worker->part);
     mesh_arena_deinit(&worker->arena);
     free(worker);
     return NULL;

@@ -35,15 +35,31 @@ enum mesh_worker_phase {
 
 struct mesh_worker;
 
-/* Opens and restores the state. An error here is for the operator: exit 2. */
+/* A product whose state is in Kafka has a worker for each shard (app/members.h): the tasks of one partition. */
+struct mesh_worker_shard {
+    int32_t shard, n_shards;
+    const char *topic; /* of the commit logs; borrowed */
+    bool standby;      /* reads along until it is promoted, and is not the owner meanwhile */
+};
+
+/* Opens and restores the state; that of a shard is opened on its thread. An error here is for the operator: exit 2. `shard`: NULL for all of
+ * the product. */
 int mesh_worker_new(const struct mesh_product *product, const struct mesh_config *config, struct mesh_str pseudonym_key,
-                    struct mesh_metrics *metrics, struct mesh_worker **ret, struct mesh_err *err);
+                    struct mesh_metrics *metrics, const struct mesh_worker_shard *shard, struct mesh_worker **ret,
+                    struct mesh_err *err);
 /* Before the start: where its events are told, and as which product of the service. */
 void mesh_worker_tell(struct mesh_worker *worker, struct mesh_http_live *live, uint32_t product);
 /* `ended` is called on the worker's thread when it has stopped or failed. */
 void mesh_worker_start(struct mesh_worker *worker, void (*ended)(void *context), void *context);
 /* Ask it to drain and stop; returns at once. */
 void mesh_worker_stop(struct mesh_worker *worker);
+/* A standby: the shard is to be owned from now on. */
+void mesh_worker_promote(struct mesh_worker *worker);
+/* As stop, and drops what is not durable: the shard belongs to somebody else already. */
+void mesh_worker_abandon(struct mesh_worker *worker);
+/* Any thread: where the shard stands in what it reads, each with a mark, appended to `list` (io/kafka_lease.h). */
+struct rd_kafka_topic_partition_list_s;
+void mesh_worker_positions(struct mesh_worker *worker, struct rd_kafka_topic_partition_list_s *list);
 enum mesh_worker_phase mesh_worker_phase(struct mesh_worker *worker);
 /* Once it has stopped: it wants the process to begin anew, under another role (flow/role.h). */
 bool mesh_worker_again(const struct mesh_worker *worker);

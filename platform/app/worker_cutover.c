@@ -51,7 +51,7 @@ int mesh_worker_open_role(struct mesh_worker *worker, struct mesh_err *err)
     mesh_role_init(role, worker->config->variant[0] == '\0' ? MESH_ROLE_ACTIVE : MESH_ROLE_MUTED);
     mesh_role_init(&worker->cutover.order, MESH_ORDER_RESUME);
     mesh_cleanup(mesh_freep) char *path = path_of(worker, MESH_ROLE_FILE);
-    if (!mesh_fs_exists(path))
+    if (worker->sharded || !mesh_fs_exists(path)) /* versions of a product in shards do not take over from each other yet */
         return 0;
     if (read_file(worker, MESH_ROLE_FILE, role, err) < 0)
         return -1;
@@ -142,7 +142,7 @@ static int announce_port(struct mesh_worker *worker, uint32_t port, const struct
 bool mesh_worker_has_to_announce(const struct mesh_worker *worker)
 {
     mesh_cleanup(mesh_freep) char *path = path_of(worker, MESH_STANDS_FILE);
-    return worker->cutover.role.word == MESH_ROLE_ACTIVE && mesh_fs_exists(path);
+    return !worker->sharded && worker->cutover.role.word == MESH_ROLE_ACTIVE && mesh_fs_exists(path);
 }
 
 /* The last word at ports that send changes, before anything is read. Documents of all rows are on their way too. */
@@ -366,6 +366,8 @@ int mesh_worker_follow_orders(struct mesh_worker *worker, int64_t now_us, struct
         mesh_engine_resume(worker->engine);
         return 1;
     }
+    if (worker->sharded)
+        return 0;
     look_for_order(worker, now_us);
     if (cut->order.order == 0 || cut->stage == STAGE_DONE || cut->order.word < MESH_ORDER_HOLD || !fits(worker, cut->order.word))
         return 0;

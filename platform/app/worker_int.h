@@ -2,6 +2,7 @@
  *
  *     worker.c         the thread and its loop
  *     worker_state.c   the state's folder: open, restore, set aside, begin anew; the engine
+ *     worker_shard.c   the same for a shard, whose state is in Kafka
  *     worker_topics.c  which topics the product has; what the link found
  *     worker_in.c      records from the source into the engine
  *     worker_out.c     commits, messages, documents
@@ -24,9 +25,11 @@
 #include "base/vec.h"
 #include "flow/role.h"
 #include "io/kafka_link.h"
+#include "io/kafka_log.h"
 #include "io/kafka_sink.h"
 #include "io/kafka_source.h"
 #include "io/mongo.h"
+#include "store/journal.h"
 #include "store/log.h"
 
 /* A copy of what the thread knows, for others; under `lock`. */
@@ -50,6 +53,8 @@ struct mesh_worker_status {
     uint32_t held_back;
     MESH_VEC(struct mesh_source_info) sources;
     MESH_VEC(char *) dest_stopped; /* per destination, NULL or text; owned */
+    struct mesh_lease_mark mark;   /* of a shard: what others are told of its state */
+    int64_t epoch;
 };
 
 /* worker_cutover.c: what it is to other versions, and how far it is with what it was told. */
@@ -68,7 +73,10 @@ struct mesh_worker {
     const struct mesh_product *product;
     const struct mesh_config *config;
     struct mesh_str pseudonym_key;
-    struct mesh_metrics *metrics;
+    struct mesh_metrics *metrics, *part; /* part: of a shard, and is freed */
+    bool sharded;
+    struct mesh_worker_shard shard;
+    atomic_bool abandoned, standby;
     char *name;  /* "sales_fraud/sales_fraud" */
     char *group; /* "mesh.sales_fraud.sales_fraud" */
     char *dir;
@@ -91,9 +99,11 @@ struct mesh_worker {
 
     /* state */
     struct mesh_known known;
-    struct mesh_store_log *log;
-    struct mesh_store_cipher *cipher; /* of what the log holds */
-    struct mesh_engine *engine;
+    struct mesh_journal journal;
+    struct mesh_store_cipher *cipher; /* of what the journal holds */
+    struct mesh_store_log *log;       /* in files; the journal's */
+    struct mesh_kafka_log *kafka_log; /* of a shard; the journal's */
+    struct mesh_engine *engine, *restoring;
     struct mesh_memory memory;
     bool reset; /* MESH_STATE_RESET set something aside, or asks to start anew */
     bool running;
@@ -128,7 +138,7 @@ struct mesh_worker {
     /* out */
     struct mesh_committer *committer;
     struct mesh_buf frames;
-    uint64_t log_bytes, segment;
+    uint64_t log_bytes, segment, frames_read;
     bool commit_in_flight, cut_in_flight;
     struct mesh_kafka_sink *sink;
     struct mesh_message message; /* could not be sent yet */
@@ -170,6 +180,21 @@ bool mesh_worker_is_retired(const struct mesh_worker *worker);
 /* Returns whether something moved; negative: fatal. */
 int mesh_worker_follow_orders(struct mesh_worker *worker, int64_t now_us, struct mesh_err *err);
 void mesh_worker_cutover_deinit(struct mesh_worker *worker);
+int mesh_worker_build_engine(struct mesh_worker *worker, uint64_t generation, struct mesh_engine **ret, struct mesh_err *err);
+/* Everything that the journal holds, into a new engine; says how long it took. 0, or what the journal's read returns. */
+int mesh_worker_restore(struct mesh_worker *worker, uint64_t generation, struct mesh_err *err);
+mesh_journal_each mesh_worker_restore_frame;
+/* Claim the engine's log, and begin to commit. */
+int mesh_worker_begin_log(struct mesh_worker *worker, struct mesh_err *err);
+
+/* worker_shard.c */
+/* Makes its clients, which take a while to find out where they are. */
+int mesh_worker_open_shard(struct mesh_worker *worker, struct mesh_err *err);
+/* A standby: what was written since the last time. 0, negative. */
+int mesh_worker_follow(struct mesh_worker *worker, struct mesh_err *err);
+/* Claims the shard's log and restores it. 0, MESH_LOG_STOPPED, negative. */
+int mesh_worker_take_over(struct mesh_worker *worker, struct mesh_err *err);
+struct mesh_lease_mark mesh_worker_mark(const struct mesh_worker *worker);
 
 /* worker_topics.c */
 void mesh_worker_list_topics(struct mesh_worker *worker);

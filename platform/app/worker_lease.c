@@ -51,8 +51,9 @@ static rd_kafka_topic_partition_list_t *positions(struct mesh_worker *worker, co
 
 int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err)
 {
-    struct mesh_lease_info info;
-    mesh_lease_info(worker->lease, &info);
+    struct mesh_lease_info info = {0};
+    if (!worker->sharded)
+        mesh_lease_info(worker->lease, &info);
     int64_t now_us = mesh_clock_mono_us();
     if (worker->looked_us != 0 && now_us - worker->looked_us > INT64_C(1000) * worker->kafka.session_timeout_ms / 2) {
         /* It was frozen. The group may have gone on without this member: librdkafka has to find out first, and to join again. */
@@ -64,6 +65,8 @@ int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err)
                now_us - worker->looked_us > PAUSE_US) /* what came meanwhile has not been fetched: silence says nothing */
         mesh_engine_was_away(worker->engine, mesh_clock_wall_us() + PAUSE_MARGIN_US, false);
     worker->looked_us = now_us;
+    if (worker->sharded)
+        return 0;
     worker->held_until_us = info.held_until_us;
     if (info.stale)
         return stale(worker, &info.found, err);
@@ -83,7 +86,8 @@ int mesh_worker_renew(struct mesh_worker *worker, struct mesh_err *err)
 
 bool mesh_worker_holds(const struct mesh_worker *worker)
 {
-    return mesh_clock_mono_us() < worker->held_until_us;
+    /* In Kafka a commit that is durable was looked at: no newer claim lies before it. Whoever goes on has it, and sends the same. */
+    return worker->sharded || mesh_clock_mono_us() < worker->held_until_us;
 }
 
 void mesh_worker_last_mark(struct mesh_worker *worker)

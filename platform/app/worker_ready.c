@@ -70,6 +70,10 @@ void mesh_worker_show(struct mesh_worker *worker, bool now)
         status->generation = mesh_engine_generation(worker->engine);
         status->commits = worker->engine == NULL ? 0 : mesh_engine_commits(worker->engine);
         show_sources(status, worker->engine);
+        if (worker->sharded && worker->running) {
+            status->mark = mesh_worker_mark(worker);
+            status->epoch = mesh_kafka_log_epoch(worker->kafka_log);
+        }
         show_stopped(worker);
     }
     status->has_mongo = worker->mongo != NULL;
@@ -154,7 +158,7 @@ static void write_broker(const struct mesh_worker_status *status, bool embedded,
     *degraded = *degraded || strcmp(word, "ok") != 0;
 
     static const char *const groups[] = {"joining", "shared with another instance", "owner"};
-    member(out, "group", status->has_group ? groups[status->group] : "not joined");
+    member(out, "group", status->has_group ? groups[status->group] : "not joined"); /* of a shard: whether it reads */
     *degraded = *degraded || status->group == MESH_SOURCE_SHARED;
 }
 
@@ -271,12 +275,16 @@ bool mesh_worker_ready(struct mesh_worker *worker, struct mesh_buf *out, bool *d
     pthread_mutex_lock(&worker->lock);
     const struct mesh_worker_status *status = &worker->status;
     bool embedded = worker->config->kafka_embedded || status->link.embedded;
-    bool ready =
-        status->phase == MESH_WORKER_WAITING || status->phase == MESH_WORKER_LOADED || status->phase == MESH_WORKER_RUNNING;
+    bool ready = (status->phase == MESH_WORKER_WAITING && !worker->sharded) || status->phase == MESH_WORKER_LOADED ||
+                 status->phase == MESH_WORKER_RUNNING;
     bool bad = false;
-    mesh_buf_puts(out, "{\"product\":");
-    mesh_json_string(out, mesh_str_of(worker->name));
-    member(out, "version", product->version);
+    if (worker->sharded) {
+        mesh_buf_printf(out, "{\"shard\":%" PRId32 ",\"epoch\":%" PRId64, worker->shard.shard, status->epoch);
+    } else {
+        mesh_buf_puts(out, "{\"product\":");
+        mesh_json_string(out, mesh_str_of(worker->name));
+        member(out, "version", product->version);
+    }
     mesh_buf_printf(out, ",\"ready\":%s", ready ? "true" : "false");
     member(out, "phase", phase_words[status->phase]);
     member(out, "role", mesh_role_word_text(status->role));
@@ -292,7 +300,8 @@ bool mesh_worker_ready(struct mesh_worker *worker, struct mesh_buf *out, bool *d
     bad = mesh_memory_show(&status->memory, out) || bad;
     write_sources(worker, out, &bad);
     write_ports(worker, embedded, out, &bad);
-    write_arrival(product, out);
+    if (!worker->sharded)
+        write_arrival(product, out);
     if (status->stopped[0] != '\0')
         member(out, "stopped", status->stopped);
     if (status->phase == MESH_WORKER_FAILED)

@@ -12,6 +12,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define SHOW_FRAMES 256
+
 static bool has_state(const struct mesh_worker *worker)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf path = MESH_BUF_NULL;
@@ -57,8 +59,10 @@ static int reset_state(struct mesh_worker *worker, struct mesh_err *err)
 static int open_log(struct mesh_worker *worker, struct mesh_err *err)
 {
     struct mesh_store_identity identity = {worker->name, worker->known.cluster_id};
-    int result = mesh_store_log_open(worker->dir, &identity, worker->config->state_fsync, &worker->log, err);
-    return result == 0 ? 0 : -1;
+    if (mesh_store_log_open(worker->dir, &identity, worker->config->state_fsync, &worker->log, err) != 0)
+        return -1;
+    worker->journal = mesh_store_log_journal(worker->log);
+    return 0;
 }
 
 static bool accepts(void *context, const char *input)
@@ -67,7 +71,7 @@ static bool accepts(void *context, const char *input)
     return mesh_config_lists(worker->config->accept_errors, input);
 }
 
-static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
+int mesh_worker_build_engine(struct mesh_worker *worker, uint64_t generation, struct mesh_engine **ret, struct mesh_err *err)
 {
     const struct mesh_product *product = worker->product;
     struct mesh_arena arena = MESH_ARENA_NULL;
@@ -105,11 +109,13 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .event_context = worker,
         .spill = worker->memory.spill,
         .mongo = worker->config->mongo_uri[0] != '\0',
-        .generation = (uint64_t)(mesh_clock_wall_us() / 1000000),
+        .generation = generation,
         .voice = worker->cutover.role.word == MESH_ROLE_ACTIVE ? worker->cutover.role.voice : 0,
         .succeeds = worker->cutover.role.succeeds,
         .n_succeeds = worker->cutover.role.n_succeeds,
         .documents_again = mesh_worker_has_to_announce(worker),
+        .sharded = worker->sharded,
+        .shard = worker->shard.shard,
         .commit_interval_us = worker->config->commit_interval_ms * 1000,
         .metrics = worker->metrics,
         .accepts = accepts,
@@ -117,7 +123,7 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
         .between = mesh_worker_breathe,
         .between_context = worker,
     };
-    int result = mesh_engine_new(&conf, &worker->engine, err);
+    int result = mesh_engine_new(&conf, ret, err);
     mesh_arena_deinit(&arena);
     return result;
 }
@@ -125,41 +131,78 @@ static int build_engine(struct mesh_worker *worker, struct mesh_err *err)
 static int restore_frame(void *context, struct mesh_str frame, struct mesh_err *err)
 {
     struct mesh_worker *worker = context;
-    mesh_memory_loading(&worker->memory, worker->engine, worker->name);
-    return mesh_engine_restore(worker->engine, frame, err);
+    mesh_memory_loading(&worker->memory, worker->restoring, worker->name);
+    return mesh_engine_restore(worker->restoring, frame, err);
 }
 
-static int open_frame(void *context, struct mesh_str payload, struct mesh_err *err)
+int mesh_worker_restore_frame(void *context, struct mesh_str payload, struct mesh_err *err)
 {
     struct mesh_worker *worker = context;
+    if (++worker->frames_read % SHOW_FRAMES == 0) { /* a long restore is no standstill, and others may ask meanwhile */
+        mesh_worker_show(worker, false);
+        if (worker->sharded && !atomic_load(&worker->standby))
+            mesh_worker_breathe(worker);
+    }
     return mesh_store_cipher_open(worker->cipher, payload, restore_frame, worker, err);
+}
+
+static void say_loaded(const struct mesh_worker *worker, int64_t us)
+{
+    char ms[32], bytes[32], frames[32], rate[64], shard[16];
+    double seconds = us > 0 ? (double)us / 1e6 : 1e-6;
+    snprintf(ms, sizeof ms, "%lld", (long long)us / 1000);
+    snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)worker->log_bytes);
+    snprintf(frames, sizeof frames, "%llu", (unsigned long long)worker->frames_read);
+    snprintf(rate, sizeof rate, "%.0f records/s, %.1f MB/s", (double)worker->frames_read / seconds,
+             (double)worker->log_bytes / 1e6 / seconds);
+    snprintf(shard, sizeof shard, "%d", (int)worker->shard.shard);
+    mesh_log(MESH_LOG_INFO, "state loaded", "product", worker->name, "ms", ms, "bytes", bytes, "records", frames, "rate", rate,
+             worker->sharded ? "shard" : NULL, shard, NULL);
+}
+
+int mesh_worker_restore(struct mesh_worker *worker, uint64_t generation, struct mesh_err *err)
+{
+    int64_t begun_us = mesh_clock_mono_us();
+    worker->frames_read = 0;
+    if (worker->restoring == NULL && mesh_worker_build_engine(worker, generation, &worker->restoring, err) < 0)
+        return -1;
+    int r = mesh_journal_read(&worker->journal, mesh_worker_restore_frame, worker, err);
+    if (r == 0)
+        r = mesh_engine_restored(worker->restoring, err);
+    if (r != 0) {
+        worker->restoring = mesh_engine_free(worker->restoring);
+        return r;
+    }
+    worker->engine = worker->restoring;
+    worker->restoring = NULL;
+    worker->log_bytes = mesh_journal_bytes(&worker->journal);
+    if (!worker->journal.ops->empty(worker->journal.log))
+        say_loaded(worker, mesh_clock_mono_us() - begun_us);
+    return 0;
 }
 
 static int restore(struct mesh_worker *worker, struct mesh_err *err)
 {
-    int64_t begun_us = mesh_clock_mono_us();
-    if (build_engine(worker, err) < 0 || mesh_store_log_read(worker->log, open_frame, worker, err) < 0 ||
-        mesh_engine_restored(worker->engine, err) < 0)
+    if (mesh_worker_restore(worker, (uint64_t)(mesh_clock_wall_us() / 1000000), err) != 0)
         return -1;
-    worker->log_bytes = mesh_store_log_bytes(worker->log);
     if (mesh_store_log_torn(worker->log) > 0)
         mesh_log(MESH_LOG_WARN, "the last commit was cut by a crash; it is left out", "product", worker->name, NULL);
-    if (!mesh_store_log_empty(worker->log)) {
-        char ms[32], bytes[32];
-        snprintf(ms, sizeof ms, "%lld", (long long)(mesh_clock_mono_us() - begun_us) / 1000);
-        snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)worker->log_bytes);
-        mesh_log(MESH_LOG_INFO, "state loaded", "product", worker->name, "ms", ms, "bytes", bytes, NULL);
-    }
     return 0;
 }
 
 int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err)
 {
     worker->cipher = mesh_store_cipher_new(&worker->config->state_keys, worker->name);
+    const char *dir = worker->config->state_keys.n > 0 ? NULL : worker->dir;
+    if (worker->sharded) { /* its folder holds nothing but what memory has no room for */
+        uint64_t budget = worker->config->state_bytes / (uint64_t)worker->shard.n_shards;
+        if (budget > 0 && dir != NULL && make_writable(worker, err) < 0)
+            return -1;
+        return mesh_memory_init(&worker->memory, budget, dir, err);
+    }
     if (worker->config->state_reset && reset_state(worker, err) < 0)
         return -1;
-    if (make_writable(worker, err) < 0 || mesh_memory_init(&worker->memory, worker->config->state_bytes,
-                                                           worker->config->state_keys.n > 0 ? NULL : worker->dir, err) < 0)
+    if (make_writable(worker, err) < 0 || mesh_memory_init(&worker->memory, worker->config->state_bytes, dir, err) < 0)
         return -1;
     if (!has_state(worker) || mesh_known_read(worker->dir, &worker->known) != 0)
         return 0;
@@ -174,7 +217,8 @@ int mesh_worker_open_state(struct mesh_worker *worker, struct mesh_err *err)
     if (known)
         return restore(worker, err);
     /* The declaration has topics now that the last run did not know: the broker must tell. */
-    worker->log = mesh_store_log_close(worker->log);
+    mesh_journal_close(&worker->journal);
+    worker->log = NULL;
     return 0;
 }
 
@@ -185,7 +229,8 @@ static void close_state(struct mesh_worker *worker)
     worker->committer = mesh_committer_free(worker->committer);
     worker->engine = mesh_engine_free(worker->engine);
     worker->told = false;
-    worker->log = mesh_store_log_close(worker->log);
+    mesh_journal_close(&worker->journal);
+    worker->log = NULL;
     worker->log_bytes = 0;
     worker->cut_in_flight = false;
     worker->segment = 0;
@@ -265,6 +310,23 @@ static int begin_state(struct mesh_worker *worker, struct mesh_err *err)
     return restore(worker, err);
 }
 
+int mesh_worker_begin_log(struct mesh_worker *worker, struct mesh_err *err)
+{
+    mesh_cleanup(mesh_buf_deinit) struct mesh_buf claim = MESH_BUF_NULL;
+    mesh_engine_claim(worker->engine, &claim);
+    struct mesh_str frames = mesh_store_cipher_seal(worker->cipher, (struct mesh_str){claim.p, (uint32_t)claim.n});
+    if (mesh_journal_append(&worker->journal, frames, err) < 0)
+        return -1;
+    worker->log_bytes = mesh_journal_bytes(&worker->journal);
+    worker->committer = mesh_committer_new(&worker->journal, worker->cipher, &worker->wake);
+    if (mesh_store_cipher_is_behind(worker->cipher)) {
+        mesh_log(MESH_LOG_INFO, "a part of the state is not under the first key of MESH_STATE_KEY_FILE: all of it is written again",
+                 "product", worker->name, NULL);
+        mesh_engine_round_want(worker->engine);
+    }
+    return 0;
+}
+
 int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err)
 {
     if (worker->engine != NULL && strcmp(worker->known.cluster_id, worker->link_info.cluster_id) != 0 &&
@@ -285,18 +347,5 @@ int mesh_worker_bind_state(struct mesh_worker *worker, struct mesh_err *err)
                             worker->group, worker->dir);
     if (mesh_worker_may_follow(worker, err) < 0)
         return -1;
-    mesh_cleanup(mesh_buf_deinit) struct mesh_buf claim = MESH_BUF_NULL;
-    mesh_engine_claim(worker->engine, &claim);
-    struct mesh_str frames = mesh_store_cipher_seal(worker->cipher, (struct mesh_str){claim.p, (uint32_t)claim.n});
-    if (mesh_store_log_append(worker->log, frames, err) < 0 ||
-        (worker->config->state_fsync && mesh_store_log_sync(worker->log, err) < 0))
-        return -1;
-    worker->log_bytes = mesh_store_log_bytes(worker->log);
-    worker->committer = mesh_committer_new(worker->log, worker->cipher, worker->config->state_fsync, &worker->wake);
-    if (mesh_store_cipher_is_behind(worker->cipher)) {
-        mesh_log(MESH_LOG_INFO, "a part of the state is not under the first key of MESH_STATE_KEY_FILE: all of it is written again",
-                 "product", worker->name, NULL);
-        mesh_engine_round_want(worker->engine);
-    }
-    return 0;
+    return mesh_worker_begin_log(worker, err);
 }

@@ -51,9 +51,12 @@ static int set_partitions(struct mesh_engine *engine, struct mesh_err *err)
                     "different ones. Give them the same number",
                     product->inputs[first].topic, input->topic, (int)n, (int)other);
         }
+        bool here = !engine->conf.sharded || engine->conf.shard < n;
         engine->topology_first[t] = engine->n_tasks;
         engine->topology_partitions[t] = n;
-        engine->n_tasks += (uint32_t)n;
+        engine->topology_tasks[t] = !here ? 0 : engine->conf.sharded ? 1 : (uint32_t)n;
+        engine->n_tasks += engine->topology_tasks[t];
+        engine->n_tasks_everywhere += (uint32_t)n;
     }
     return 0;
 }
@@ -151,6 +154,7 @@ static void init_engine(struct mesh_engine *engine, const struct mesh_engine_con
     snprintf(engine->claim, sizeof engine->claim, "%s", conf->claim == NULL ? "" : conf->claim);
     engine->dirty_since_us = INT64_MAX;
     engine->topology_first = mesh_xcalloc(product->n_topologies + 1, sizeof *engine->topology_first);
+    engine->topology_tasks = mesh_xcalloc(product->n_topologies + 1, sizeof *engine->topology_tasks);
     engine->topology_partitions = mesh_xcalloc(product->n_topologies + 1, sizeof *engine->topology_partitions);
     engine->input_partitions = mesh_xcalloc(product->n_inputs + 1, sizeof *engine->input_partitions);
     memcpy(engine->input_partitions, conf->input_partitions, product->n_inputs * sizeof *engine->input_partitions);
@@ -213,6 +217,39 @@ static void watch_sources(struct mesh_engine *engine)
     }
 }
 
+static void make_tasks(struct mesh_engine *engine)
+{
+    uint32_t n = 0;
+    uint32_t place = 0;
+    for (uint32_t t = 0; t < engine->product->n_topologies; t++) {
+        for (int32_t p = 0; p < engine->topology_partitions[t]; p++, place++) {
+            if (engine->conf.sharded && p != engine->conf.shard)
+                continue;
+            engine->tasks[n] = mesh_flow_task_new(engine, t, p, n);
+            engine->tasks[n++]->place = place;
+        }
+    }
+    mesh_assert(n == engine->n_tasks);
+}
+
+struct mesh_task *mesh_flow_task_at(const struct mesh_engine *engine, uint64_t topology, uint64_t partition)
+{
+    if (topology >= engine->product->n_topologies || partition >= (uint64_t)engine->topology_partitions[topology])
+        return NULL;
+    uint64_t at = engine->conf.sharded ? partition - (uint64_t)engine->conf.shard : partition; /* wraps: another shard's */
+    return at < engine->topology_tasks[topology] ? engine->tasks[engine->topology_first[topology] + at] : NULL;
+}
+
+int32_t mesh_engine_n_shards(const struct mesh_product *product, const int32_t *input_partitions)
+{
+    int32_t most = 0;
+    for (uint32_t t = 0; t < product->n_topologies; t++) {
+        int32_t n = input_partitions[product->topologies[t].inputs[0]];
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
 int mesh_engine_new(const struct mesh_engine_conf *conf, struct mesh_engine **ret, struct mesh_err *err)
 {
     struct mesh_engine *engine = mesh_xcalloc(1, sizeof *engine);
@@ -225,14 +262,11 @@ int mesh_engine_new(const struct mesh_engine_conf *conf, struct mesh_engine **re
     mesh_flow_dests_init(engine);
     set_metrics(engine);
     engine->tasks = mesh_xcalloc(engine->n_tasks + 1, sizeof *engine->tasks);
-    uint32_t n = 0;
-    for (uint32_t t = 0; t < conf->product->n_topologies; t++)
-        for (int32_t p = 0; p < engine->topology_partitions[t]; p++, n++)
-            engine->tasks[n] = mesh_flow_task_new(engine, t, p, n);
+    make_tasks(engine);
     for (uint32_t i = 0; i < engine->n_tasks; i++)
         engine->n_sources += engine->tasks[i]->n_sources;
     engine->sources = mesh_xcalloc(engine->n_sources + 1, sizeof *engine->sources);
-    n = 0;
+    uint32_t n = 0;
     for (uint32_t i = 0; i < engine->n_tasks; i++)
         for (uint32_t k = 0; k < engine->tasks[i]->n_sources; k++)
             engine->sources[n++] = &engine->tasks[i]->sources[k];
@@ -251,6 +285,7 @@ struct mesh_engine *mesh_engine_free(struct mesh_engine *engine)
     mesh_flow_pending_free(engine);
     free(engine->tasks);
     free(engine->topology_first);
+    free(engine->topology_tasks);
     free(engine->topology_partitions);
     free(engine->input_partitions);
     mesh_flow_dests_deinit(engine);
@@ -345,7 +380,10 @@ static struct mesh_flow_source *next_source(const struct mesh_engine *engine, ui
 bool mesh_flow_reads_first(const struct mesh_task *task, uint32_t input, int32_t partition)
 {
     uint32_t at = 0;
-    const struct mesh_flow_source *first = next_source(task->engine, input, partition, &at);
+    const struct mesh_engine *engine = task->engine;
+    if (engine->conf.sharded && engine->conf.shard != 0 && engine->product->inputs[input].copy_all)
+        return false; /* every shard reads it, and every topology has a partition 0 */
+    const struct mesh_flow_source *first = next_source(engine, input, partition, &at);
     return first == NULL || first->task == task;
 }
 
@@ -543,7 +581,7 @@ void mesh_flow_publish(struct mesh_engine *engine)
 
 uint32_t mesh_engine_n_tasks(const struct mesh_engine *engine)
 {
-    return engine->n_tasks;
+    return engine->n_tasks_everywhere;
 }
 
 size_t mesh_engine_n_sources(const struct mesh_engine *engine)

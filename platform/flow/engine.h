@@ -100,6 +100,10 @@ struct mesh_engine_conf {
     /* Whether an operator lets this input go on although too many of its records became dead letters; NULL: none. */
     bool (*accepts)(void *context, const char *input);
     void *accepts_context;
+    /* A shard: only the tasks of this partition, over all topologies, with a log of their own. What is numbered over tasks counts those
+     * of all shards. */
+    bool sharded;
+    int32_t shard;
     struct mesh_metrics *metrics;   /* counters are registered here; NULL: none */
     struct mesh_store_spill *spill; /* where blocks of states may go (store/spill.h); borrowed; NULL: nowhere */
     /* Called within feed, tick and commit, about every MESH_FLOW_SLICE records or rows: between two of them. It may read (point, list,
@@ -227,7 +231,9 @@ struct mesh_live_event {
 };
 /* The next durable one that was not handed out in this run; in order for each task and port. */
 bool mesh_engine_next_event(struct mesh_engine *engine, struct mesh_live_event *ret);
-uint32_t mesh_engine_n_tasks(const struct mesh_engine *engine);
+uint32_t mesh_engine_n_tasks(const struct mesh_engine *engine); /* also those of other shards */
+/* How many shards there are: the most partitions that a topology has. */
+int32_t mesh_engine_n_shards(const struct mesh_product *product, const int32_t *input_partitions);
 
 /* ---- reading ---- */
 enum mesh_read_windows { MESH_READ_ALL, MESH_READ_LATEST, MESH_READ_OPEN, MESH_READ_CLOSED };
@@ -252,6 +258,7 @@ struct mesh_rows {
     bool more;                /* there are further rows */
     uint64_t count;           /* list: rows of the view in all windows asked for, filters apart */
     struct mesh_buf last;     /* place of the last row, for `after` */
+    struct mesh_buf places;   /* of a shard's list: length (4) and place of each row, for mesh_rows_merge() */
     int64_t as_of_us;         /* smallest time up to which the tasks that answered have processed everything; INT64_MIN: none yet */
     uint64_t commit, durable; /* commits processed and durable, summed over the tasks: the same when nothing is pending */
 };
@@ -261,6 +268,14 @@ void mesh_rows_deinit(struct mesh_rows *rows);
  * nothing was found (n == 0). */
 int mesh_engine_point(struct mesh_engine *engine, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
 int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, struct mesh_rows *ret, struct mesh_err *err);
+
+/* One list of those that shards gave to the same question, at most `limit` rows; what they held is taken. Its `commit` and `durable` are sums,
+ * its time is the earliest. */
+void mesh_rows_merge(const struct mesh_view *view, struct mesh_rows *parts, size_t n, uint32_t limit, struct mesh_rows *ret);
+/* In which partition the rows of this key are, when the view's topology has so many; -1: only the rows say. */
+int32_t mesh_engine_place_of(const struct mesh_product *product, uint32_t view, const struct mesh_key *key, int32_t partitions);
+/* How many partitions the tasks of this view have. */
+int32_t mesh_engine_view_partitions(const struct mesh_product *product, uint32_t view, const int32_t *input_partitions);
 
 /* `commit` and `durable` of an answer about this view, were it given now. */
 void mesh_engine_marks(const struct mesh_engine *engine, uint32_t view, uint64_t *ret_commit, uint64_t *ret_durable);

@@ -175,7 +175,7 @@ bool mesh_engine_next_event(struct mesh_engine *engine, struct mesh_live_event *
             engine->unsent_events--;
             *ret = (struct mesh_live_event){
                 .port = p,
-                .task = i,
+                .task = task->place,
                 .sequence = mesh_store_chain_serial(told),
                 .oldest = mesh_store_chain_serial(mesh_store_chain_first(&ring->chain)),
                 .time_us = told->time_us,

@@ -28,6 +28,7 @@ void mesh_rows_deinit(struct mesh_rows *rows)
     mesh_buf_deinit(&rows->rows);
     mesh_buf_deinit(&rows->text);
     mesh_buf_deinit(&rows->last);
+    mesh_buf_deinit(&rows->places);
 }
 
 static struct mesh_str key_of(const struct mesh_store_row *row)
@@ -88,13 +89,19 @@ static void fix_up(struct mesh_rows *ret, const struct mesh_view *view)
     }
 }
 
+/* Bytes that sort as the rows do. */
+static void add_place(struct mesh_buf *to, const struct mesh_store_row *row)
+{
+    uint64_t window = (uint64_t)row->window ^ (UINT64_C(1) << 63);
+    for (int i = PLACE_WINDOW_BYTES - 1; i >= 0; i--)
+        mesh_buf_u8(to, (uint8_t)(window >> (8 * i)));
+    mesh_buf_str(to, key_of(row));
+}
+
 static void set_last(struct mesh_rows *ret, const struct mesh_store_row *row)
 {
     mesh_buf_reset(&ret->last);
-    uint64_t window = (uint64_t)row->window ^ (UINT64_C(1) << 63);
-    for (int i = PLACE_WINDOW_BYTES - 1; i >= 0; i--)
-        mesh_buf_u8(&ret->last, (uint8_t)(window >> (8 * i)));
-    mesh_buf_str(&ret->last, key_of(row));
+    add_place(&ret->last, row);
 }
 
 static int parse_after(const struct mesh_read *read, struct page *page, struct mesh_err *err)
@@ -113,7 +120,7 @@ static int parse_after(const struct mesh_read *read, struct page *page, struct m
 }
 
 /* ---- which rows ---- */
-/* The tasks that keep the view, [first, first + n). */
+/* The tasks here that keep the view, [first, first + n). */
 static void tasks_of(const struct mesh_engine *engine, uint32_t state, uint32_t *ret_first, uint32_t *ret_n)
 {
     *ret_first = *ret_n = 0;
@@ -122,7 +129,7 @@ static void tasks_of(const struct mesh_engine *engine, uint32_t state, uint32_t 
         for (uint32_t i = 0; i < topology->n_states; i++) {
             if (topology->states[i] == state) {
                 *ret_first = engine->topology_first[t];
-                *ret_n = (uint32_t)engine->topology_partitions[t];
+                *ret_n = engine->topology_tasks[t];
                 return;
             }
         }
@@ -369,8 +376,14 @@ int mesh_engine_list(struct mesh_engine *engine, const struct mesh_read *read, s
     }
     if (page.n > 0)
         qsort(page.heap, page.n, sizeof *page.heap, by_place_sort);
-    for (size_t i = 0; i < page.n; i++)
+    for (size_t i = 0; i < page.n; i++) {
         add_row(ret, read, page.heap[i]);
+        if (engine->conf.sharded) {
+            uint32_t bytes = PLACE_WINDOW_BYTES + page.heap[i].row->key_n;
+            mesh_buf_add(&ret->places, (const char *)&bytes, sizeof bytes);
+            add_place(&ret->places, page.heap[i].row);
+        }
+    }
     if (page.n > 0)
         set_last(ret, page.heap[page.n - 1].row);
     ret->more = page.more;

@@ -27,13 +27,6 @@ static int corrupt(struct mesh_err *err, const char *what)
         what);
 }
 
-static struct mesh_task *task_of(struct mesh_engine *engine, uint64_t topology, uint64_t partition)
-{
-    if (topology >= engine->product->n_topologies || partition >= (uint64_t)engine->topology_partitions[topology])
-        return NULL;
-    return engine->tasks[engine->topology_first[topology] + (uint32_t)partition];
-}
-
 /* Chunks without their END are what a crash left of a commit. */
 static void drop_pending(struct mesh_flow_pending_commit *pending)
 {
@@ -377,7 +370,7 @@ static int read_end(struct mesh_engine *engine, struct mesh_cursor *in, struct m
     uint64_t chunks = mesh_get_varint(in);
     uint64_t checksum = mesh_get_u64(in);
     bool round_first = mesh_get_u8(in) != 0;
-    struct mesh_task *task = in->bad ? NULL : task_of(engine, topology, partition);
+    struct mesh_task *task = in->bad ? NULL : mesh_flow_task_at(engine, topology, partition);
     if (task == NULL)
         return corrupt(err, "the end of a commit");
     bool has_chunks = pending->task == task && pending->n == n;
@@ -419,7 +412,7 @@ static int read_chunk(struct mesh_engine *engine, struct mesh_cursor *in, struct
     uint64_t topology = mesh_get_varint(in);
     uint64_t partition = mesh_get_varint(in);
     uint64_t n = mesh_get_varint(in);
-    struct mesh_task *task = in->bad ? NULL : task_of(engine, topology, partition);
+    struct mesh_task *task = in->bad ? NULL : mesh_flow_task_at(engine, topology, partition);
     if (task == NULL)
         return corrupt(err, "a chunk");
     if (pending->task != task || pending->n != n) {

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/vec.h"
 #include "flow/engine.h"
+#include "flow/log_int.h"
 #include "flow/sequence.h"
 #include "store/chain.h"
 #include "store/heap.h"
@@ -202,7 +203,8 @@ struct mesh_flow_hints {
 struct mesh_task {
     struct mesh_engine *engine;
     const struct mesh_product *product;
-    uint32_t index; /* among all tasks */
+    uint32_t index; /* among the tasks here */
+    uint32_t place; /* among those of all shards */
     uint32_t topology;
     int32_t partition;
     struct mesh_flow_state **states; /* by the product's index; NULL: another topology's */
@@ -277,8 +279,10 @@ struct mesh_engine {
     uint64_t generation, epoch;
     struct mesh_task **tasks;
     uint32_t n_tasks;
-    uint32_t *topology_first; /* task of partition 0 */
+    uint32_t *topology_first; /* its first task here ... */
+    uint32_t *topology_tasks; /* ... and how many there are: all partitions, or the shard's one, if it has so many */
     int32_t *topology_partitions;
+    uint32_t n_tasks_everywhere;
     int32_t *input_partitions; /* copied from conf */
     uint32_t n_dests;
     int32_t *dest_partitions;
@@ -344,7 +348,9 @@ void mesh_flow_add_claim(struct mesh_engine *engine, struct mesh_str claim);
 void mesh_flow_stop(struct mesh_engine *engine, struct mesh_flow_source *source, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void mesh_flow_mark_dirty(struct mesh_task *task);
-/* Of the tasks that read a partition, this one is the first. */
+/* NULL: there is none, or it belongs to another shard. */
+struct mesh_task *mesh_flow_task_at(const struct mesh_engine *engine, uint64_t topology, uint64_t partition);
+/* Of the tasks that read a partition, in whatever shard, this one is the first. */
 bool mesh_flow_reads_first(const struct mesh_task *task, uint32_t input, int32_t partition);
 void mesh_flow_publish(struct mesh_engine *engine); /* gauges */
 /* Work like that of n records was done, and the tasks are whole: perhaps it is time to let the driver in. */
@@ -647,50 +653,6 @@ bool mesh_flow_ring_restore_gone(struct mesh_task *task, struct mesh_cursor *in)
 void mesh_flow_rings_write(struct mesh_flow_writer *writer); /* with a commit */
 bool mesh_flow_ring_restore(struct mesh_task *task, struct mesh_cursor *in);
 bool mesh_flow_ring_restore_next(struct mesh_task *task, struct mesh_cursor *in);
-
-/* ---- commit.c, round.c ---- */
-enum mesh_flow_op {
-    MESH_FLOW_OP_REMOVE = 1, /* state, window, key */
-    MESH_FLOW_OP_IMAGE,      /* state, window, key, the kind's image */
-    MESH_FLOW_OP_DELTA,      /* state, the kind's delta */
-    MESH_FLOW_OP_HELD,       /* lane, serial, record */
-    MESH_FLOW_OP_LETTER,     /* serial, message */
-    MESH_FLOW_OP_GONE_DOC,   /* port, window, key, n */
-    MESH_FLOW_OP_TOLD = 32,  /* port, shape, sequence, event */
-    MESH_FLOW_OP_TOLD_NEXT,  /* port, the sequence of its next event */
-    MESH_FLOW_OP_TOLD_GONE,  /* port, the sequence of an event that is forgotten */
-};
-enum { MESH_FLOW_FRAME_CLAIM = 'K', MESH_FLOW_FRAME_CHUNK = 'C', MESH_FLOW_FRAME_END = 'E' };
-#define MESH_FLOW_CHUNK_BYTES (1u << 20)
-#define MESH_FLOW_LOG_FORMAT  8
-#define MESH_FLOW_LOG_OLDEST                                                                                                       \
-    4 /* that can be read; 5: error budgets, 6: names of destinations, 7: records of schemas seen at run time, 8: erased records and
-         events */
-/* Beside the contract's id of a held record: what it is decoded from was made by a plan and stands behind what came. */
-#define MESH_FLOW_TRANSLATED (UINT64_C(1) << 32)
-
-struct mesh_flow_writer { /* the chunks of one task's commit */
-    struct mesh_task *task;
-    struct mesh_buf *frames; /* operations are appended to it, between mesh_flow_writer_ops() and mesh_flow_writer_op() */
-    size_t frame_at, ops_at; /* the open chunk: its frame and its first operation; ops_at == 0: none is open */
-    uint64_t n;
-    uint32_t chunks;
-    uint64_t checksum;
-    uint64_t bytes;
-};
-/* Where an operation goes: opens a chunk when none is. */
-struct mesh_buf *mesh_flow_writer_ops(struct mesh_flow_writer *writer);
-/* Bytes of operations so far. */
-uint64_t mesh_flow_writer_bytes(const struct mesh_flow_writer *writer);
-/* Behind each operation: cuts a chunk when it is long enough. */
-void mesh_flow_writer_op(struct mesh_flow_writer *writer);
-void mesh_flow_write_claim(struct mesh_engine *engine, struct mesh_buf *frames);
-void mesh_flow_write_row(struct mesh_flow_writer *writer, struct mesh_flow_state *state, struct mesh_store_row *row);
-void mesh_flow_sweep(struct mesh_flow_writer *writer, uint64_t bytes_min);
-bool mesh_flow_swept(const struct mesh_task *task);
-/* The round is complete when this commit is durable. */
-void mesh_flow_round_check(struct mesh_engine *engine);
-uint64_t mesh_flow_state_bytes_all(const struct mesh_engine *engine);
 
 void mesh_flow_pending_free(struct mesh_engine *engine);
 

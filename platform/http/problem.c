@@ -34,6 +34,8 @@ const char *mesh_http_reason(int status)
     switch (status) {
     case 200:
         return "OK";
+    case 307:
+        return "Temporary Redirect";
     case 304:
         return "Not Modified";
     case 400:

@@ -95,6 +95,7 @@ enum param {
     PARAM_AFTER,
     PARAM_COUNT,
     PARAM_SORT,
+    PARAM_PARTITIONS,
     PARAM_WINDOW,
     PARAM_FROM,
     PARAM_TO,
@@ -103,11 +104,11 @@ enum param {
     PARAM_MIN_POSITION,
     N_PARAMS,
 };
-static const char *const param_names[N_PARAMS] = {"limit", "after", "count",  "sort",      "window",
+static const char *const param_names[N_PARAMS] = {"limit", "after", "count",  "sort",      "partitions",  "window",
                                                   "from",  "to",    "fields", "committed", "min-position"};
-static const char *const param_pointers[N_PARAMS] = {"/query/limit",     "/query/after",       "/query/count", "/query/sort",
-                                                     "/query/window",    "/query/from",        "/query/to",    "/query/fields",
-                                                     "/query/committed", "/query/min-position"};
+static const char *const param_pointers[N_PARAMS] = {"/query/limit",      "/query/after",     "/query/count",       "/query/sort",
+                                                     "/query/partitions", "/query/window",    "/query/from",        "/query/to",
+                                                     "/query/fields",     "/query/committed", "/query/min-position"};
 
 static const struct {
     const char *name;
@@ -121,6 +122,7 @@ static bool is_allowed(const struct mesh_view *view, bool list, enum param param
     case PARAM_AFTER:
     case PARAM_COUNT:
     case PARAM_SORT:
+    case PARAM_PARTITIONS:
         return list;
     case PARAM_WINDOW:
     case PARAM_FROM:
@@ -286,6 +288,11 @@ int mesh_http_query_read(const struct mesh_http_shape *shape, bool list, const s
             break;
         case PARAM_SORT:
             mesh_http_select_sort(shape, param->value, &ret->select, problem);
+            break;
+        case PARAM_PARTITIONS:
+            ret->local = mesh_str_eq(param->value, MESH_STR("local"));
+            if (!ret->local && !mesh_str_eq(param->value, MESH_STR("all")))
+                mesh_http_problem_add(problem, param_pointers[which], "must be local or all");
             break;
         case PARAM_WINDOW:
             read_window(param->value, ret, problem);

@@ -42,6 +42,7 @@ struct mesh_http_query {
     struct mesh_http_fields fields;
     struct mesh_http_select select; /* of a list */
     bool count_only;
+    bool local;            /* of the partitions that this instance has, if it has not all */
     bool committed;        /* answer when what is shown is durable */
     uint64_t min_position; /* answer when it is reached */
 };

@@ -11,10 +11,14 @@
 
 #include <stdatomic.h>
 
+#define MESH_HTTP_WHERE_MAX 512
+
 enum mesh_http_read_result {
     MESH_HTTP_BUSY = 1,       /* not in time, or there are too many */
     MESH_HTTP_NOT_LOADED = 2, /* there is no state yet */
     MESH_HTTP_ENDING = 3,     /* the worker has ended */
+    MESH_HTTP_ELSEWHERE = 4,  /* the key belongs to another instance: `where` is its URL; "": just now to none */
+    MESH_HTTP_PARTIAL = 5,    /* parts of the list are elsewhere: `where` says which instances there are */
 };
 
 struct mesh_http_question {
@@ -23,6 +27,7 @@ struct mesh_http_question {
     struct mesh_key key;
     char *after;
     bool committed;        /* answer when what was read is durable */
+    bool local;            /* a list: of what this instance has, when it has not all */
     uint64_t min_position; /* read when the view's position is at least this */
     atomic_bool given_up;
     void (*answered)(struct mesh_http_question *question);
@@ -31,6 +36,8 @@ struct mesh_http_question {
     int result; /* 0, a mesh_http_read_result, or negative with `err` */
     struct mesh_rows rows;
     struct mesh_err err;
+    char where[MESH_HTTP_WHERE_MAX];
+    char partitions[MESH_HTTP_WHERE_MAX]; /* a list of a part: "0,2/4"; "": of all */
 };
 
 /* Copies what `read` points to. */

@@ -36,6 +36,7 @@ static void ask(struct mesh_http_exchange *x, const struct mesh_key *key, uint32
                              .after = after};
     x->question = mesh_http_question_new(x->route->product_index, &read);
     x->question->committed = x->query.committed;
+    x->question->local = x->query.local;
     x->question->min_position = x->query.min_position;
 }
 
@@ -128,11 +129,31 @@ static void add_place(struct mesh_http_exchange *x, const struct mesh_rows *rows
     mesh_http_header_add(x->response, "Mesh-Durable", "%" PRIu64, rows->durable);
 }
 
+/* The product has several instances, and this is not the one, or not the only one. */
+static void not_here(struct mesh_http_exchange *x, const struct mesh_http_question *answered)
+{
+    if (answered->result == MESH_HTTP_PARTIAL) {
+        mesh_http_problem_set(
+            &x->problem, 503,
+            "this instance has partitions %s of the list; the others are at: %s. Ask each with ?partitions=local, or "
+            "read the product's MongoDB collection or topic, which have all of it",
+            answered->partitions, answered->where);
+        mesh_http_header_add(x->response, "Mesh-Partitions", "%s", answered->partitions);
+    } else if (answered->where[0] == '\0') {
+        mesh_http_problem_set(&x->problem, 503, "the key moves to another instance just now; try again");
+    } else {
+        mesh_http_problem_set(&x->problem, 307, "the key is at another instance: %s", answered->where);
+        mesh_http_header_add(x->response, "Location", "%s%s", answered->where, x->request->uri);
+    }
+}
+
 /* True: there are rows (perhaps none). */
 static bool has_rows(struct mesh_http_exchange *x, const struct mesh_http_question *answered)
 {
     int result = answered == NULL ? MESH_HTTP_BUSY : answered->result;
-    if (result == MESH_HTTP_NOT_LOADED)
+    if (result == MESH_HTTP_ELSEWHERE || result == MESH_HTTP_PARTIAL)
+        not_here(x, answered);
+    else if (result == MESH_HTTP_NOT_LOADED)
         mesh_http_problem_set(&x->problem, 503,
                               "the state is not loaded yet: the broker has not answered since the "
                               "first start");
@@ -254,6 +275,10 @@ void mesh_http_rows_finish(struct mesh_http_exchange *x, const struct mesh_http_
         return;
     const struct mesh_rows *rows = &answered->rows;
     add_place(x, rows);
+    if (answered->partitions[0] != '\0') {
+        mesh_http_header_add(x->response, "Mesh-Partitions", "%s", answered->partitions);
+        mesh_http_header_add(x->response, "Mesh-Consistency", "per-partition");
+    }
     if (!select_rows(x, rows))
         return;
     if (x->looks_up && !mesh_http_disclose(x, (int64_t)n_shown(x, rows)))

@@ -28,7 +28,7 @@ struct mesh_kafka_conf {
     const char *brokers;
     const struct mesh_kafka_security *security; /* loaded; borrowed for the life of the clients; NULL: plaintext */
     const char *group;                          /* "mesh.sales_fraud.sales_fraud" */
-    const char *instance;                       /* static member: one instance owns all tasks */
+    const char *instance;                       /* static member: one instance owns all tasks; NULL: joins no group */
     const char *client;                         /* client.id */
     int session_timeout_ms;                     /* the heartbeat is a tenth of it */
     int fetch_wait_ms;

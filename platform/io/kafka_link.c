@@ -93,15 +93,29 @@ static const struct mesh_link_topic *look(struct mesh_kafka_link *link, bool *re
     return foreign != NULL ? foreign : own;
 }
 
+static int32_t wanted(const struct mesh_kafka_link *link, const struct mesh_link_topic *t)
+{
+    int32_t n = t->partitions > 0 ? t->partitions : link->topics[t->like].found;
+    for (uint32_t i = 0; t->most && i < link->n_topics; i++) {
+        const struct mesh_link_topic *other = &link->topics[i];
+        int32_t has = !other->counts ? 0 : other->found > 0 ? other->found : wanted(link, other);
+        n = has > n ? has : n;
+    }
+    return n > 0 ? n : 1;
+}
+
 static rd_kafka_NewTopic_t *describe(const struct mesh_kafka_link *link, const struct mesh_link_topic *t)
 {
     char text[256];
-    int32_t n = t->partitions > 0 ? t->partitions : link->topics[t->like].found;
-    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(t->topic, n > 0 ? n : 1, -1, text, sizeof text);
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(t->topic, wanted(link, t), -1, text, sizeof text);
     if (topic == NULL)
         return NULL;
     if (t->compact)
         (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
+    else if (t->most) /* whatever the broker's own defaults are: nobody but the owner cuts a commit log */
+        (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "delete");
+    if (t->most)
+        (void)rd_kafka_NewTopic_set_config(topic, "retention.bytes", "-1");
     if (t->retention_ms != 0) {
         char ms[32];
         snprintf(ms, sizeof ms, "%lld", (long long)t->retention_ms);

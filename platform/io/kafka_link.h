@@ -25,6 +25,8 @@ struct mesh_link_topic {
     bool read;          /* the group's offsets in it are looked at */
     int32_t partitions; /* to create with; 0: as many as topics[like] */
     uint32_t like;
+    bool most; /* instead: as many as that one of those that count has most of */
+    bool counts;
     bool compact;
     int64_t retention_ms; /* -1: for ever; 0: the broker's default */
     int32_t found;        /* partitions there are; filled when READY */

@@ -178,7 +178,8 @@ int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_
     }
     struct mesh_kafka_source *source = mesh_xcalloc(1, sizeof *source);
     mesh_kafka_set(rc, "group.id", conf->group);
-    mesh_kafka_set(rc, "group.instance.id", conf->instance);
+    if (conf->instance != NULL)
+        mesh_kafka_set(rc, "group.instance.id", conf->instance);
     mesh_kafka_set_long(rc, "session.timeout.ms", conf->session_timeout_ms);
     mesh_kafka_set_long(rc, "heartbeat.interval.ms", conf->session_timeout_ms / 10);
     mesh_kafka_set(rc, "max.poll.interval.ms", "300000");
@@ -210,7 +211,7 @@ int mesh_kafka_source_new(const struct mesh_kafka_conf *conf, const struct mesh_
         (struct mesh_kafka_conf){.security = conf->security, .refused = conf->refused, .refused_context = conf->refused_context};
     source->wake = conf->wake;
     source->group = mesh_xstrdup(conf->group);
-    source->instance = mesh_xstrdup(conf->instance);
+    source->instance = conf->instance == NULL ? NULL : mesh_xstrdup(conf->instance);
     source->session_timeout_ms = conf->session_timeout_ms;
     char text[256];
     source->rk = rd_kafka_new(RD_KAFKA_CONSUMER, rc, text, sizeof text);
@@ -241,12 +242,14 @@ int mesh_kafka_source_open(struct mesh_kafka_source *source, const struct mesh_k
     size_t n = 0;
     for (uint32_t t = 0; t < n_topics; t++)
         n += (size_t)topics[t].partitions;
-    source->partitions = mesh_xcalloc(n, sizeof *source->partitions);
+    source->partitions = mesh_xcalloc(n + 1, sizeof *source->partitions);
     rd_kafka_topic_partition_list_t *owned = rd_kafka_topic_partition_list_new(4);
     for (uint32_t t = 0; t < n_topics; t++) {
         if (topics[t].owner)
             rd_kafka_topic_partition_list_add(owned, topics[t].topic, RD_KAFKA_PARTITION_UA);
         for (int32_t i = 0; i < topics[t].partitions; i++) {
+            if (topics[t].one && i != topics[t].only)
+                continue;
             struct partition *p = &source->partitions[source->n_partitions++];
             p->source = source;
             p->topic = t;
@@ -256,6 +259,12 @@ int mesh_kafka_source_open(struct mesh_kafka_source *source, const struct mesh_k
             rd_kafka_queue_forward(p->queue, NULL);
             rd_kafka_queue_cb_event_enable(p->queue, ring_partition, p);
         }
+    }
+    if (source->instance == NULL) {
+        rd_kafka_topic_partition_list_destroy(owned);
+        source->state = MESH_SOURCE_OWNER;
+        assign_all(source);
+        return 0;
     }
     rd_kafka_resp_err_t code = rd_kafka_subscribe(source->rk, owned);
     rd_kafka_topic_partition_list_destroy(owned);
@@ -458,6 +467,11 @@ void mesh_kafka_source_close(struct mesh_kafka_source *source)
     if (source->closing)
         return;
     source->closing = true;
+    if (source->instance == NULL) {
+        (void)rd_kafka_assign(source->rk, NULL);
+        source->assigned = false;
+        return;
+    }
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(source->rk, source->group_queue);
     if (error != NULL)
         rd_kafka_error_destroy(error);
@@ -465,7 +479,7 @@ void mesh_kafka_source_close(struct mesh_kafka_source *source)
 
 bool mesh_kafka_source_closed(const struct mesh_kafka_source *source)
 {
-    return rd_kafka_consumer_closed(source->rk) != 0;
+    return source->instance == NULL || rd_kafka_consumer_closed(source->rk) != 0;
 }
 
 /* A close that was begun and not waited for: librdkafka's destroy would wait for it for ever, because nobody serves the queue any more

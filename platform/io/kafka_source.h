@@ -16,6 +16,9 @@
  * were lost: trimmed(from, to). When what comes lies before the position, the log was cut at its end
  * (or is another log): FATAL "log.truncated", and nothing of it is used.
  *
+ * Without a group (conf.instance == NULL): the owner is known otherwise (app/members.h). What the topics say is assigned when it is opened, and
+ * is owned until it is closed.
+ *
  * Threads: everything here on the worker's thread. Nothing blocks, except free().
  */
 #ifndef MESH_IO_KAFKA_SOURCE_H
@@ -33,6 +36,8 @@ struct mesh_kafka_source_topic {
     const char *topic; /* borrowed for the life of the source */
     int32_t partitions;
     bool owner; /* of those that the group distributes */
+    bool one;   /* only partition `only` of it, if it has that; for who is in no group */
+    int32_t only;
 };
 
 /* What the source asks and tells. Called from mesh_kafka_source_poll() and _open() only. */

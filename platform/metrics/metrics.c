@@ -45,6 +45,10 @@ struct mesh_metrics {
     size_t n_series;
     size_t n_dropped;
     struct family *overflow[TYPE_COUNT]; /* one series each, for what came after the limit */
+    /* a part */
+    struct mesh_metrics *whole; /* NULL: it is the whole */
+    char *label, *value;
+    MESH_VEC(struct mesh_metric *) gauges; /* under the lock of the whole */
 };
 
 static const double seconds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
@@ -105,10 +109,29 @@ struct mesh_metrics *mesh_metrics_new(void)
     return metrics;
 }
 
+struct mesh_metrics *mesh_metrics_part(struct mesh_metrics *metrics, const char *label, const char *value)
+{
+    mesh_assert(metrics->whole == NULL);
+    struct mesh_metrics *part = mesh_xcalloc(1, sizeof *part);
+    part->whole = metrics;
+    part->label = mesh_xstrdup(label);
+    part->value = mesh_xstrdup(value);
+    return part;
+}
+
 void mesh_metrics_free(struct mesh_metrics *metrics)
 {
     if (metrics == NULL)
         return;
+    if (metrics->whole != NULL) {
+        for (size_t i = 0; i < metrics->gauges.n; i++)
+            mesh_metric_set(metrics->gauges.v[i], 0);
+        mesh_vec_deinit(&metrics->gauges);
+        free(metrics->label);
+        free(metrics->value);
+        free(metrics);
+        return;
+    }
     for (size_t i = 0; i < metrics->families.n; i++)
         family_free(metrics->families.v[i]);
     for (size_t type = 0; type < TYPE_COUNT; type++)
@@ -150,14 +173,16 @@ static void add_escaped(struct mesh_buf *out, const char *text, bool quotes)
     }
 }
 
-static void add_labels(struct mesh_buf *out, va_list args)
+static void add_labels(const struct mesh_metrics *metrics, struct mesh_buf *out, va_list args)
 {
     struct {
         const char *name, *value;
     } labels[MESH_METRIC_LABELS_MAX];
     size_t n = 0;
-    for (const char *name; (name = va_arg(args, const char *)) != NULL; n++) {
-        const char *value = va_arg(args, const char *);
+    bool own = metrics->label != NULL;
+    for (const char *name; (name = own ? metrics->label : va_arg(args, const char *)) != NULL; n++) {
+        const char *value = own ? metrics->value : va_arg(args, const char *);
+        own = false;
         mesh_assert(n < MESH_METRIC_LABELS_MAX && value != NULL);
         mesh_assert(is_name(name, "") && strncmp(name, "__", 2) != 0 && strcmp(name, "le") != 0);
         size_t to = n;
@@ -247,11 +272,21 @@ static struct mesh_metric *find(const struct mesh_metrics *metrics, const char *
     return found ? family->series.v[at] : NULL;
 }
 
+static void remember(struct mesh_metrics *part, struct mesh_metric *gauge)
+{
+    for (size_t i = 0; i < part->gauges.n; i++)
+        if (part->gauges.v[i] == gauge)
+            return;
+    *mesh_vec_push(&part->gauges) = gauge;
+}
+
 static struct mesh_metric *get(struct mesh_metrics *metrics, const char *name, const char *help, enum metric_type type,
                                struct mesh_metric_bounds bounds, va_list args)
 {
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf labels = MESH_BUF_NULL;
-    add_labels(&labels, args);
+    add_labels(metrics, &labels, args);
+    struct mesh_metrics *part = metrics->whole == NULL ? NULL : metrics;
+    metrics = metrics->whole == NULL ? metrics : metrics->whole;
     struct mesh_metric *metric;
     pthread_mutex_lock(&metrics->lock);
     if (metrics->n_series >= MESH_METRIC_SERIES_MAX && find(metrics, name, labels.p) == NULL) {
@@ -259,6 +294,8 @@ static struct mesh_metric *get(struct mesh_metrics *metrics, const char *name, c
         metric = metrics->overflow[type]->series.v[0];
     } else {
         metric = get_series(metrics, get_family(metrics, name, help, type, bounds), labels.p);
+        if (part != NULL && type == GAUGE)
+            remember(part, metric);
     }
     pthread_mutex_unlock(&metrics->lock);
     return metric;
@@ -297,8 +334,9 @@ struct mesh_metric *mesh_metric_find(struct mesh_metrics *metrics, const char *n
     mesh_cleanup(mesh_buf_deinit) struct mesh_buf labels = MESH_BUF_NULL;
     va_list args;
     va_start(args, name);
-    add_labels(&labels, args);
+    add_labels(metrics, &labels, args);
     va_end(args);
+    metrics = metrics->whole == NULL ? metrics : metrics->whole;
     pthread_mutex_lock(&metrics->lock);
     struct mesh_metric *metric = find(metrics, name, labels.p);
     pthread_mutex_unlock(&metrics->lock);

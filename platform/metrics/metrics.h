@@ -51,6 +51,9 @@ extern const struct mesh_metric_bounds mesh_metric_sizes;   /* 1 to 1 Mi, by fou
 
 struct mesh_metrics *mesh_metrics_new(void);
 void mesh_metrics_free(struct mesh_metrics *metrics);
+/* The same registry for one part of the program of which there are several: what is registered through it has one label more. Of a part's
+ * part there is none. When it is freed, its series stay, as a registry forgets nothing; its gauges go to 0. */
+struct mesh_metrics *mesh_metrics_part(struct mesh_metrics *metrics, const char *label, const char *value);
 
 /* Labels follow as pairs of name and value, ended by NULL. Everything is copied. Never NULL. */
 struct mesh_metric *mesh_metric_counter(struct mesh_metrics *metrics, const char *name, const char *help,

@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "mesh/err.h"
+#include "store/journal.h"
 
 #define MESH_LOG_FRAME_BYTES_MAX (64u << 20)
 #define MESH_LOG_FORMAT          2 /* of a segment; 1 had no first frames, and is read and not written to */
@@ -44,6 +45,9 @@ int mesh_store_log_lock(const char *dir, struct mesh_store_log **ret, struct mes
 /* Move everything in a directory of another cluster aside (to <dir>.<old cluster id>), so that open starts anew. Used for the embedded
  * broker, which lives in memory; never for a real one. */
 int mesh_store_log_set_aside(const char *dir, char **ret_where, struct mesh_err *err);
+
+/* Closing the journal closes the log. */
+struct mesh_journal mesh_store_log_journal(struct mesh_store_log *log);
 
 /* Every frame in order; `each` returns 0 to go on or a negative result to stop with it. */
 int mesh_store_log_read(struct mesh_store_log *log, int (*each)(void *context, struct mesh_str frame, struct mesh_err *err),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Proof that disk_test, protocol_test, cutover_test and erase_test can fail: each defect of tests/chaos/mutants is planted into a copy of one source, which is linked into
+"""Proof that disk_test, protocol_test, shard_test, cutover_test and erase_test can fail: each defect of tests/chaos/mutants is planted into a copy of one source, which is linked into
 the tests in place of the library's, and one of them has to notice. The sources themselves are not touched.
 
     mutants.py BUILD [NAME...]     all, or those named
@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import planted  # noqa: E402
 
 FOLDER = os.path.join(planted.ROOT, "tests", "chaos", "mutants")
-TESTS = ["tests/chaos_protocol_test", "tests/flow_cutover_test", "tests/chaos_disk_test"]
+TESTS = ["tests/chaos_protocol_test", "tests/chaos_shard_test", "tests/flow_cutover_test", "tests/chaos_disk_test"]
 OF_ERASURE = ["tests/flow_erase_test"]  # erase-*
 TIME_MAX_S = 240
 

@@ -2,7 +2,9 @@
 events come in. Which fault, to whom and when is drawn by seed; each must be seen to have landed, by what the victim itself says. In the
 end the answers of all products are held against what mesh-sim says it sent, which knows nothing of the platform.
 
-    campaign.py BUILD [--seed N] [--faults N] [--rate N] [--report FILE]
+    campaign.py BUILD [--seed N] [--faults N] [--rate N] [--report FILE] [--instances N]
+
+With --instances each product is shared by so many at first, their state in Kafka (shared.py): then they also join and leave.
 
 The report is a table in Markdown (docs/RELIABILITY.md holds one). Exit status 1 when anything was lost, doubled or wrong."""
 import argparse
@@ -18,6 +20,7 @@ from decimal import Decimal
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import mongo as documents  # noqa: E402
+import shared  # noqa: E402
 import truth as answers  # noqa: E402
 from meshtest import Checks, Mesh, wait_until  # noqa: E402
 
@@ -51,6 +54,7 @@ class Campaign:
     def __init__(self, mesh, rng, without):
         self.mesh, self.rng, self.without = mesh, rng, without
         self.landed, self.missed, self.ended = {}, {}, {}
+        self.kinds = KINDS
         self.took = {}  # kind: seconds until it owned its work again
         self.idle_late = {}  # domain: corrections behind an idle close, of processes that are gone
 
@@ -155,8 +159,8 @@ class Campaign:
         self.count("mongo", len(writers) > 0)
 
     def one(self):
-        kinds = [k for k in KINDS if k not in self.without]
-        kind = self.rng.choices(kinds, [KINDS[k] for k in kinds])[0]
+        kinds = [k for k in self.kinds if k not in self.without]
+        kind = self.rng.choices(kinds, [self.kinds[k] for k in kinds])[0]
         service = self.rng.choice(list(self.mesh.services.values()))
         before = self.position(service) if self.up(service) else 0
         getattr(self, "mongo_away" if kind == "mongo" else kind)(service)
@@ -172,7 +176,7 @@ def percentile(values, part):
 
 def report(campaign, checks, seed, seconds, records):
     lines = ["| Fault | landed | not seen to land | owner again p50 | p99 |", "|---|---|---|---|---|"]
-    for kind in KINDS:
+    for kind in campaign.kinds:
         took = campaign.took.get(kind)
         if took:
             lines.append("| %s | %d | %d | %.1f s | %.1f s |" % (kind, campaign.landed.get(kind, 0), campaign.missed.get(kind, 0),
@@ -219,6 +223,7 @@ def main():
     parser.add_argument("--rate", type=int, default=1500)
     parser.add_argument("--without", action="append", default=[], choices=list(KINDS), help="leave this kind of fault out")
     parser.add_argument("--report")
+    parser.add_argument("--instances", type=int, default=0, help="of each product at first; 0: one, with its state in a folder")
     args = parser.parse_args()
     with Mesh(args.build, "kafka") as mesh:
         mesh.env["MESH_KAFKA_SESSION_TIMEOUT_MS"] = str(1000 * SESSION_S)
@@ -227,12 +232,16 @@ def main():
         if mongo:
             mesh.env["MESH_MONGO_URI"] = mesh.script("mongo.sh", "uri", folder).stdout.strip()
         try:
+            if args.instances > 0:
+                mesh.env["MESH_STATE"] = "kafka"
             mesh.start()
             path = os.path.join(mesh.dir, "truth")
             began = time.monotonic()
             sim = mesh.simulate("--seed", str(args.seed), "--start", answers.START, "--rate", str(args.rate), "--density", str(args.rate), "--truth",
                                path)  # event time passes about as fast as the clock
-            campaign = Campaign(mesh, random.Random(args.seed), args.without + ([] if mongo else ["mongo"]))
+            without = args.without + ([] if mongo else ["mongo"])
+            rng = random.Random(args.seed)
+            campaign = Campaign(mesh, rng, without) if args.instances == 0 else shared.Shared(Campaign, mesh, rng, without, args.instances)
             sales = mesh.services["sales_fraud"]
             wait_until("some records", lambda: campaign.up(sales) and campaign.metric(sales, "mesh_records_total") > FIRST_RECORDS, 60)
             for n in range(args.faults):
@@ -243,6 +252,8 @@ def main():
             seconds = time.monotonic() - began
             with open(path) as f:
                 sent = json.loads(f.readlines()[-1])
+            if args.instances > 0:
+                campaign.gather()  # whole lists are where all partitions are
             checks = Counted()
             checks.equal("services that ended otherwise than they should", [c for c in campaign.ended if c != WRONG], [])
             more = repeated_by_the_writer(mesh, sent)
@@ -251,6 +262,8 @@ def main():
             for service in mesh.services.values():
                 campaign.note_late(service)
         finally:
+            if args.instances > 0:
+                campaign.stop()
             if mongo:
                 mesh.script("mongo.sh", "stop", folder, check=False)
         text = report(campaign, checks, args.seed, seconds, sent["records"])

@@ -45,7 +45,7 @@ def compare_all(checks, mesh):
     """Every collection against the rows of its view, once nothing waits any more."""
 
     def settled():
-        states = [p["mongo"] for service in mesh.services.values() for p in service.get("/readyz")["products"]]
+        states = [part["mongo"] for service in mesh.services.values() for p in service.get("/readyz")["products"] for part in p.get("held", [p])]
         return all(m["status"] == "ok" and m["queued"] == 0 for m in states)
 
     wait_until("MongoDB is there, and nothing waits for it", settled, 60)

@@ -139,7 +139,8 @@ class Service:
         """Every source read to its end, nothing held back for its turn, everything committed, nothing left to send."""
         self.alive()
         ready = self.get("/readyz")
-        sources = [s for product in ready["products"] for s in product.get("sources", [])]
+        parts = [part for product in ready["products"] for part in product.get("held", [product])]  # several instances: per shard
+        sources = [s for part in parts for s in part.get("sources", [])]
         return bool(sources) and all(s["lag"] == 0 for s in sources) and self.metric("mesh_order_buffer_records") == 0 and \
             self.metric("mesh_outbox_messages") == 0
 

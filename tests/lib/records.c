@@ -3,6 +3,8 @@
  *     mesh-records put BROKERS TOPIC PARTITION KEY HEX TIME_MS [NAME=VALUE ...]    one record with headers; TIME_MS 0: now
  *     mesh-records dump BROKERS TOPIC PARTITIONS    a line of JSON each, to the end that the topic has now; key, value, headers in
  * hex
+ *     mesh-records grow BROKERS TOPIC PARTITIONS    the topic gets more partitions: so many
+ *     mesh-records delete BROKERS TOPIC             the topic is deleted
  */
 #include "base/buf.h"
 #include "base/check.h"
@@ -131,13 +133,61 @@ static void dump(char **argv)
     rd_kafka_destroy(rk);
 }
 
+/* Waits for the answer to an admin request. */
+static void settle(rd_kafka_t *rk, rd_kafka_queue_t *queue)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    if (event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        die("the broker", event == NULL ? "did not answer" : rd_kafka_event_error_string(event));
+    size_t n = 0;
+    const rd_kafka_topic_result_t **results = NULL;
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DELETETOPICS_RESULT)
+        results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
+    else
+        results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n);
+    for (size_t i = 0; i < n; i++)
+        if (rd_kafka_topic_result_error(results[i]) != RD_KAFKA_RESP_ERR_NO_ERROR)
+            die(rd_kafka_topic_result_name(results[i]), rd_kafka_err2str(rd_kafka_topic_result_error(results[i])));
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+}
+
+static void grow(char **argv)
+{
+    char text[256];
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, argv[0]);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_NewPartitions_t *more = rd_kafka_NewPartitions_new(argv[1], (size_t)atoi(argv[2]), text, sizeof text);
+    if (more == NULL)
+        die("partitions", text);
+    rd_kafka_CreatePartitions(rk, &more, 1, NULL, queue);
+    settle(rk, queue);
+    rd_kafka_NewPartitions_destroy(more);
+}
+
+static void delete_topic(char **argv)
+{
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, argv[0]);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(argv[1]);
+    rd_kafka_DeleteTopics(rk, &topic, 1, NULL, queue);
+    settle(rk, queue);
+    rd_kafka_DeleteTopic_destroy(topic);
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 8 && strcmp(argv[1], "put") == 0)
         put(argv + 2, argc - 8);
     else if (argc == 5 && strcmp(argv[1], "dump") == 0)
         dump(argv + 2);
+    else if (argc == 5 && strcmp(argv[1], "grow") == 0)
+        grow(argv + 2);
+    else if (argc == 4 && strcmp(argv[1], "delete") == 0)
+        delete_topic(argv + 2);
     else
-        die("usage", "put BROKERS TOPIC PARTITION KEY HEX TIME_MS [NAME=VALUE ...] | dump BROKERS TOPIC PARTITIONS");
+        die("usage", "put BROKERS TOPIC PARTITION KEY HEX TIME_MS [NAME=VALUE ...] | dump BROKERS TOPIC PARTITIONS | "
+                     "grow BROKERS TOPIC PARTITIONS | delete BROKERS TOPIC");
     return 0;
 }

@@ -82,6 +82,38 @@ CASE(all_problems_at_once)
     mesh_config_deinit(&c);
 }
 
+CASE(state_in_kafka)
+{
+    struct mesh_config c;
+    static const char *const env[] = {KEY, "MESH_STATE=kafka", "MESH_HTTP_LISTEN=:8123", NULL};
+    mesh_cleanup(mesh_freep) char *out = NULL;
+    mesh_cleanup(mesh_freep) char *problems = NULL;
+    CHECK_EQ_I64(load(env, NULL, &c, &out, &problems), MESH_CONFIG_RUN);
+    CHECK(c.state_kafka && !c.standby);
+    CHECK_STR(c.http_url, "http://127.0.0.1:8123");
+    CHECK_STR(c.instance, "");
+    mesh_config_deinit(&c);
+
+    static const struct {
+        const char *one, *two, *says;
+    } wrong[] = {
+        {"MESH_STATE=s3", "MESH_HTTP_URL=http://a:1", "MESH_STATE must be file or kafka, not 's3'"},
+        {"MESH_STATE=kafka", "MESH_KAFKA_EMBEDDED=1", "needs a real Kafka"},
+        {"MESH_STATE=kafka", "MESH_HTTP_URL=a:1", "MESH_HTTP_URL 'a:1'"},
+        {"MESH_STATE=kafka", "MESH_HTTP_URL=http://a:1/", "MESH_HTTP_URL"},
+        {"MESH_STATE=kafka", "MESH_HTTP_LISTEN=0.0.0.0:80", "http://0.0.0.0:80"},
+        {"MESH_STATE=kafka", "MESH_HTTP_LISTEN=127.0.0.1:0", "127.0.0.1:0"},
+    };
+    for (size_t i = 0; i < MESH_LEN(wrong); i++) {
+        const char *const bad[] = {KEY, wrong[i].one, wrong[i].two, NULL};
+        mesh_cleanup(mesh_freep) char *shown = NULL;
+        mesh_cleanup(mesh_freep) char *said = NULL;
+        CHECK_EQ_I64(load(bad, NULL, &c, &shown, &said), MESH_CONFIG_WRONG);
+        CHECK_CONTAINS(said, wrong[i].says);
+        mesh_config_deinit(&c);
+    }
+}
+
 CASE(tls_of_http_is_whole_or_not_there)
 {
     struct mesh_config c;

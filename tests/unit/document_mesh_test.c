@@ -462,9 +462,9 @@ CASE(a_protected_key_stands_in_no_path)
 CASE(only_windows_take_window_parameters)
 {
     REQUIRE(make());
-    CHECK_EQ_U64(at(made.api, "paths|/minutes|get|parameters")->n, 12);
+    CHECK_EQ_U64(at(made.api, "paths|/minutes|get|parameters")->n, 13);
     CHECK_EQ_U64(at(made.api, "paths|/minutes/{method}|get|parameters")->n, 8);
-    CHECK_EQ_U64(at(made.api, "paths|/tally|get|parameters")->n, 9);
+    CHECK_EQ_U64(at(made.api, "paths|/tally|get|parameters")->n, 10);
     CHECK_EQ_U64(at(made.api, "paths|/tally/{method}/{currency}|get|parameters")->n, 6);
     CHECK_STR(text_at(made.api, "paths|/minutes/{method}|get|responses|200|content|application/json|schema|$ref"),
               "#/components/schemas/minutes.list");

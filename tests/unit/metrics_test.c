@@ -109,6 +109,22 @@ CASE(the_same_series_is_one)
     CHECK(mesh_metric_find(metrics, "d_total", NULL) == NULL);
 }
 
+CASE(a_part_has_a_label_of_its_own)
+{
+    mesh_cleanup(freep) struct mesh_metrics *metrics = mesh_metrics_new();
+    struct mesh_metrics *one = mesh_metrics_part(metrics, "shard", "1");
+    struct mesh_metrics *two = mesh_metrics_part(metrics, "shard", "2");
+    mesh_metric_add(mesh_metric_counter(one, "mesh_records_total", "Records", "input", "a", NULL), 3);
+    mesh_metric_add(mesh_metric_counter(two, "mesh_records_total", "Records", "input", "a", NULL), 4);
+    mesh_metric_set(mesh_metric_gauge(one, "mesh_lag", "Lag", NULL), 5);
+    CHECK(is(mesh_metric_value(mesh_metric_find(metrics, "mesh_records_total", "input", "a", "shard", "1", NULL)), 3));
+    CHECK(is(mesh_metric_value(mesh_metric_find(two, "mesh_records_total", "input", "a", NULL)), 4));
+    mesh_metrics_free(one);
+    mesh_metrics_free(two);
+    CHECK(is(mesh_metric_value(mesh_metric_find(metrics, "mesh_records_total", "input", "a", "shard", "1", NULL)), 3));
+    CHECK(is(mesh_metric_value(mesh_metric_find(metrics, "mesh_lag", "shard", "1", NULL)), 0));
+}
+
 CASE(series_beyond_the_limit_are_counted_not_kept)
 {
     mesh_cleanup(freep) struct mesh_metrics *metrics = mesh_metrics_new();

@@ -171,6 +171,7 @@ struct mesh_view {
     const struct mesh_field *out;
     uint32_t n_out;
     uint32_t n_key; /* out[0..n_key) are the key, in order */
+    uint32_t placed_by; /* the text of out[placed_by - 1] says in which partition a key's rows are; 0: the key's bytes do */
     uint32_t out_size;
     enum mesh_window_kind window;
     int64_t size_us, advance_us, grace_us;              /* SESSION: size_us is the gap */

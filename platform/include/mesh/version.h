@@ -6,7 +6,7 @@
  * ABI history
  *   1  first.
  *   2  ports of kind SSE: mesh_port.out, n_out, replay; mesh_tell(). Who may ask a port: roles, purposes.
- *   3  mesh_product.documents.
+ *   3  mesh_product.documents, mesh_view.placed_by.
  */
 #ifndef MESH_VERSION_H
 #define MESH_VERSION_H
