@@ -258,6 +258,10 @@ def main():
             checks.equal("services that ended otherwise than they should", [c for c in campaign.ended if c != WRONG], [])
             more = repeated_by_the_writer(mesh, sent)
             print("in the topics beside what was sent: %s" % json.dumps(more))
+            for topic, found in more.items():
+                if found["records"] < found["sent"]:
+                    print("%s: the broker acknowledged %d records that it does not hold; answers about them cannot be what was sent"
+                          % (topic, found["sent"] - found["records"]))
             compare(mesh, checks, sent, mongo)
             for service in mesh.services.values():
                 campaign.note_late(service)
