@@ -353,7 +353,7 @@ static int agree(struct mesh_kafka_log *log, struct mesh_err *err)
             return r;
         if (first.any || r == MESH_JOURNAL_AGAIN)
             continue;
-        struct mesh_log_head head = {MESH_LOG_GENERATION, -1, log->conf.generation};
+        struct mesh_log_head head = {MESH_LOG_GENERATION, -1, log->conf.generation, 0};
         r = append_one(log, 0, &head, mesh_str_of(log->conf.owner), err);
         if (r != 0)
             return r;
@@ -364,7 +364,7 @@ static int agree(struct mesh_kafka_log *log, struct mesh_err *err)
 
 int mesh_kafka_log_claim(struct mesh_kafka_log *log, struct mesh_err *err)
 {
-    struct mesh_log_head head = {MESH_LOG_CLAIM, -1, log->conf.generation};
+    struct mesh_log_head head = {MESH_LOG_CLAIM, -1, log->conf.generation, 0};
     mesh_assert(log->epoch < 0);
     int r = append_one(log, log->conf.partition, &head, mesh_str_of(log->conf.owner), err);
     if (r != 0)
@@ -420,15 +420,16 @@ static int check_offsets(struct mesh_kafka_log *log, struct mesh_err *err)
 
 static rd_kafka_resp_err_t produce_frame(struct mesh_kafka_log *log, struct mesh_str frame)
 {
-    struct mesh_log_head head = {MESH_LOG_FRAME, log->epoch, log->generation};
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     while (frame.n > MESH_LOG_PART_BYTES && code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        head.kind = MESH_LOG_PART;
+        struct mesh_log_head head = mesh_log_writer_head(&log->writer, MESH_LOG_PART, log->generation);
         code = produce(log, log->conf.partition, &head, (struct mesh_str){frame.p, MESH_LOG_PART_BYTES});
         frame = (struct mesh_str){frame.p + MESH_LOG_PART_BYTES, frame.n - MESH_LOG_PART_BYTES};
     }
-    head.kind = MESH_LOG_FRAME;
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? produce(log, log->conf.partition, &head, frame) : code;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return code;
+    struct mesh_log_head head = mesh_log_writer_head(&log->writer, MESH_LOG_FRAME, log->generation);
+    return produce(log, log->conf.partition, &head, frame);
 }
 
 static int journal_append(void *context, struct mesh_str frames, struct mesh_err *err)

@@ -24,13 +24,15 @@ void mesh_log_head_write(const struct mesh_log_head *head, char ret[MESH_LOG_HEA
     ret[0] = (char)head->kind;
     put_big(ret + 1, (uint64_t)head->epoch);
     put_big(ret + 9, head->generation);
+    put_big(ret + 17, head->serial);
 }
 
 bool mesh_log_head_read(struct mesh_str key, struct mesh_log_head *ret)
 {
     if (key.p == NULL || key.n != MESH_LOG_HEAD_BYTES || memchr("CPFG", key.p[0], 4) == NULL)
         return false;
-    *ret = (struct mesh_log_head){(enum mesh_log_kind)key.p[0], (int64_t)get_big(key.p + 1), get_big(key.p + 9)};
+    *ret =
+        (struct mesh_log_head){(enum mesh_log_kind)key.p[0], (int64_t)get_big(key.p + 1), get_big(key.p + 9), get_big(key.p + 17)};
     return true;
 }
 
@@ -82,11 +84,13 @@ int mesh_log_reader_take(struct mesh_log_reader *reader, int64_t offset, struct 
     if (first) {
         reader->generation = head.generation;
         reader->epoch = head.kind == MESH_LOG_PART || head.kind == MESH_LOG_FRAME ? head.epoch : -1; /* trimmed, by its owner */
+        reader->serial = head.serial - 1;
     }
     switch (head.kind) {
     case MESH_LOG_CLAIM:
         reader->epoch = offset;
         mesh_buf_reset(&reader->parts);
+        reader->serial = 0;
         return 0;
     case MESH_LOG_GENERATION:
         return 0;
@@ -98,12 +102,29 @@ int mesh_log_reader_take(struct mesh_log_reader *reader, int64_t offset, struct 
         reader->skipped++;
         return 0;
     }
+    if (head.serial <= reader->serial) { /* the broker has it twice */
+        reader->skipped++;
+        return 0;
+    }
+    if (head.serial != reader->serial + 1)
+        return mesh_err_set(
+            err, MESH_ERR_FATAL, "state.gap",
+            "before offset %" PRId64 " of the commit log in Kafka %" PRIu64
+            " records are missing that the broker had acknowledged. Nothing was changed; begin anew when they cannot be "
+            "brought back",
+            offset, head.serial - reader->serial - 1);
+    reader->serial = head.serial;
     return frame(reader, offset, head.kind == MESH_LOG_FRAME, value, ret, err);
 }
 
 void mesh_log_writer_begin(struct mesh_log_writer *writer, int64_t claim)
 {
     *writer = (struct mesh_log_writer){.epoch = claim, .next = claim + 1};
+}
+
+struct mesh_log_head mesh_log_writer_head(struct mesh_log_writer *writer, enum mesh_log_kind kind, uint64_t generation)
+{
+    return (struct mesh_log_head){kind, writer->epoch, generation, ++writer->serial};
 }
 
 enum mesh_log_verdict mesh_log_writer_acked(struct mesh_log_writer *writer, const int64_t *offsets, size_t n)
