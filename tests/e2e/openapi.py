@@ -20,8 +20,9 @@ EXAMPLES = 12  # of each operation
 
 
 def run(service, left_out):
-    tool = os.path.join(home, "py", "bin", "schemathesis")
-    args = [tool, "run", "http://127.0.0.1:%d/openapi.json" % service.port, "--checks", "all", "--seed", "20261121", "--workers", "1",
+    tool = os.path.join(home, "py", "bin", "python")  # not its script, which knows the folder it was installed in
+    args = [tool, "-m", "schemathesis.cli", "run", "http://127.0.0.1:%d/openapi.json" % service.port, "--checks", "all", "--seed", "20261121",
+            "--workers", "1",
             "--max-examples", str(EXAMPLES), "--request-timeout", "10", "--no-color", "--phases", "examples,coverage,fuzzing,stateful",
             "--suppress-health-check", "all"]
     env = dict(os.environ, SCHEMATHESIS_HOOKS=os.path.join(HERE, "openapi_hooks.py"))
