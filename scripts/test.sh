@@ -32,7 +32,7 @@ run_suite() { # build_dir suite name_shown
     local dir=$1 suite=$2 shown=$3
     [ -n "$(meson test -C "$dir" --list --suite "$suite" 2> /dev/null)" ] || return 0
     local t0=$SECONDS processes=1
-    case $suite in unit | golden | flow | tidy) processes=2 ;; esac
+    case $suite in unit | golden | flow | tidy | chaos) processes=2 ;; esac # in chaos the two that plant defects; the rest are alone
     rm -f "$dir/meson-logs/testlog.json"
     ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
         meson test -C "$dir" --no-rebuild --suite "$suite" --print-errorlogs --num-processes $processes > "$build/test-$shown.log" 2>&1 || true

@@ -16,7 +16,7 @@ from validators import home, inside  # noqa: E402
 
 inside(__file__)
 DOMAIN = "sales_fraud"
-EXAMPLES = 12  # of each operation
+EXAMPLES = 6  # of each operation
 
 
 def run(service, left_out):
